@@ -1,0 +1,167 @@
+"""The MQTT link: one connection that is kept up for ever, on any broker with its defaults (MQTT 3.1.1, QoS 1).
+
+The only module that imports aiomqtt. A broker that is away is a state, not an error: the link waits with jittered
+back-off and connects again, subscribing anew every time, because no broker here is trusted to remember a session.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
+from random import Random
+from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
+
+import aiomqtt
+import structlog
+from paho.mqtt.client import MQTTv311
+
+KEEPALIVE_S = 15
+CONNECT_TIMEOUT_S = 10.0
+PUBLISH_TIMEOUT_S = 20.0
+BACKOFF_FIRST_S = 0.2
+BACKOFF_LAST_S = 5.0
+INCOMING_MAX = 10_000  # messages between the socket and the session; more are dropped and counted by aiomqtt's log
+
+log = structlog.get_logger(__name__)
+
+
+class LinkLostError(Exception):
+    """The connection broke; the message may or may not have arrived."""
+
+
+class BrokerUrl(NamedTuple):
+    """`mqtt://[user:password@]host[:port]` taken apart."""
+
+    host: str
+    port: int
+    username: str | None
+    password: str | None
+
+    @classmethod
+    def parse(cls, url: str) -> "BrokerUrl":
+        """Raises ValueError with one clear line."""
+        parts = urlsplit(url)
+        if parts.scheme != "mqtt" or not parts.hostname:
+            raise ValueError(f"broker {url!r} must look like mqtt://host:1883")
+        try:
+            port = parts.port or 1883
+        except ValueError as error:
+            raise ValueError(f"broker {url!r}: {error}") from None
+        return cls(
+            parts.hostname,
+            port,
+            unquote(parts.username) if parts.username else None,
+            unquote(parts.password) if parts.password else None,
+        )
+
+
+class Will(NamedTuple):
+    """What the broker says for us when we are gone; always retained, QoS 1."""
+
+    topic: str
+    payload: bytes
+
+
+class Message(NamedTuple):
+    """One message from the broker."""
+
+    topic: str
+    payload: bytes
+    retain: bool
+
+
+class Connection:
+    """One live connection, valid inside the session it was given to."""
+
+    def __init__(self, client: aiomqtt.Client) -> None:
+        self._client = client
+
+    async def publish(self, topic: str, payload: bytes, *, retain: bool = False, qos: int = 1) -> None:
+        """Send; with QoS 1 return when the broker has acknowledged. Raises LinkLostError."""
+        try:
+            await self._client.publish(topic, payload, qos=qos, retain=retain, timeout=PUBLISH_TIMEOUT_S)
+        except aiomqtt.MqttError as error:
+            raise LinkLostError(str(error)) from error
+
+    async def messages(self) -> AsyncIterator[Message]:
+        """Incoming messages in arrival order. Raises LinkLostError when the connection ends."""
+        try:
+            async for message in self._client.messages:
+                payload = message.payload if isinstance(message.payload, bytes) else str(message.payload).encode()
+                yield Message(message.topic.value, payload, bool(message.retain))
+        except aiomqtt.MqttError as error:
+            raise LinkLostError(str(error)) from error
+
+
+async def keep_connected(
+    url: BrokerUrl,
+    client_id: str,
+    session: Callable[[Connection], Awaitable[None]],
+    *,
+    subscriptions: Sequence[str] = (),
+    will: Will | None = None,
+    rng: Random,
+    on_change: Callable[[bool], None] = lambda up: None,
+) -> None:
+    """Run `session` on every connection, for ever; returns only when a session returns.
+
+    A session ends by LinkLostError (reconnect) or by returning (done). `on_change` hears every up and down.
+    """
+    backoff = BACKOFF_FIRST_S
+    known_down = False
+    while True:
+        try:
+            async with aiomqtt.Client(
+                url.host,
+                url.port,
+                username=url.username,
+                password=url.password,
+                identifier=client_id,
+                protocol=aiomqtt.ProtocolVersion(MQTTv311),
+                clean_session=True,
+                keepalive=KEEPALIVE_S,
+                timeout=CONNECT_TIMEOUT_S,
+                max_queued_incoming_messages=INCOMING_MAX,
+                will=aiomqtt.Will(will.topic, will.payload, 1, True) if will else None,
+            ) as client:
+                if subscriptions:
+                    granted = await client.subscribe([(topic, 1) for topic in subscriptions])
+                    refused = [t for t, code in zip(subscriptions, granted, strict=False) if _refused(code)]
+                    if refused:
+                        raise LinkLostError(f"broker refused to subscribe {', '.join(refused)}")
+                log.info("broker connected", broker=f"{url.host}:{url.port}")
+                known_down, backoff = False, BACKOFF_FIRST_S
+                on_change(True)
+                try:
+                    await session(Connection(client))
+                    return
+                finally:
+                    on_change(False)
+        except (aiomqtt.MqttError, LinkLostError, OSError, TimeoutError) as error:
+            if not known_down:
+                log.warning("broker away, trying again", broker=f"{url.host}:{url.port}", reason=str(error))
+            known_down = True
+        await asyncio.sleep(backoff * rng.uniform(0.5, 1.0))
+        backoff = min(BACKOFF_LAST_S, backoff * 2)
+
+
+def _refused(code: object) -> bool:
+    value = getattr(code, "value", code)
+    return isinstance(value, int) and value >= 0x80
+
+
+async def clear_retained(url: BrokerUrl, topic_filter: str, *, wait_s: float = 1.0) -> int:
+    """Remove every retained message below `topic_filter`; how many there were. A broker that is away: 0."""
+    cleared = 0
+    with suppress(aiomqtt.MqttError, OSError, TimeoutError):
+        async with aiomqtt.Client(
+            url.host, url.port, username=url.username, password=url.password, timeout=CONNECT_TIMEOUT_S
+        ) as client:
+            await client.subscribe(topic_filter, qos=1)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    async for message in client.messages:
+                        if message.retain and message.payload:
+                            await client.publish(message.topic.value, b"", qos=1, retain=True)
+                            cleared += 1
+    return cleared

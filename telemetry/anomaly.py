@@ -1,0 +1,52 @@
+"""An anomaly: something about a series that an operator should know, and why we say so."""
+
+import hashlib
+from enum import StrEnum
+
+import msgspec
+
+
+class AnomalyKind(StrEnum):
+    """What was seen. The first four speak of the sensor, `spike` of the city or the sensor, the last of a gateway."""
+
+    RANGE = "range"
+    STUCK = "stuck"
+    SILENCE = "silence"
+    SPIKE = "spike"
+    GATEWAY = "gateway"
+
+
+class Severity(StrEnum):
+    """How soon somebody should look."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+class Anomaly(msgspec.Struct, frozen=True, omit_defaults=False):
+    """One episode. `end_ms` is None while it lasts. `expected` and the band `low`..`high` are in the quantity's unit.
+
+    `text` and `text_vi` are one sentence each. For a gateway `sensor` holds the gateway's id and `quantity` is "".
+    """
+
+    id: str
+    sensor: str
+    quantity: str
+    site: str
+    kind: AnomalyKind
+    severity: Severity
+    start_ms: int
+    end_ms: int | None
+    score: float
+    value: float | None
+    expected: float | None
+    low: float | None
+    high: float | None
+    text: str
+    text_vi: str
+
+
+def anomaly_id(sensor: str, quantity: str, kind: AnomalyKind, start_ms: int) -> str:
+    """The same episode gets the same id after a restart or a redelivery."""
+    return hashlib.blake2b(f"{sensor}/{quantity}/{kind}/{start_ms}".encode(), digest_size=8).hexdigest()

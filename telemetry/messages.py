@@ -1,0 +1,110 @@
+"""Control messages between gateways and ingest, JSON on the wire."""
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+import msgspec
+
+from telemetry.inventory import Sensor, Site
+
+DEFAULT_CREDIT = 16
+Ranges = list[tuple[int, int]]  # inclusive [lo, hi]
+
+
+class BadMessageError(ValueError):
+    """The payload is not the message its topic promises."""
+
+
+class Ack(msgspec.Struct, frozen=True):
+    """What one commit stored or quarantined: for each journal the inclusive ranges of pack numbers.
+
+    `time_ms` is the hub's clock, `credit` how many packs the gateway may have outstanding (0: the store is down).
+    On the wire the journals stand beside the other two: `{"<journal>": [[lo, hi], …], "time": ms, "credit": n}`.
+    """
+
+    stored: dict[str, Ranges]
+    time_ms: int
+    credit: int
+
+    def encode(self) -> bytes:
+        """The wire form."""
+        return msgspec.json.encode({**self.stored, "time": self.time_ms, "credit": self.credit})
+
+    @classmethod
+    def decode(cls, payload: bytes) -> "Ack":
+        """The message in `payload`; raises BadMessageError."""
+        try:
+            fields = msgspec.json.decode(payload, type=dict[str, int | Ranges])
+            time_ms, credit = fields.pop("time"), fields.pop("credit")
+        except (msgspec.DecodeError, KeyError) as error:
+            raise BadMessageError(f"not an acknowledgement: {error}") from error
+        if not isinstance(time_ms, int) or not isinstance(credit, int):
+            raise BadMessageError("not an acknowledgement: time and credit must be integers")
+        stored = {journal: ranges for journal, ranges in fields.items() if isinstance(ranges, list)}
+        return cls(stored, time_ms, credit)
+
+
+def to_ranges(numbers: Iterable[int]) -> Ranges:
+    """Inclusive ranges that hold exactly `numbers`, ascending."""
+    ranges: Ranges = []
+    for number in sorted(set(numbers)):
+        if ranges and ranges[-1][1] == number - 1:
+            ranges[-1] = (ranges[-1][0], number)
+        else:
+            ranges.append((number, number))
+    return ranges
+
+
+class Birth(msgspec.Struct, frozen=True):
+    """A gateway's introduction, retained. `session` = (boot, connect count): an older one never overrides a newer."""
+
+    gateway: str
+    site: Site
+    sensors: tuple[Sensor, ...]
+    session: tuple[int, int]
+    time_ms: int
+    version: str = ""
+
+
+class PortCounters(msgspec.Struct, frozen=True):
+    """Counters of one port or MQTT source since the agent's start."""
+
+    name: str
+    up: bool
+    frames: int
+    bad: int
+    readings: int
+    last_ms: int | None = None
+
+
+class State(msgspec.Struct, frozen=True):
+    """A gateway's heartbeat, retained; its will is the same with `online` false and no counters."""
+
+    gateway: str
+    online: bool
+    session: tuple[int, int]
+    time_ms: int = 0
+    accepted: int = 0  # readings journalled since the agent's start
+    duplicates: int = 0  # readings equal to one already journalled at the same key
+    nudged: int = 0
+    backlog: int = 0  # packs in the journal that are not acknowledged
+    set_aside: int = 0  # packs that broke the connection three times
+    ports: tuple[PortCounters, ...] = ()
+
+
+class Epoch(msgspec.Struct, frozen=True):
+    """Ingest's presence, retained; its will is the same with `online` false. A new `epoch` = re-send at once."""
+
+    epoch: str
+    online: bool
+
+
+Control = TypeVar("Control", Birth, State, Epoch)
+
+
+def decode_message(kind: type[Control], payload: bytes) -> Control:
+    """A Birth, State or Epoch from its JSON; raises BadMessageError."""
+    try:
+        return msgspec.json.decode(payload, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadMessageError(f"not a {kind.__name__.lower()} message: {error}") from error

@@ -1,0 +1,286 @@
+"""SenML (RFC 8428): resolving any pack, and the packs that travel from gateway to ingest.
+
+A pack of ours is a plain SenML pack: base name `<sensor>/` where it changes, name `<quantity>`, canonical unit, absolute
+time in seconds with three decimals. Two extension labels ride along, which other readers ignore as the RFC asks:
+`site` in the first record (the gateway's site) and `fl` (flags, when not 0).
+
+    [{"bn":"bai-chay-pm-1/","site":"bai-chay","n":"pm25","u":"ug/m3","t":1700000000.123,"v":12.0}, …]
+"""
+
+import base64
+import binascii
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from io import BytesIO
+from typing import Any, NamedTuple
+
+import cbor2
+import msgspec
+
+from telemetry.inventory import check_id
+from telemetry.quantities import QUANTITIES, UnitMismatchError, UnknownQuantityError, to_canonical
+from telemetry.quarantine import Reason
+from telemetry.reading import Reading
+
+MAX_PAYLOAD = 64 * 1024
+MAX_READINGS = 1000
+SUPPORTED_VERSION = 10
+RELATIVE_BELOW = 2**28  # RFC 8428 section 4.5.3: smaller times are relative to now
+
+_CBOR_LABELS = {
+    -1: "bver", -2: "bn", -3: "bt", -4: "bu", -5: "bv", -6: "bs",
+    0: "n", 1: "u", 2: "v", 3: "vs", 4: "vb", 5: "s", 6: "t", 7: "ut", 8: "vd",
+}  # fmt: skip
+_CBOR_NUMBERS = {label: number for number, label in _CBOR_LABELS.items()}
+_LABELS = frozenset(_CBOR_LABELS.values())
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9\-:./_]*")
+_CBOR_MAX_DEPTH = 4
+
+
+class SenmlError(ValueError):
+    """The pack breaks RFC 8428; nothing of it may be used."""
+
+
+class Record(NamedTuple):
+    """One resolved record.
+
+    `time` is in seconds since 1970, or relative to now when below 2**28. At most one of the values is set: a number
+    in `value`, or text, truth or bytes in `other`. `sum` is the integrated value.
+    """
+
+    name: str
+    unit: str | None
+    time: float
+    value: float | None
+    other: str | bool | bytes | None = None
+    sum: float | None = None
+
+
+class BadRecord(NamedTuple):
+    """One record of a pack that cannot become a Reading."""
+
+    reason: Reason
+    detail: str
+    record: Mapping[str, Any]
+
+
+class Pack(NamedTuple):
+    """A decoded uplink pack: its site, its readings in the order sent, and the records that are no readings."""
+
+    site: str
+    readings: tuple[Reading, ...]
+    bad: tuple[BadRecord, ...]
+
+
+def decode_json(payload: bytes) -> list[Record]:
+    """The resolved records of a SenML JSON pack; raises SenmlError."""
+    return list(resolve(_parse_json(payload)))
+
+
+def decode_cbor(payload: bytes) -> list[Record]:
+    """The resolved records of a SenML CBOR pack; raises SenmlError."""
+    return list(resolve(_parse_cbor(payload)))
+
+
+def resolve(records: Iterable[Mapping[str, Any]]) -> Iterator[Record]:
+    """Resolve base fields (RFC 8428 section 4.6), record by record, in the pack's order; raises SenmlError."""
+    base = _Base()
+    for fields in records:
+        resolved = base.resolve(fields)
+        if resolved is not None:
+            yield resolved
+
+
+class _Base:
+    """The base fields in force, and the rules for one record."""
+
+    def __init__(self) -> None:
+        self.name, self.unit = "", None
+        self.time = self.value = self.sum = 0.0
+        self.version: int | None = None
+        self.has_value = False
+
+    def resolve(self, fields: Mapping[str, Any]) -> Record | None:
+        for label in fields:
+            if label.endswith("_") and label not in _LABELS:
+                raise SenmlError(f"label {label!r} must be understood and is not")
+        self._take_base(fields)
+        value, other, total = self._values(fields)
+        if value is None and other is None and total is None:
+            if {"n", "u", "t"} & fields.keys():
+                raise SenmlError("a record without a value")
+            return None
+        name = self.name + _text(fields, "n", "")
+        if not _NAME.fullmatch(name):
+            raise SenmlError(f"name {name!r} is empty or has characters SenML does not allow")
+        unit = _text(fields, "u", self.unit) if value is not None or total is not None else None
+        return Record(name, unit, self.time + _number(fields, "t", 0.0), value, other, total)
+
+    def _take_base(self, fields: Mapping[str, Any]) -> None:
+        version = fields.get("bver", self.version)
+        if version is not None and (not isinstance(version, int) or isinstance(version, bool) or version < 1):
+            raise SenmlError("bver must be a positive integer")
+        if version is not None and version > SUPPORTED_VERSION:
+            raise SenmlError(f"SenML version {version} is above {SUPPORTED_VERSION}")
+        if self.version is not None and version != self.version:
+            raise SenmlError("bver changes inside the pack")
+        self.version = version
+        self.name = _text(fields, "bn", self.name)
+        self.unit = _text(fields, "bu", self.unit)
+        self.time = _number(fields, "bt", self.time)
+        self.value = _number(fields, "bv", self.value)
+        self.sum = _number(fields, "bs", self.sum)
+
+    def _values(self, fields: Mapping[str, Any]) -> tuple[float | None, str | bool | bytes | None, float | None]:
+        given = [label for label in ("v", "vs", "vb", "vd") if label in fields]
+        if len(given) > 1:
+            raise SenmlError(f"more than one value: {', '.join(given)}")
+        total = self.sum + _number(fields, "s", 0.0) if "s" in fields else None
+        if not given:
+            return None, None, total
+        label = given[0]
+        if label == "v":
+            return self.value + _number(fields, "v", 0.0), None, total
+        content = fields[label]
+        if label == "vd" and isinstance(content, str):
+            try:
+                return None, base64.urlsafe_b64decode(content + "=" * (-len(content) % 4)), total
+            except (binascii.Error, ValueError) as error:
+                raise SenmlError(f"vd is not base64url: {error}") from error
+        if not isinstance(content, {"vs": str, "vb": bool, "vd": bytes}[label]):
+            raise SenmlError(f"{label} has the wrong type")
+        return None, content, total
+
+
+def _number(fields: Mapping[str, Any], label: str, default: float) -> float:
+    value = fields.get(label, default)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise SenmlError(f"{label} must be a number")
+    try:
+        value = float(value)
+    except OverflowError as error:
+        raise SenmlError(f"{label} is too large") from error
+    if not math.isfinite(value):
+        raise SenmlError(f"{label} must be finite")
+    return value
+
+
+def _text(fields: Mapping[str, Any], label: str, default: Any) -> Any:
+    value = fields.get(label, default)
+    if value is not default and not isinstance(value, str):
+        raise SenmlError(f"{label} must be text")
+    return value
+
+
+def _parse_json(payload: bytes) -> list[dict[str, Any]]:
+    try:
+        return msgspec.json.decode(payload, type=list[dict[str, Any]])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise SenmlError(f"not a SenML JSON pack: {error}") from error
+
+
+def _parse_cbor(payload: bytes) -> list[dict[str, Any]]:
+    try:
+        stream = BytesIO(payload)
+        pack = cbor2.CBORDecoder(stream, max_depth=_CBOR_MAX_DEPTH).decode()
+        rest = stream.read(1)
+    except (cbor2.CBORDecodeError, ValueError, TypeError, OverflowError, RecursionError, EOFError, MemoryError) as error:
+        raise SenmlError(f"not a SenML CBOR pack: {error}") from error
+    if rest:
+        raise SenmlError("not a SenML CBOR pack: bytes after its end")
+    if not isinstance(pack, list) or not all(isinstance(fields, dict) for fields in pack):
+        raise SenmlError("not a SenML CBOR pack: must be an array of maps")
+    records = []
+    for fields in pack:
+        record = {}
+        for key, value in fields.items():
+            label = key if isinstance(key, str) else _CBOR_LABELS.get(key) if type(key) is int else None
+            if label is not None:
+                record[label] = float(value) if type(value).__name__ == "Decimal" else value
+        records.append(record)
+    return records
+
+
+# Packs between gateway and ingest.
+
+
+def encode_pack(site: str, readings: Sequence[Reading], *, cbor: bool = False) -> bytes:
+    """A pack in JSON (or CBOR) of readings that all come from one gateway at `site`."""
+    records: list[dict[str, Any]] = []
+    sensor = None
+    for reading in readings:
+        record: dict[str, Any] = {}
+        if reading.sensor != sensor:
+            sensor = reading.sensor
+            record["bn"] = f"{sensor}/"
+        if not records:
+            record["site"] = site
+        record["n"] = reading.quantity
+        record["u"] = QUANTITIES[reading.quantity].unit
+        record["t"] = reading.observed_at / 1000
+        record["v"] = reading.value
+        if reading.flags:
+            record["fl"] = int(reading.flags)
+        records.append(record)
+    if cbor:
+        return cbor2.dumps([{_CBOR_NUMBERS.get(label, label): value for label, value in r.items()} for r in records])
+    return msgspec.json.encode(records)
+
+
+def decode_pack(payload: bytes) -> Pack:
+    """The pack in `payload` (JSON or CBOR, told apart by the first byte).
+
+    Raises SenmlError when nothing of it can be used; single records that are no readings are returned in `bad`.
+    Any SenML writer may send one: the only things asked beyond the RFC are the `site` label in the first record,
+    absolute times, and names `<sensor>/<quantity>`.
+    """
+    if len(payload) > MAX_PAYLOAD:
+        raise SenmlError(f"pack of {len(payload)} bytes is above {MAX_PAYLOAD}")
+    records = _parse_json(payload) if payload[:1] == b"[" else _parse_cbor(payload)
+    if not records:
+        raise SenmlError("an empty pack")
+    if len(records) > MAX_READINGS:
+        raise SenmlError(f"pack of {len(records)} records is above {MAX_READINGS}")
+    site = records[0].get("site")
+    try:
+        check_id(site if isinstance(site, str) else "")
+    except ValueError as error:
+        raise SenmlError(f"site: {error}") from error
+    base = _Base()
+    readings: list[Reading] = []
+    bad: list[BadRecord] = []
+    for fields in records:
+        try:
+            record = base.resolve(fields)
+            if record is not None:
+                readings.append(_to_reading(record, fields))
+        except UnknownQuantityError as error:
+            bad.append(BadRecord(Reason.UNKNOWN_QUANTITY, str(error), _whole(base, fields)))
+        except UnitMismatchError as error:
+            bad.append(BadRecord(Reason.UNIT, str(error), _whole(base, fields)))
+        except ValueError as error:  # SenmlError is one
+            bad.append(BadRecord(Reason.BAD_RECORD, str(error), _whole(base, fields)))
+    return Pack(str(site), tuple(readings), tuple(bad))
+
+
+def _to_reading(record: Record, fields: Mapping[str, Any]) -> Reading:
+    sensor, slash, quantity = record.name.rpartition("/")
+    if not slash:
+        raise SenmlError(f"name {record.name!r} is not <sensor>/<quantity>")
+    if record.value is None:
+        raise SenmlError(f"{record.name} has no number")
+    if record.time < RELATIVE_BELOW:
+        raise SenmlError(f"{record.name} has a relative time")
+    value = to_canonical(quantity, record.value, record.unit or QUANTITIES[quantity].unit if quantity in QUANTITIES else "")
+    flags = fields.get("fl", 0)
+    if not isinstance(flags, int) or isinstance(flags, bool) or not 0 <= flags < 2**31:
+        raise SenmlError("fl must be an integer from 0 to 2147483647")
+    return Reading(check_id(sensor), quantity, round(record.time * 1000), value, flags)
+
+
+def _whole(base: _Base, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The record with its base name written out, so that it can be understood on its own."""
+    name = fields.get("n", "")
+    kept = {label: value for label, value in fields.items() if label not in ("bn", "n", "site")}
+    return {"n": f"{base.name}{name}", **kept}
