@@ -20,7 +20,9 @@ CONNECT_TIMEOUT_S = 10.0
 PUBLISH_TIMEOUT_S = 20.0
 BACKOFF_FIRST_S = 0.2
 BACKOFF_LAST_S = 5.0
-INCOMING_MAX = 10_000  # messages between the socket and the session; more are dropped and counted by aiomqtt's log
+INCOMING_MAX = (
+    10_000  # messages between the socket and the session; more are dropped and counted by aiomqtt's log
+)
 
 log = structlog.get_logger(__name__)
 
@@ -87,7 +89,9 @@ class Connection:
         """Incoming messages in arrival order. Raises LinkLostError when the connection ends."""
         try:
             async for message in self._client.messages:
-                payload = message.payload if isinstance(message.payload, bytes) else str(message.payload).encode()
+                payload = (
+                    message.payload if isinstance(message.payload, bytes) else str(message.payload).encode()
+                )
                 yield Message(message.topic.value, payload, bool(message.retain))
         except aiomqtt.MqttError as error:
             raise LinkLostError(str(error)) from error
@@ -99,17 +103,19 @@ async def keep_connected(
     session: Callable[[Connection], Awaitable[None]],
     *,
     subscriptions: Sequence[str] = (),
-    will: Will | None = None,
+    will: Will | Callable[[], Will] | None = None,
     rng: Random,
     on_change: Callable[[bool], None] = lambda up: None,
 ) -> None:
     """Run `session` on every connection, for ever; returns only when a session returns.
 
     A session ends by LinkLostError (reconnect) or by returning (done). `on_change` hears every up and down.
+    A `will` that is a function is asked anew for every connection.
     """
     backoff = BACKOFF_FIRST_S
     known_down = False
     while True:
+        last_words = will() if callable(will) else will
         try:
             async with aiomqtt.Client(
                 url.host,
@@ -122,7 +128,7 @@ async def keep_connected(
                 keepalive=KEEPALIVE_S,
                 timeout=CONNECT_TIMEOUT_S,
                 max_queued_incoming_messages=INCOMING_MAX,
-                will=aiomqtt.Will(will.topic, will.payload, 1, True) if will else None,
+                will=aiomqtt.Will(last_words.topic, last_words.payload, 1, True) if last_words else None,
             ) as client:
                 if subscriptions:
                     granted = await client.subscribe([(topic, 1) for topic in subscriptions])
@@ -133,7 +139,7 @@ async def keep_connected(
                 known_down, backoff = False, BACKOFF_FIRST_S
                 on_change(True)
                 try:
-                    await session(Connection(client))
+                    await _run_session(session, Connection(client))
                     return
                 finally:
                     on_change(False)
@@ -143,6 +149,22 @@ async def keep_connected(
             known_down = True
         await asyncio.sleep(backoff * rng.uniform(0.5, 1.0))
         backoff = min(BACKOFF_LAST_S, backoff * 2)
+
+
+async def _run_session(session: Callable[[Connection], Awaitable[None]], connection: Connection) -> None:
+    """A session is often a TaskGroup: several tasks may notice the same lost link."""
+    try:
+        await session(connection)
+    except BaseExceptionGroup as group:
+        lost, rest = group.split(LinkLostError)
+        if lost is None or rest is not None:
+            raise
+        raise LinkLostError(_first(lost)) from group
+
+
+def _first(group: BaseExceptionGroup[LinkLostError]) -> str:
+    inner = group.exceptions[0]
+    return _first(inner) if isinstance(inner, BaseExceptionGroup) else str(inner)
 
 
 def _refused(code: object) -> bool:

@@ -99,11 +99,17 @@ class Epoch(msgspec.Struct, frozen=True):
     online: bool
 
 
-Control = TypeVar("Control", Birth, State, Epoch)
+class Command(msgspec.Struct, frozen=True):
+    """A command to a gateway. `resend` = [from_ms, to_ms): send everything observed then once more."""
+
+    resend: tuple[int, int] | None = None
+
+
+Control = TypeVar("Control", Birth, State, Epoch, Command)
 
 
 def decode_message(kind: type[Control], payload: bytes) -> Control:
-    """A Birth, State or Epoch from its JSON; raises BadMessageError."""
+    """A control message from its JSON; raises BadMessageError."""
     try:
         return msgspec.json.decode(payload, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -157,5 +157,7 @@ def to_canonical(name: str, value: float, unit: str) -> float:
     try:
         factor, offset = _LINEAR[unit, canonical]
     except KeyError:
-        raise UnitMismatchError(f"{name} is kept in {canonical}; {unit!r} cannot be converted into it") from None
+        raise UnitMismatchError(
+            f"{name} is kept in {canonical}; {unit!r} cannot be converted into it"
+        ) from None
     return value * factor + offset

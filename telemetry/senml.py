@@ -132,7 +132,9 @@ class _Base:
         self.value = _number(fields, "bv", self.value)
         self.sum = _number(fields, "bs", self.sum)
 
-    def _values(self, fields: Mapping[str, Any]) -> tuple[float | None, str | bool | bytes | None, float | None]:
+    def _values(
+        self, fields: Mapping[str, Any]
+    ) -> tuple[float | None, str | bool | bytes | None, float | None]:
         given = [label for label in ("v", "vs", "vb", "vd") if label in fields]
         if len(given) > 1:
             raise SenmlError(f"more than one value: {', '.join(given)}")
@@ -185,7 +187,15 @@ def _parse_cbor(payload: bytes) -> list[dict[str, Any]]:
         stream = BytesIO(payload)
         pack = cbor2.CBORDecoder(stream, max_depth=_CBOR_MAX_DEPTH).decode()
         rest = stream.read(1)
-    except (cbor2.CBORDecodeError, ValueError, TypeError, OverflowError, RecursionError, EOFError, MemoryError) as error:
+    except (
+        cbor2.CBORDecodeError,
+        ValueError,
+        TypeError,
+        OverflowError,
+        RecursionError,
+        EOFError,
+        MemoryError,
+    ) as error:
         raise SenmlError(f"not a SenML CBOR pack: {error}") from error
     if rest:
         raise SenmlError("not a SenML CBOR pack: bytes after its end")
@@ -224,7 +234,9 @@ def encode_pack(site: str, readings: Sequence[Reading], *, cbor: bool = False) -
             record["fl"] = int(reading.flags)
         records.append(record)
     if cbor:
-        return cbor2.dumps([{_CBOR_NUMBERS.get(label, label): value for label, value in r.items()} for r in records])
+        return cbor2.dumps(
+            [{_CBOR_NUMBERS.get(label, label): value for label, value in r.items()} for r in records]
+        )
     return msgspec.json.encode(records)
 
 
@@ -272,7 +284,9 @@ def _to_reading(record: Record, fields: Mapping[str, Any]) -> Reading:
         raise SenmlError(f"{record.name} has no number")
     if record.time < RELATIVE_BELOW:
         raise SenmlError(f"{record.name} has a relative time")
-    value = to_canonical(quantity, record.value, record.unit or QUANTITIES[quantity].unit if quantity in QUANTITIES else "")
+    value = to_canonical(
+        quantity, record.value, record.unit or QUANTITIES[quantity].unit if quantity in QUANTITIES else ""
+    )
     flags = fields.get("fl", 0)
     if not isinstance(flags, int) or isinstance(flags, bool) or not 0 <= flags < 2**31:
         raise SenmlError("fl must be an integer from 0 to 2147483647")

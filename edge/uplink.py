@@ -1,0 +1,196 @@
+"""The uplink: carries out what `edge.delivery` decides, over one MQTT link that is kept up for ever."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import TYPE_CHECKING
+
+import msgspec
+import structlog
+
+from edge.delivery import LIVE_WINDOW_MS, Delivery, Key, Lane
+from runtime.mqtt import BrokerUrl, Connection, LinkLostError, Message, Will, keep_connected
+from telemetry import topics
+from telemetry.messages import Ack, BadMessageError, Birth, Command, Epoch, State, decode_message
+
+if TYPE_CHECKING:
+    from edge.config import EdgeConfig
+    from edge.journal import JournalThread
+
+HEARTBEAT_S = 5.0
+IDLE_S = 1.0  # how long the sender sleeps at most: the rate cap of the backlog refills meanwhile
+
+log = structlog.get_logger(__name__)
+Session = tuple[int, int]
+
+
+class Uplink:
+    """Sends the journal's packs until ingest acknowledges them, and says that the gateway is alive.
+
+    `birth` and `state` build the two messages for a session (boot, connect count); `clock` is wall time in ms.
+    """
+
+    def __init__(
+        self,
+        config: "EdgeConfig",
+        journal: "JournalThread",
+        *,
+        clock: Callable[[], int],
+        rng: Random,
+        birth: Callable[[Session], Birth],
+        state: Callable[[Session, bool], State],
+    ) -> None:
+        self._config, self._journal, self._clock, self._rng = config, journal, clock, rng
+        self._birth, self._state = birth, state
+        self._session: Session = (clock(), 0)
+        self._delivery = Delivery(rng)
+        self._wake = asyncio.Event()
+        self._root = config.broker.root
+        self._gateway = config.gateway
+        self.connected = False
+        self.waiting = 0
+
+    @property
+    def set_aside(self) -> int:
+        """Packs that broke the connection three times, or that the journal can no longer read."""
+        return len(self._delivery.set_aside)
+
+    def committed(self) -> None:
+        """The journal has new packs."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Connect, send, reconnect, for ever."""
+        root, gateway = self._root, self._gateway
+        listen = [
+            topics.ack(root, gateway),
+            topics.do(root, gateway),
+            topics.ingest(root),
+            topics.ingest(root, topics.partition(self._config.site.id)),
+        ]
+        await keep_connected(
+            BrokerUrl.parse(self._config.broker.url),
+            f"halong-{gateway}",
+            self._talk,
+            subscriptions=listen,
+            will=self._will,
+            rng=self._rng,
+            on_change=self._on_change,
+        )
+
+    async def drain(self, timeout_s: float) -> bool:
+        """Wait until every pack is acknowledged, at most `timeout_s`; False when some are left."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while await self._journal.waiting() > len(self._delivery.set_aside):
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            return False
+        return True
+
+    def _will(self) -> Will:
+        self._session = (self._session[0], self._session[1] + 1)
+        gone = State(self._gateway, online=False, session=self._session)
+        return Will(topics.state(self._root, self._gateway), msgspec.json.encode(gone))
+
+    def _on_change(self, up: bool) -> None:
+        self.connected = up
+        if up:
+            self._delivery.connected(time.monotonic())
+            return
+        for journal, seq in self._delivery.disconnected():
+            log.error("pack set aside: it broke the connection three times", journal=journal, seq=seq)
+
+    async def _talk(self, connection: Connection) -> None:
+        await self._introduce(connection)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._listen(connection), name="listen")
+            group.create_task(self._send(connection), name="send")
+            group.create_task(self._beat(connection), name="heartbeat")
+
+    async def _introduce(self, connection: Connection) -> None:
+        birth = msgspec.json.encode(self._birth(self._session))
+        await connection.publish(topics.birth(self._root, self._gateway), birth, retain=True)
+        await self._say_state(connection, online=True)
+
+    async def _say_state(self, connection: Connection, *, online: bool) -> None:
+        state = msgspec.json.encode(self._state(self._session, online))
+        await connection.publish(topics.state(self._root, self._gateway), state, retain=True)
+
+    async def _beat(self, connection: Connection) -> None:
+        while True:
+            await asyncio.sleep(HEARTBEAT_S)
+            self.waiting = await self._journal.waiting()
+            await self._say_state(connection, online=True)
+
+    async def _listen(self, connection: Connection) -> None:
+        async for message in connection.messages():
+            try:
+                await self._hear(message, connection)
+            except BadMessageError as error:
+                log.warning("message ignored", topic=message.topic, reason=str(error))
+            self._wake.set()
+        raise LinkLostError("the stream of messages ended")
+
+    async def _hear(self, message: Message, connection: Connection) -> None:
+        now = time.monotonic()
+        if message.topic == topics.ack(self._root, self._gateway):
+            ack = Ack.decode(message.payload)
+            self._delivery.heard_ack(ack, now)
+            if ack.stored:
+                await self._journal.acknowledge(ack.stored, self._clock())
+        elif message.topic == topics.do(self._root, self._gateway):
+            command = decode_message(Command, message.payload)
+            if command.resend is not None:
+                marked = await self._journal.resend(*command.resend)
+                log.info("re-sending on request", packs=marked)
+        elif message.payload and self._delivery.heard_epoch(decode_message(Epoch, message.payload), now):
+            await self._introduce(connection)
+
+    async def _send(self, connection: Connection) -> None:
+        while True:
+            self._wake.clear()
+            if not await self._send_once(connection):
+                try:
+                    async with asyncio.timeout(min(IDLE_S, self._delivery.wake_in(time.monotonic()))):
+                        await self._wake.wait()
+                except TimeoutError:
+                    continue
+
+    async def _send_once(self, connection: Connection) -> int:
+        """Send what the plan allows; how many packs went."""
+        now, wall = time.monotonic(), self._clock()
+        plan = self._delivery.plan(now)
+        known = self._delivery.known
+        live = backlog = []
+        if plan.live:
+            rows = await self._journal.live(wall - LIVE_WINDOW_MS, plan.live, known)
+            live = [(row.journal, row.seq) for row in rows]
+        if plan.backlog and len(live) < plan.live:
+            rows = await self._journal.backlog(
+                wall - LIVE_WINDOW_MS, min(plan.backlog, plan.live - len(live)), known
+            )
+            backlog = [(row.journal, row.seq) for row in rows]
+        self._delivery.sent(plan.resend, Lane.LIVE, now)
+        self._delivery.sent(live, Lane.LIVE, now)
+        self._delivery.sent(backlog, Lane.BACKLOG, now)
+        keys = [*plan.resend, *live, *backlog]
+        await self._publish(connection, keys)
+        return len(keys)
+
+    async def _publish(self, connection: Connection, keys: Sequence[Key]) -> None:
+        async with asyncio.TaskGroup() as group:
+            for key in keys:
+                group.create_task(self._publish_one(connection, key))
+
+    async def _publish_one(self, connection: Connection, key: Key) -> None:
+        journal, seq = key
+        payload = await self._journal.payload(journal, seq)
+        if payload is None:
+            self._delivery.forget(key)
+            log.error("pack cannot be read from the journal", journal=journal, seq=seq)
+            return
+        name = topics.PackName(self._gateway, journal, seq)
+        await connection.publish(topics.up(self._root, self._config.site.id, name), payload)
+        self._delivery.arrived(key)
