@@ -46,7 +46,8 @@ class Columns:
         self.late_s.append(late_s)
 
 
-class Rejected(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Rejected:
     """One reading the store refuses for ever: its index in the Columns, and the store's own words."""
 
     index: int
@@ -61,7 +62,8 @@ class Outcome(NamedTuple):
     rejected: tuple[Rejected, ...] = ()
 
 
-class Bucket(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Bucket:
     """One window [start_ms, start_ms + window) of one sensor's quantity; `count` readings stand behind `value`."""
 
     sensor: str

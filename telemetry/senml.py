@@ -144,15 +144,16 @@ class _Base:
         label = given[0]
         if label == "v":
             return self.value + _number(fields, "v", 0.0), None, total
-        content = fields[label]
+        content: Any = fields[label]
         if label == "vd" and isinstance(content, str):
             try:
                 return None, base64.urlsafe_b64decode(content + "=" * (-len(content) % 4)), total
             except (binascii.Error, ValueError) as error:
                 raise SenmlError(f"vd is not base64url: {error}") from error
-        if not isinstance(content, {"vs": str, "vb": bool, "vd": bytes}[label]):
-            raise SenmlError(f"{label} has the wrong type")
-        return None, content, total
+        match label, content:
+            case ("vs", str()) | ("vb", bool()) | ("vd", bytes()):
+                return None, content, total
+        raise SenmlError(f"{label} has the wrong type")
 
 
 def _number(fields: Mapping[str, Any], label: str, default: float) -> float:
