@@ -1,0 +1,129 @@
+"""Real servers for the tests that need them: one influxd and one mosquitto a session, on free ports of 127.0.0.1."""
+
+import http.client
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+START_TIMEOUT_S = 30.0
+STOP_TIMEOUT_S = 20.0
+
+INFLUXD_CONFIG = """
+reporting-disabled = true
+bind-address = "127.0.0.1:{rpc_port}"
+[meta]
+  dir = "{directory}/meta"
+  logging-enabled = false
+[data]
+  dir = "{directory}/data"
+  wal-dir = "{directory}/wal"
+  query-log-enabled = false
+[monitor]
+  store-enabled = false
+[http]
+  bind-address = "127.0.0.1:{http_port}"
+  log-enabled = false
+[continuous_queries]
+  enabled = false
+[logging]
+  level = "warn"
+  suppress-logo = true
+"""
+MOSQUITTO_CONFIG = "listener {port} 127.0.0.1\nallow_anonymous true\n"
+
+
+@pytest.fixture(scope="session")
+def influxd_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """`http://127.0.0.1:PORT` of a real InfluxDB 1.6 with an empty data directory."""
+    directory = tmp_path_factory.mktemp("influxd")
+    http_port, rpc_port = _free_ports(2)
+    config = directory / "influxdb.conf"
+    config.write_text(
+        INFLUXD_CONFIG.format(directory=directory, http_port=http_port, rpc_port=rpc_port), encoding="utf-8"
+    )
+    with _server("influxd", ["-config", str(config)], directory, lambda: _influxd_answers(http_port)):
+        yield f"http://127.0.0.1:{http_port}"
+
+
+@pytest.fixture
+def influx_database() -> str:
+    """The name of a database no other test of this session uses; it does not exist yet."""
+    return f"halong_{uuid4().hex[:12]}"
+
+
+@pytest.fixture(scope="session")
+def mosquitto_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """`mqtt://127.0.0.1:PORT` of a real mosquitto with its default limits."""
+    directory = tmp_path_factory.mktemp("mosquitto")
+    (port,) = _free_ports(1)
+    config = directory / "mosquitto.conf"
+    config.write_text(MOSQUITTO_CONFIG.format(port=port), encoding="utf-8")
+    with _server("mosquitto", ["-c", str(config)], directory, lambda: _listens(port)):
+        yield f"mqtt://127.0.0.1:{port}"
+
+
+@contextmanager
+def _server(name: str, arguments: list[str], directory: Path, ready: Callable[[], bool]) -> Iterator[None]:
+    """The program runs inside the context, its output goes to a file in `directory`."""
+    program = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin:/usr/local/bin")
+    if program is None:
+        pytest.fail(f"{name} is not installed: run scripts/servers.sh", pytrace=False)
+    log = directory / f"{name}.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [program, *arguments], stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+        )
+    try:
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not ready():
+            if process.poll() is not None or time.monotonic() > deadline:
+                words = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+                pytest.fail(
+                    f"{name} did not start: {words[-1] if words else 'it said nothing'}", pytrace=False
+                )
+            time.sleep(0.02)
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _free_ports(number: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(number)]
+    try:
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def _influxd_answers(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
+    try:
+        connection.request("GET", "/ping")
+        return connection.getresponse().status == 204
+    except OSError:
+        return False
+    finally:
+        connection.close()
