@@ -5,10 +5,11 @@ back-off and connects again, subscribing anew every time, because no broker here
 """
 
 import asyncio
+import errno
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 import aiomqtt
@@ -112,6 +113,7 @@ async def keep_connected(
     A session ends by LinkLostError (reconnect) or by returning (done). `on_change` hears every up and down.
     A `will` that is a function is asked anew for every connection.
     """
+    asyncio.get_running_loop().set_exception_handler(_forgive_late_writer)
     backoff = BACKOFF_FIRST_S
     known_down = False
     while True:
@@ -149,6 +151,14 @@ async def keep_connected(
             known_down = True
         await asyncio.sleep(backoff * rng.uniform(0.5, 1.0))
         backoff = min(BACKOFF_LAST_S, backoff * 2)
+
+
+def _forgive_late_writer(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """aiomqtt 2.5 may register a socket for writing after paho has closed it: that is only a lost link."""
+    error = context.get("exception")
+    if isinstance(error, OSError) and error.errno == errno.EBADF and "add_writer" in str(context.get("message")):
+        return
+    loop.default_exception_handler(context)
 
 
 async def _run_session(session: Callable[[Connection], Awaitable[None]], connection: Connection) -> None:

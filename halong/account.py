@@ -1,0 +1,214 @@
+"""The account of a run: emitted, accepted and stored compared reading by reading. Pure.
+
+lost = accepted and not stored; doubled = stored more than once; missed = emitted and never accepted, which is explained
+only inside a stated window (agent down, nobody listening, a corrupted frame). Readings of one series are matched in time
+order: same value, and times at most max(half a period, 1 s) apart.
+"""
+
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Key = tuple[str, str]  # (sensor, quantity)
+CLOSE_MS = 100  # a device's last byte and the agent's clock, when nothing is wrong
+
+
+class Sequences:
+    """Readings by series, compact: 16 bytes a reading."""
+
+    def __init__(self) -> None:
+        self._times: dict[Key, array[int]] = {}
+        self._values: dict[Key, array[float]] = {}
+
+    def add(self, sensor: str, quantity: str, time_ms: int, value: float) -> None:
+        """One more reading, in any order."""
+        key = sensor, quantity
+        if key not in self._times:
+            self._times[key], self._values[key] = array("q"), array("d")
+        self._times[key].append(time_ms)
+        self._values[key].append(value)
+
+    def keys(self) -> Iterable[Key]:
+        """The series."""
+        return self._times.keys()
+
+    def __len__(self) -> int:
+        return sum(len(times) for times in self._times.values())
+
+    def get(self, key: Key) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Times and values of one series, by time; empty when it is unknown."""
+        times = np.frombuffer(self._times.get(key) or array("q"), dtype=np.int64)
+        values = np.frombuffer(self._values.get(key) or array("d"), dtype=np.float64)
+        order = np.argsort(times, kind="stable")
+        return times[order], values[order]
+
+
+class Window(NamedTuple):
+    """A stated time in which readings of a sensor (None: of every sensor) may be missed, and why."""
+
+    sensor: str | None
+    start_ms: int
+    end_ms: int
+    cause: str
+
+
+class Match(NamedTuple):
+    """Emitted against accepted, one series. Indexes into the time-ordered arrays."""
+
+    pairs: list[tuple[int, int]]
+    missed: list[int]
+    foreign: list[int]  # accepted, and no device says it sent it
+
+
+def match(
+    emitted: tuple[NDArray[np.int64], NDArray[np.float64]],
+    accepted: tuple[NDArray[np.int64], NDArray[np.float64]],
+    tolerance_ms: int,
+) -> Match:
+    """Pair two time-ordered series: first what is close in time, then in order whatever lies within the tolerance."""
+    pairs: list[tuple[int, int]] = []
+    left, right = list(range(len(emitted[0]))), list(range(len(accepted[0])))
+    for reach in (min(CLOSE_MS, tolerance_ms), tolerance_ms):
+        found = _in_order(emitted, accepted, left, right, reach)
+        pairs += found
+        taken_left, taken_right = {i for i, _ in found}, {j for _, j in found}
+        left = [i for i in left if i not in taken_left]
+        right = [j for j in right if j not in taken_right]
+    return Match(sorted(pairs), left, right)
+
+
+def _in_order(
+    emitted: tuple[NDArray[np.int64], NDArray[np.float64]],
+    accepted: tuple[NDArray[np.int64], NDArray[np.float64]],
+    left: Sequence[int],
+    right: Sequence[int],
+    reach_ms: int,
+) -> list[tuple[int, int]]:
+    sent_at, sent = emitted[0].tolist(), emitted[1].tolist()
+    seen_at, seen = accepted[0].tolist(), accepted[1].tolist()
+    pairs, first = [], 0
+    for i in left:
+        while first < len(right) and seen_at[right[first]] < sent_at[i] - reach_ms:
+            first += 1
+        for k in range(first, len(right)):
+            j = right[k]
+            if seen_at[j] > sent_at[i] + reach_ms:
+                break
+            if _same(sent[i], seen[j]):
+                pairs.append((i, j))
+                first = k + 1
+                break
+    return pairs
+
+
+def _same(one: float, other: float) -> bool:
+    return abs(one - other) <= 1e-6 * max(1.0, abs(one))
+
+
+class Account(NamedTuple):
+    """The three sets compared."""
+
+    emitted: int
+    accepted: int
+    stored: int
+    missed: int
+    unexplained: int
+    foreign: int
+    lost: int
+    duplicates: int
+    altered: int  # stored under the right identity with another value
+    causes: Mapping[str, int]  # missed readings by the cause of their window
+    latencies_ms: NDArray[np.float64]  # device's last byte to store commit
+    examples: tuple[str, ...]
+
+    @property
+    def balanced(self) -> bool:
+        """Nothing lost, nothing twice, nothing unexplained."""
+        return not (self.lost or self.duplicates or self.altered or self.unexplained)
+
+
+def compare(
+    emitted: Sequences,
+    accepted: Sequences,
+    stored: Sequences,
+    *,
+    periods_s: Mapping[str, float],
+    windows: Sequence[Window] = (),
+    quarantined: frozenset[tuple[str, str, int]] = frozenset(),
+    committed_ms: Mapping[tuple[str, str, int], int] | None = None,
+) -> Account:
+    """The account of one run. `committed_ms` tells when an accepted reading (its identity) was committed.
+
+    With no `accepted` reading at all, `emitted` is compared with `stored` directly.
+    """
+    direct = len(accepted) == 0
+    causes: dict[str, int] = {}
+    examples: list[str] = []
+    latencies: list[int] = []
+    missed = unexplained = foreign = lost = duplicates = altered = 0
+    for key in sorted({*emitted.keys(), *accepted.keys(), *stored.keys()}):
+        sensor, quantity = key
+        sent, seen, kept = emitted.get(key), accepted.get(key), stored.get(key)
+        tolerance = max(1000, round(periods_s.get(sensor, 0) * 500))
+        found = match(sent, kept if direct else seen, tolerance)
+        foreign += len(found.foreign) if len(emitted) else 0
+        for i in found.missed:
+            missed += 1
+            at = int(sent[0][i])
+            cause = next((w.cause for w in windows if _covers(w, sensor, at)), None)
+            if cause is None:
+                unexplained += 1
+                examples.append(f"unexplained: {sensor} {quantity} {sent[1][i]} at {at}")
+            else:
+                causes[cause] = causes.get(cause, 0) + 1
+        duplicates += len(kept[0]) - len(np.unique(kept[0]))
+        if not direct:
+            gone, changed = _against_store(key, seen, kept, quarantined)
+            lost += len(gone)
+            altered += len(changed)
+            examples += [f"lost: {sensor} {quantity} at {at}" for at in gone[:3]]
+            examples += [f"altered: {sensor} {quantity} at {at}" for at in changed[:3]]
+        if committed_ms is not None:
+            for i, j in found.pairs:
+                done = committed_ms.get((sensor, quantity, int(seen[0][j])))
+                if done is not None:
+                    latencies.append(done - int(sent[0][i]))
+    return Account(
+        emitted=len(emitted),
+        accepted=len(accepted),
+        stored=len(stored),
+        missed=missed,
+        unexplained=unexplained,
+        foreign=foreign,
+        lost=lost,
+        duplicates=duplicates,
+        altered=altered,
+        causes=causes,
+        latencies_ms=np.array(latencies, dtype=np.float64),
+        examples=tuple(examples[:20]),
+    )
+
+
+def _covers(window: Window, sensor: str, at: int) -> bool:
+    return window.sensor in (None, sensor) and window.start_ms <= at <= window.end_ms
+
+
+def _against_store(
+    key: Key,
+    seen: tuple[NDArray[np.int64], NDArray[np.float64]],
+    kept: tuple[NDArray[np.int64], NDArray[np.float64]],
+    quarantined: frozenset[tuple[str, str, int]],
+) -> tuple[list[int], list[int]]:
+    """Times of accepted readings that are not in the store, and of those stored with another value."""
+    stored = dict(zip(kept[0].tolist(), kept[1].tolist(), strict=True))
+    gone, changed = [], []
+    for at, value in zip(seen[0].tolist(), seen[1].tolist(), strict=True):
+        if at not in stored:
+            if (*key, at) not in quarantined:
+                gone.append(at)
+        elif not _same(value, stored[at]):
+            changed.append(at)
+    return gone, changed

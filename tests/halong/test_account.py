@@ -1,0 +1,96 @@
+"""The account finds what it must find: each kind of wrong is planted once."""
+
+from halong.account import Sequences, Window, compare
+
+PERIODS = {"pm": 1.0}
+T = 1_700_000_000_000
+
+
+def series(*readings: tuple[int, float], sensor: str = "pm") -> Sequences:
+    sequences = Sequences()
+    for at, value in readings:
+        sequences.add(sensor, "pm25", T + at, value)
+    return sequences
+
+
+def steady(count: int, delay: int = 0, drop: frozenset[int] = frozenset()) -> Sequences:
+    return series(*((1000 * i + delay, float(i % 3)) for i in range(count) if i not in drop))
+
+
+def test_a_perfect_run_balances() -> None:
+    account = compare(steady(50), steady(50, 5), steady(50, 5), periods_s=PERIODS)
+    assert account.balanced
+    assert (account.emitted, account.accepted, account.stored) == (50, 50, 50)
+    assert (account.missed, account.foreign) == (0, 0)
+
+
+def test_a_reading_that_the_store_lacks_is_lost() -> None:
+    account = compare(steady(50), steady(50, 5), steady(50, 5, frozenset({7})), periods_s=PERIODS)
+    assert account.lost == 1
+    assert not account.balanced
+    assert f"lost: pm pm25 at {T + 7005}" in account.examples
+
+
+def test_a_quarantined_reading_is_not_lost() -> None:
+    quarantined = frozenset({("pm", "pm25", T + 7005)})
+    account = compare(
+        steady(50), steady(50, 5), steady(50, 5, frozenset({7})), periods_s=PERIODS, quarantined=quarantined
+    )
+    assert account.lost == 0
+
+
+def test_a_reading_stored_twice_is_a_duplicate() -> None:
+    stored = steady(50, 5)
+    stored.add("pm", "pm25", T + 5, 0.0)
+    assert compare(steady(50), steady(50, 5), stored, periods_s=PERIODS).duplicates == 1
+
+
+def test_another_value_under_the_same_identity_is_altered() -> None:
+    account = compare(series((0, 1.0)), series((5, 1.0)), series((5, 2.0)), periods_s=PERIODS)
+    assert account.altered == 1
+
+
+def test_a_missed_reading_is_unexplained_unless_a_window_covers_it() -> None:
+    drop = frozenset({20})
+    seen = steady(50, 5, drop)
+    assert compare(steady(50), seen, seen, periods_s=PERIODS).unexplained == 1
+    window = Window("pm", T + 19_500, T + 20_500, "agent down")
+    account = compare(steady(50), seen, seen, periods_s=PERIODS, windows=[window])
+    assert (account.missed, account.unexplained) == (1, 0)
+    assert account.causes == {"agent down": 1}
+    elsewhere = Window("other", T + 19_500, T + 20_500, "agent down")
+    assert compare(steady(50), seen, seen, periods_s=PERIODS, windows=[elsewhere]).unexplained == 1
+
+
+def test_a_constant_series_with_one_gap_blames_the_gap_and_not_its_end() -> None:
+    sent = series(*((1000 * i, 5.0) for i in range(30)))
+    seen = series(*((1000 * i + 5, 5.0) for i in range(30) if i != 10))
+    window = Window("pm", T + 9_900, T + 10_100, "agent down")
+    assert compare(sent, seen, seen, periods_s=PERIODS, windows=[window]).balanced
+
+
+def test_a_reading_no_device_sent_is_foreign() -> None:
+    seen = steady(10, 5)
+    seen.add("pm", "pm25", T + 4500, 77.0)
+    assert compare(steady(10), seen, seen, periods_s=PERIODS).foreign == 1
+
+
+def test_a_changed_value_is_missed_and_foreign() -> None:
+    account = compare(series((0, 1.0)), series((5, 1.5)), series((5, 1.5)), periods_s=PERIODS)
+    assert (account.missed, account.foreign, account.unexplained) == (1, 1, 1)
+
+
+def test_latency_is_from_the_last_byte_to_the_commit() -> None:
+    account = compare(
+        series((0, 1.0)),
+        series((5, 1.0)),
+        series((5, 1.0)),
+        periods_s=PERIODS,
+        committed_ms={("pm", "pm25", T + 5): T + 250},
+    )
+    assert account.latencies_ms.tolist() == [250.0]
+
+
+def test_without_journals_emitted_is_compared_with_the_store() -> None:
+    account = compare(steady(10), Sequences(), steady(10, 40, frozenset({3})), periods_s=PERIODS)
+    assert (account.missed, account.unexplained, account.accepted) == (1, 1, 0)
