@@ -1,0 +1,51 @@
+# Two commands are enough: `make run` and `make test`. Both set up everything they need in .venv.
+.DEFAULT_GOAL := help
+.PHONY: help run test check format fuzz chaos bench lock clean
+BIN := .venv/bin
+ARGS ?=
+
+help: ## what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+run: .venv/.run ## the whole simulated city: broker, sensors, agents, hub; ARGS="--for 30s --report run.json"
+	@$(BIN)/halong up $(ARGS)
+
+test: .venv/.dev ## all of the quick tier: linters, types, architecture, tests with real servers
+	@scripts/servers.sh
+	@$(MAKE) --no-print-directory check
+	@$(BIN)/pytest -q $(ARGS)
+
+check: .venv/.dev ## linters, types, import arrows, generated files
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check -q .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/python -m grafana --check
+
+format: .venv/.dev ## lay the code out
+	@$(BIN)/ruff check --fix -q .
+	@$(BIN)/ruff format -q .
+
+fuzz: .venv/.dev ## the property tests, twenty times as many examples
+	@HALONG_HYPOTHESIS=fuzz $(BIN)/pytest -q -m "not chaos" tests/edge tests/telemetry tests/firmware_sim tests/storage --timeout=3600 $(ARGS)
+
+chaos: .venv/.dev ## a city whose processes are killed at random for some minutes; ARGS="--seed 3 --for 10m"
+	@$(BIN)/halong chaos --for 5m $(ARGS)
+
+bench: .venv/.dev ## figures, as ratios inside one run
+	@$(BIN)/python -m bench $(ARGS)
+
+lock: .venv/.dev ## pin the dependencies anew, with hashes
+	@scripts/lock.sh
+
+clean: ## everything that can be made again; halong-data stays
+	@rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/.run: requirements.txt pyproject.toml scripts/venv.sh
+	@scripts/venv.sh requirements.txt
+	@touch $@
+
+.venv/.dev: requirements-dev.txt pyproject.toml scripts/venv.sh
+	@scripts/venv.sh requirements-dev.txt
+	@touch $@ .venv/.run
