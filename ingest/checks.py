@@ -1,0 +1,77 @@
+"""Checks of a single reading, pure. What they refuse goes to quarantine; what they doubt is flagged and stored."""
+
+from typing import NamedTuple
+
+import msgspec
+
+from telemetry.quantities import QUANTITIES
+from telemetry.quarantine import Quarantined, Reason
+from telemetry.reading import Flag, Reading
+
+DAY_MS = 86_400_000
+LATE_MS = 60_000  # up to here an arrival is not late
+BACKLOG_MS = 300_000  # what arrives later than this is backlog: range checks only
+ALARM_MS = 3_600_000  # what is older than this raises no alarm
+
+
+class TimeWindow(NamedTuple):
+    """What is possible around the hub's clock, both ends included."""
+
+    past_ms: int = 60 * DAY_MS
+    future_ms: int = 300_000
+
+
+WINDOW = TimeWindow()
+
+
+class Fault(NamedTuple):
+    """Why a reading is refused."""
+
+    reason: Reason
+    detail: str
+
+
+def range_flag(reading: Reading) -> Flag:
+    """Flag.RANGE when the value is outside the physical range of its quantity, else no flag."""
+    quantity = QUANTITIES[reading.quantity]
+    return Flag(0) if quantity.low <= reading.value <= quantity.high else Flag.RANGE
+
+
+def time_fault(observed_at: int, now_ms: int, window: TimeWindow = WINDOW) -> Fault | None:
+    """A fault when `observed_at` is outside the window around the hub's `now_ms`."""
+    if observed_at < now_ms - window.past_ms:
+        days = (now_ms - observed_at) / DAY_MS
+        return Fault(Reason.IMPOSSIBLE_TIME, f"observed {days:.0f} days before it arrived")
+    if observed_at > now_ms + window.future_ms:
+        return Fault(
+            Reason.IMPOSSIBLE_TIME, f"observed {(observed_at - now_ms) / 1000:.0f} s after the hub's time"
+        )
+    return None
+
+
+def owner_fault(sensor: str, gateway: str, owner: str | None) -> Fault | None:
+    """A fault when another gateway than the sender owns the sensor; None = nobody does."""
+    if owner is None or owner == gateway:
+        return None
+    return Fault(Reason.NOT_OWNER, f"{sensor} belongs to {owner}, {gateway} sent it")
+
+
+def late_s(observed_at: int, arrived_ms: int) -> int | None:
+    """Whole seconds from observation to arrival, None up to 60 s."""
+    delay = arrived_ms - observed_at
+    return delay // 1000 if delay > LATE_MS else None
+
+
+def set_aside(fault: Fault, reading: Reading, *, topic: str, gateway: str) -> Quarantined:
+    """The reading as a quarantine entry: its payload is the SenML record in JSON, whole and replayable."""
+    record: dict[str, str | float | int] = {
+        "n": f"{reading.sensor}/{reading.quantity}",
+        "u": QUANTITIES[reading.quantity].unit,
+        "t": reading.observed_at / 1000,
+        "v": reading.value,
+    }
+    if reading.flags:
+        record["fl"] = int(reading.flags)
+    return Quarantined(
+        fault.reason, fault.detail, topic, gateway, reading.sensor, msgspec.json.encode(record)
+    )

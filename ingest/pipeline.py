@@ -1,0 +1,236 @@
+"""The ingest service: link → queue → decode, check, judge → store → acknowledge → live. One TaskGroup, one screen."""
+
+import asyncio
+import json
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from random import Random
+from typing import TextIO, TypeVar
+
+import msgspec
+import structlog
+
+from ingest import checks
+from ingest.account import Account, Latencies
+from ingest.control import Control
+from ingest.intake import Batch, Intake, set_aside
+from ingest.judge import Judge
+from ingest.receive import Inbox, Link
+from ingest.registry import Registry
+from runtime.mqtt import BrokerUrl
+from storage.book import Book, BookUnavailableError
+from storage.store import Outcome, Store, StoreUnavailableError
+from telemetry import topics
+from telemetry.anomaly import Anomaly
+from telemetry.messages import DEFAULT_CREDIT, Ack, Ranges, to_ranges
+from telemetry.quarantine import Quarantined, Reason
+from telemetry.reading import Reading
+
+BATCH_READINGS = 5_000
+COMMIT_EVERY_S = (
+    0.1  # a batch gathers so long after the one before it; commits cost a disk more than readings do
+)
+HURRY_BYTES = 256 * 1024  # so much in the queue fills a batch: no gathering
+CREDIT_EVERY_S = 5.0
+BACKOFF_FIRST_S = 0.2
+BACKOFF_LAST_S = 10.0
+
+log = structlog.get_logger(__name__)
+Result = TypeVar("Result")
+
+
+class Pipeline:
+    """Ingest in one object. `clock` is wall time in ms; `on_stored` hears (site, reading) of every commit.
+
+    `trace` gets one JSON line per commit: {"at": ms, "packs": [[gateway, journal, seq], …]}.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        book: Book,
+        broker: BrokerUrl,
+        root: str,
+        clock: Callable[[], int],
+        rng: Random,
+        on_stored: Callable[[Sequence[tuple[str, Reading]]], None],
+        on_anomaly: Callable[[Anomaly], None],
+        trace: TextIO | None,
+    ) -> None:
+        self._store, self._book, self._root, self._clock, self._rng = store, book, root, clock, rng
+        self._on_stored, self._on_anomaly, self._trace = on_stored, on_anomaly, trace
+        self.account = Account()
+        self._registry = Registry(book)
+        self._judge = Judge()
+        self._inbox = Inbox()
+        self._intake = Intake(root=root, registry=self._registry, judge=self._judge, account=self.account)
+        self._control = Control(
+            root=root,
+            registry=self._registry,
+            account=self.account,
+            clock=clock,
+            on_state=lambda state, retained: None,
+            on_heard=lambda gateway: self._tell(gateway, {}),
+        )
+        self._link = Link(
+            broker=broker,
+            root=root,
+            clock=clock,
+            rng=rng,
+            inbox=self._inbox,
+            account=self.account,
+            hear=self._control.hear,
+            on_change=lambda up: None,
+        )
+        self._store_works = True
+        self._next_commit = 0.0
+
+    @property
+    def latencies(self) -> Latencies:
+        """Delays from observation to commit."""
+        return self.account.latencies
+
+    def ready(self) -> Mapping[str, bool]:
+        """Whether the broker is connected and the store (with its book) takes data."""
+        return {"broker": self._link.connected, "store": self._store_works}
+
+    async def run(self) -> None:
+        """For ever."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._link.run(), name="link")
+            group.create_task(self._settle_batches(), name="store")
+            group.create_task(self._repeat_credit(), name="credit")
+
+    # Packs: queue → batch → store → acknowledgement → live.
+
+    async def _settle_batches(self) -> None:
+        while True:
+            batch = await self._next_batch()
+            await self._insist(partial(self._check, batch))
+            self._intake.judge(batch, self._clock())
+            await self._insist(partial(self._record, batch.quarantined, batch.anomalies))
+            outcome = await self._insist(partial(self._store.write, batch.columns))
+            refusals = [
+                set_aside(batch.items[index], checks.Fault(Reason.STORE_REFUSED, reason))
+                for index, reason in ((refused.index, refused.reason) for refused in outcome.rejected)
+            ]
+            await self._insist(partial(self._record, refusals, []))
+            self._count(batch, outcome)
+            self._acknowledge(batch)
+            self._show(batch, outcome)
+
+    async def _next_batch(self) -> Batch:
+        """Whatever is queued, at most BATCH_READINGS, not sooner than COMMIT_EVERY_S after the one before."""
+        loop = asyncio.get_running_loop()
+        await self._inbox.wait()
+        if self._inbox.bytes < HURRY_BYTES:
+            await asyncio.sleep(max(0.0, self._next_commit - loop.time()))
+        self._next_commit = loop.time() + COMMIT_EVERY_S
+        batch = Batch()
+        while len(batch.items) < BATCH_READINGS and (packet := self._inbox.pop()) is not None:
+            self._intake.add(packet, batch)
+            await asyncio.sleep(0)  # decoding a full batch takes tens of milliseconds: let others work
+        return batch
+
+    async def _check(self, batch: Batch) -> None:
+        self._intake.check(batch)
+
+    async def _record(self, quarantined: Sequence[Quarantined], anomalies: Sequence[Anomaly]) -> None:
+        """On disk before any acknowledgement. Of several states of one anomaly the last counts."""
+        if quarantined:
+            self._book.quarantine(quarantined, self._clock())
+        for anomaly in {anomaly.id: anomaly for anomaly in anomalies}.values():
+            self._book.put_anomaly(anomaly)
+
+    def _count(self, batch: Batch, outcome: Outcome) -> None:
+        account, now_ms = self.account, self._clock()
+        account.commits += 1
+        account.settled(
+            batch.decoded,
+            stored=outcome.stored,
+            duplicate=outcome.duplicate + batch.repeated,
+            quarantined=batch.refused + len(outcome.rejected),
+        )
+        for item in batch.items:
+            if item.packet.arrived_ms - item.reading.observed_at <= checks.BACKLOG_MS:
+                account.latencies.add(now_ms - item.reading.observed_at)
+        if self._trace is not None and batch.packs:
+            self._trace.write(json.dumps({"at": now_ms, "packs": batch.packs}) + "\n")
+
+    def _acknowledge(self, batch: Batch) -> None:
+        stored: defaultdict[str, defaultdict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+        for gateway, journal, seq in batch.packs:
+            stored[gateway][journal].append(seq)
+        for gateway, journals in stored.items():
+            self._tell(gateway, {journal: to_ranges(numbers) for journal, numbers in journals.items()})
+        self.account.packs_acknowledged += len(batch.packs)
+
+    def _show(self, batch: Batch, outcome: Outcome) -> None:
+        refused = {rejected.index for rejected in outcome.rejected}
+        self._on_stored(
+            [
+                (item.site, msgspec.structs.replace(item.reading, flags=flags or 0))
+                for index, (item, flags) in enumerate(zip(batch.items, batch.columns.flags, strict=True))
+                if index not in refused
+            ]
+        )
+        for anomaly in batch.anomalies:
+            self._publish(anomaly)
+
+    def _publish(self, anomaly: Anomaly) -> None:
+        self._on_anomaly(anomaly)
+        self._link.say(topics.alarm(self._root, anomaly.sensor), msgspec.json.encode(anomaly))
+
+    # The store and the book, which may be away.
+
+    async def _insist(self, step: Callable[[], Awaitable[Result]]) -> Result:
+        """The step's result, however long it takes. Meanwhile nothing is acknowledged and the credit is 0."""
+        backoff = BACKOFF_FIRST_S
+        while True:
+            try:
+                result = await step()
+            except (StoreUnavailableError, BookUnavailableError) as error:
+                self._store_away(str(error))
+                asked = error.retry_after_s if isinstance(error, StoreUnavailableError) else 0.0
+                await asyncio.sleep(max(asked, backoff) * self._rng.uniform(1.0, 1.5))
+                backoff = min(BACKOFF_LAST_S, backoff * 2)
+            else:
+                self._store_back()
+                return result
+
+    def _store_away(self, reason: str) -> None:
+        if self._store_works:
+            self._store_works = False
+            self.account.outages += 1
+            log.warning("store away, nothing is acknowledged", reason=reason)
+            self._tell_all()
+
+    def _store_back(self) -> None:
+        if not self._store_works:
+            self._store_works = True
+            log.info("store is back")
+            self._control.retry()
+            self._tell_all()
+
+    # Words to gateways.
+
+    async def _repeat_credit(self) -> None:
+        while True:
+            await asyncio.sleep(CREDIT_EVERY_S)
+            if not self._store_works:
+                self._tell_all()
+
+    def _tell_all(self) -> None:
+        try:
+            gateways = list(self._registry.gateways())
+        except BookUnavailableError:
+            return  # each gateway hears it with its next heartbeat
+        for gateway in gateways:
+            self._tell(gateway, {})
+
+    def _tell(self, gateway: str, stored: dict[str, Ranges]) -> None:
+        credit = DEFAULT_CREDIT if self._store_works else 0
+        answer = Ack(stored, self._clock(), credit)
+        self._link.say(topics.ack(self._root, gateway), answer.encode())

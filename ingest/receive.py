@@ -1,0 +1,159 @@
+"""The link to the gateways: packs into a bounded queue, control messages to their listener, answers out."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from random import Random
+from typing import NamedTuple
+
+import msgspec
+
+from ingest.account import Account
+from ingest.intake import Packet
+from runtime.mqtt import BrokerUrl, Connection, LinkLostError, Message, Will, keep_connected
+from telemetry import topics
+from telemetry.messages import Epoch
+
+INBOX_MESSAGES = 4096
+INBOX_BYTES = 64 * 1024 * 1024
+OUTBOX_MESSAGES = 4096
+TOGETHER = 64  # answers on the wire at once
+FAREWELL_S = 1.0
+
+
+class Inbox:
+    """Packets between link and judge, bounded by number and by bytes. Full: the newcomer is refused, unacknowledged."""
+
+    def __init__(self, messages: int = INBOX_MESSAGES, payload_bytes: int = INBOX_BYTES) -> None:
+        self._packets: deque[Packet] = deque()
+        self._most, self._most_bytes = messages, payload_bytes
+        self._filled = asyncio.Event()
+        self.bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._packets)
+
+    def offer(self, packet: Packet) -> bool:
+        """Take the packet; False when there is no room. An empty queue takes a packet of any size."""
+        full = len(self) >= self._most or self.bytes + len(packet.payload) > self._most_bytes
+        if full and (self._packets or self._most == 0):
+            return False
+        self._packets.append(packet)
+        self.bytes += len(packet.payload)
+        self._filled.set()
+        return True
+
+    async def wait(self) -> None:
+        """Return when there is a packet."""
+        await self._filled.wait()
+
+    def pop(self) -> Packet | None:
+        """The oldest packet; None when there is none."""
+        if not self._packets:
+            return None
+        packet = self._packets.popleft()
+        self.bytes -= len(packet.payload)
+        if not self._packets:
+            self._filled.clear()
+        return packet
+
+
+class Answer(NamedTuple):
+    """A message to send; not retained."""
+
+    topic: str
+    payload: bytes
+
+
+class Link:
+    """Ingest's connection to the broker. Every connection has its own epoch: what was on the way is sent again.
+
+    `hear` takes births and states, `on_change` every up and down.
+    """
+
+    def __init__(
+        self,
+        *,
+        broker: BrokerUrl,
+        root: str,
+        clock: Callable[[], int],
+        rng: Random,
+        inbox: Inbox,
+        account: Account,
+        hear: Callable[[Message], None],
+        on_change: Callable[[bool], None],
+    ) -> None:
+        self._broker, self._root, self._clock, self._rng = broker, root, clock, rng
+        self._inbox, self._account, self._hear, self._on_change = inbox, account, hear, on_change
+        self._process = f"{rng.getrandbits(32):08x}"
+        self._connections = 0
+        self._outbox: asyncio.Queue[Answer] = asyncio.Queue(OUTBOX_MESSAGES)
+        self.connected = False
+
+    async def run(self) -> None:
+        """Connect, listen, answer, reconnect, for ever."""
+        await keep_connected(
+            self._broker,
+            f"halong-ingest-{self._process}",
+            self._talk,
+            subscriptions=[f"{self._root}/up/#", f"{self._root}/birth/+", f"{self._root}/state/+"],
+            will=self._will,
+            rng=self._rng,
+            on_change=self._changed,
+        )
+
+    def say(self, topic: str, payload: bytes) -> None:
+        """Send when possible. Without a connection, or with too much waiting, it is dropped and counted."""
+        if not self.connected or self._outbox.full():
+            self._account.answers_dropped += 1
+            return
+        self._outbox.put_nowait(Answer(topic, payload))
+
+    def _changed(self, up: bool) -> None:
+        self.connected = up
+        while not self._outbox.empty():
+            self._outbox.get_nowait()
+            self._account.answers_dropped += 1
+        self._on_change(up)
+
+    def _epoch(self, *, online: bool) -> bytes:
+        return msgspec.json.encode(Epoch(f"{self._process}-{self._connections}", online))
+
+    def _will(self) -> Will:
+        self._connections += 1
+        return Will(topics.ingest(self._root), self._epoch(online=False))
+
+    async def _talk(self, connection: Connection) -> None:
+        try:
+            await connection.publish(topics.ingest(self._root), self._epoch(online=True), retain=True)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._listen(connection), name="listen")
+                group.create_task(self._answer(connection), name="answer")
+        except asyncio.CancelledError:
+            with suppress(LinkLostError, TimeoutError):
+                async with asyncio.timeout(FAREWELL_S):
+                    await connection.publish(
+                        topics.ingest(self._root), self._epoch(online=False), retain=True
+                    )
+            raise
+
+    async def _listen(self, connection: Connection) -> None:
+        up = f"{self._root}/up"
+        async for message in connection.messages():
+            if not message.topic.startswith(up):
+                self._hear(message)
+            elif self._inbox.offer(Packet(message.topic, message.payload, self._clock())):
+                self._account.accepted()
+            else:
+                self._account.refused()
+        raise LinkLostError("the stream of messages ended")
+
+    async def _answer(self, connection: Connection) -> None:
+        while True:
+            answers = [await self._outbox.get()]
+            while len(answers) < TOGETHER and not self._outbox.empty():
+                answers.append(self._outbox.get_nowait())
+            async with asyncio.TaskGroup() as group:
+                for topic, payload in answers:
+                    group.create_task(connection.publish(topic, payload))

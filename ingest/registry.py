@@ -1,0 +1,82 @@
+"""What the judge must know of the inventory, read from the book once and kept until a birth changes it."""
+
+from ingest.judge import Known
+from storage.book import Book
+from storage.inventory import SensorRow
+from telemetry.inventory import Sensor, Site
+from telemetry.messages import Birth, State
+
+
+class Registry:
+    """A cache over the book, filled at the first question; every method may raise BookUnavailableError."""
+
+    def __init__(self, book: Book) -> None:
+        self._book = book
+        self._owners: dict[str, str] | None = None
+        self._sensors: dict[str, Known] = {}
+        self._quantities: set[tuple[str, str]] = set()
+        self._births: dict[str, tuple[Site, tuple[Sensor, ...]]] = {}
+        self._gateways: dict[str, str] = {}
+
+    def sensors(self) -> dict[str, Known]:
+        """Every sensor that is listed or adopted now."""
+        self._load()
+        return self._sensors
+
+    def gateways(self) -> dict[str, str]:
+        """Every gateway heard of, with its site ("" until it is known)."""
+        self._load()
+        return self._gateways
+
+    def known(self, sensor: str, site: str, gateway: str) -> Known:
+        """The sensor; one that is not listed any more is judged by its id, without a period."""
+        self._load()
+        return self._sensors.get(sensor) or Known(sensor, site, gateway, 0.0)
+
+    def owner(self, sensor: str, gateway: str, observed_at: int) -> str | None:
+        """`gateway` when it owns the sensor now or did at `observed_at`; else the owner, None when there is none."""
+        owners = self._load()
+        now = owners.get(sensor)
+        if now is None or now == gateway:
+            return now
+        return gateway if self._book.owner(sensor, observed_at) == gateway else now
+
+    def admit(self, sensor: str, quantity: str, *, gateway: str, site: str, now_ms: int) -> None:
+        """Register what no birth has listed: the sensor, or a new quantity of it."""
+        owners = self._load()
+        if (sensor, quantity) in self._quantities or owners.get(sensor, gateway) != gateway:
+            return
+        self._book.adopt(sensor, gateway, site, quantity, now_ms)
+        owners.setdefault(sensor, gateway)
+        self._sensors.setdefault(sensor, Known(sensor, site, gateway, 0.0))
+        self._gateways.setdefault(gateway, site)
+        self._quantities.add((sensor, quantity))
+
+    def register(self, birth: Birth, now_ms: int) -> list[str]:
+        """Take over a birth; the sensors refused because another gateway owns them."""
+        refused = self._book.register(birth, now_ms)
+        content = (birth.site, birth.sensors)
+        if refused or self._births.get(birth.gateway) != content:
+            self._births[birth.gateway] = content
+            self._owners = None
+        return refused
+
+    def record_state(self, state: State, now_ms: int) -> bool:
+        """Keep a heartbeat or will; False when a newer session is known."""
+        taken = self._book.record_state(state, now_ms)
+        self._gateways.setdefault(state.gateway, "")
+        return taken
+
+    def _load(self) -> dict[str, str]:
+        if self._owners is None:
+            owners = self._book.owners()
+            rows = self._book.sensors()
+            self._gateways = {row.id: row.site for row in self._book.gateways()}
+            self._sensors = {row.id: _known(row) for row in rows}
+            self._quantities = {(row.id, quantity) for row in rows for quantity in row.quantities}
+            self._owners = owners
+        return self._owners
+
+
+def _known(row: SensorRow) -> Known:
+    return Known(row.name or row.id, row.site, row.gateway, row.period_s)

@@ -1,0 +1,154 @@
+"""The pipeline against a real broker: what is stored, what is acknowledged, what disturbs nobody."""
+
+import time
+
+from telemetry.inventory import Sensor
+from telemetry.quarantine import Reason
+from telemetry.reading import Flag, Reading
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def pm(at: int, value: float = 12.0, *, sensor: str = "pm-1", flags: int = 0) -> Reading:
+    return Reading(sensor, "pm25", at, value, flags)
+
+
+async def test_packs_are_stored_acknowledged_traced_and_shown(city, eventually):
+    at = now_ms()
+    async with city.running() as pipeline, city.gateway() as gateway:
+        await gateway.pack(0, [pm(at - 1000), pm(at, 13.0)])
+        await gateway.pack(1, [pm(at + 1, 14.0)])
+        await eventually(lambda: gateway.stored() == {("aaaa", 0), ("aaaa", 1)})
+        assert {(r.observed_at, r.value) for r in city.store.rows.values()} == {
+            (at - 1000, 12.0),
+            (at, 13.0),
+            (at + 1, 14.0),
+        }
+        assert city.store.sites == {"pm-1": "bai-chay"}
+        assert sorted(city.committed()) == [["gw-1", "aaaa", 0], ["gw-1", "aaaa", 1]]
+        assert [(site, r.value) for site, r in city.live] == [("bai-chay", v) for v in (12.0, 13.0, 14.0)]
+        assert all(ack.credit == 16 and ack.time_ms >= at for ack in gateway.acks)
+        assert pipeline.account.readings_stored == 3
+        assert pipeline.ready() == {"broker": True, "store": True}
+        assert pipeline.latencies.p50() is not None
+        assert city.book.owners() == {"pm-1": "gw-1"}
+
+
+async def test_garbage_is_quarantined_and_acknowledged_and_disturbs_nobody(city, eventually):
+    at = now_ms()
+    async with city.running() as pipeline, city.gateway() as gateway:
+        await gateway.pack(0, [pm(at)])
+        await gateway.raw(1, b"\x00\xffnot a pack")
+        await gateway.raw(2, b"[" + b" " * 70_000 + b"]")
+        await gateway.publish(f"{city.root}/up/nonsense", b"{}")
+        await gateway.raw(3, b'[{"n":"pm-1/pm25","t":1e9,"v":1}]')
+        await gateway.pack(4, [pm(at + 1000, 13.0)])
+        await eventually(lambda: len(gateway.stored()) == 5)
+        assert len(city.store.rows) == 2
+        rows = {row.topic.rpartition("/")[2]: row.reason for row in city.book.quarantined(10)}
+        assert rows == {
+            "1": Reason.UNDECODABLE,
+            "2": Reason.TOO_LARGE,
+            "3": Reason.UNDECODABLE,
+            "nonsense": Reason.UNDECODABLE,
+        }
+        assert pipeline.account.messages_quarantined == 4
+
+
+async def test_bad_records_are_set_aside_and_their_neighbours_stored(city, eventually):
+    at = now_ms() / 1000
+    payload = (
+        f'[{{"bn":"pm-1/","site":"bai-chay","n":"pm25","u":"ug/m3","t":{at:.3f},"v":5}},'
+        f'{{"n":"pm25","u":"Cel","t":{at:.3f},"v":6}},{{"n":"joy","t":{at:.3f},"v":7}},'
+        f'{{"n":"pm10","t":{at:.3f},"vs":"eight"}},{{"n":"pm10","t":{at:.3f},"v":9}}]'
+    )
+    async with city.running() as pipeline, city.gateway() as gateway:
+        await gateway.raw(0, payload.encode())
+        await eventually(lambda: gateway.stored() == {("aaaa", 0)})
+        assert sorted(r.value for r in city.store.rows.values()) == [5.0, 9.0]
+        reasons = sorted(row.reason for row in city.book.quarantined(10))
+        assert reasons == [Reason.BAD_RECORD, Reason.UNIT, Reason.UNKNOWN_QUANTITY]
+        assert {row.sensor for row in city.book.quarantined(10)} == {"pm-1"}
+        assert pipeline.account.records_bad == 3
+
+
+async def test_a_redelivered_pack_changes_nothing(city, eventually):
+    at = now_ms()
+    pack = [pm(at, 12.0, flags=Flag.NUDGED), pm(at + 1, 13.0)]
+    async with city.running() as pipeline, city.gateway() as gateway:
+        await gateway.pack(0, pack)
+        await eventually(lambda: gateway.stored())
+        rows = dict(city.store.rows)
+        gateway.acks.clear()
+        await gateway.pack(0, pack)
+        await eventually(lambda: gateway.stored() == {("aaaa", 0)})
+        await gateway.pack(0, pack)
+        await gateway.pack(0, pack)
+        await eventually(lambda: pipeline.account.readings_duplicate == 6)
+        assert city.store.rows == rows
+        assert pipeline.account.readings_stored == 2
+
+
+async def test_a_store_outage_keeps_everything_and_acknowledges_nothing(city, eventually):
+    at = now_ms()
+    async with city.running() as pipeline, city.gateway() as gateway:
+        await gateway.pack(0, [pm(at)])
+        await eventually(lambda: gateway.stored() == {("aaaa", 0)})
+        city.store.away = True
+        for seq in range(1, 6):
+            await gateway.pack(seq, [pm(at + seq, float(seq))])
+        await eventually(lambda: any(ack.credit == 0 for ack in gateway.acks))
+        tried = city.store.attempts
+        await eventually(lambda: city.store.attempts > tried + 2)
+        assert gateway.stored() == {("aaaa", 0)}
+        assert not pipeline.ready()["store"]
+        heard = len(gateway.acks)
+        await gateway.state(online=True)
+        await eventually(lambda: len(gateway.acks) > heard)
+        assert gateway.acks[-1].credit == 0
+        city.store.away = False
+        await eventually(lambda: gateway.stored() == {("aaaa", n) for n in range(6)})
+        assert [ack.credit for ack in gateway.acks][-1] == 16
+        assert len(city.store.rows) == 6
+        assert pipeline.account.readings_stored == 6
+        assert pipeline.account.readings_duplicate == 0
+        assert pipeline.account.outages == 1
+
+
+async def test_what_the_store_refuses_is_set_aside_and_the_rest_stored(city, eventually):
+    at = now_ms()
+    city.store.refused = {666.0: "field type conflict"}
+    async with city.running() as pipeline, city.gateway() as gateway:
+        await gateway.pack(0, [pm(at, 1.0), pm(at + 1, 666.0), pm(at + 2, 3.0)])
+        await eventually(lambda: gateway.stored() == {("aaaa", 0)})
+        assert sorted(r.value for r in city.store.rows.values()) == [1.0, 3.0]
+        (row,) = city.book.quarantined(10)
+        assert (row.reason, row.detail, row.sensor) == (Reason.STORE_REFUSED, "field type conflict", "pm-1")
+        assert b"666" in row.payload
+        assert [r.value for _, r in city.live] == [1.0, 3.0]
+        assert pipeline.account.readings_quarantined == 1
+
+
+async def test_impossible_times_and_foreign_sensors_are_quarantined(city, eventually):
+    at = now_ms()
+    async with city.running(), city.gateway() as one, city.gateway("gw-2", "hon-gai") as two:
+        await one.birth([Sensor("pm-1", "pms5003", ("pm25",), 1.0)])
+        await eventually(lambda: one.acks)
+        await one.pack(0, [pm(at - 61 * 86_400_000), pm(at + 600_000), pm(at, 4.0)])
+        await two.pack(0, [pm(at, 5.0), pm(at, 6.0, sensor="pm-2")])
+        await eventually(lambda: one.stored() and two.stored())
+        assert sorted(r.value for r in city.store.rows.values()) == [4.0, 6.0]
+        reasons = sorted(row.reason for row in city.book.quarantined(10))
+        assert reasons == [Reason.IMPOSSIBLE_TIME, Reason.IMPOSSIBLE_TIME, Reason.NOT_OWNER]
+
+
+async def test_every_life_announces_its_own_epoch_and_its_end(city, eventually):
+    async with city.gateway() as gateway:
+        async with city.running():
+            await eventually(lambda: any(epoch.online for epoch in gateway.epochs))
+        await eventually(lambda: not gateway.epochs[-1].online)
+        async with city.running():
+            await eventually(lambda: gateway.epochs[-1].online)
+        assert gateway.epochs[-1].epoch not in {epoch.epoch for epoch in gateway.epochs[:-1]}
