@@ -31,12 +31,22 @@ class Sequences:
         self._times[key].append(time_ms)
         self._values[key].append(value)
 
-    def keys(self) -> Iterable[Key]:
-        """The series."""
+    @property
+    def series(self) -> Iterable[Key]:
+        """The series it holds."""
         return self._times.keys()
 
     def __len__(self) -> int:
         return sum(len(times) for times in self._times.values())
+
+    def first_from(self, sensor: str, start_ms: int, default_ms: int) -> int:
+        """Time of the sensor's first reading at or after `start_ms`; `default_ms` when there is none."""
+        times = [
+            min((t for t in times if t >= start_ms), default=default_ms)
+            for key, times in self._times.items()
+            if key[0] == sensor
+        ]
+        return min(times, default=default_ms)
 
     def get(self, key: Key) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Times and values of one series, by time; empty when it is unknown."""
@@ -149,7 +159,7 @@ def compare(
     examples: list[str] = []
     latencies: list[int] = []
     missed = unexplained = foreign = lost = duplicates = altered = 0
-    for key in sorted({*emitted.keys(), *accepted.keys(), *stored.keys()}):
+    for key in sorted({*emitted.series, *accepted.series, *stored.series}):
         sensor, quantity = key
         sent, seen, kept = emitted.get(key), accepted.get(key), stored.get(key)
         tolerance = max(1000, round(periods_s.get(sensor, 0) * 500))

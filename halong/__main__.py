@@ -1,0 +1,407 @@
+"""The command line. Every command: `--help` worth reading, exit 0 only on success, one clear line for what a user can cause."""
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Hạ Long telemetry: from the sensors of a city to data that can be trusted. `halong up` shows it all.",
+)
+sim = typer.Typer(
+    no_args_is_help=True, help="Simulated sensors that speak their real bytes and record what they sent."
+)
+app.add_typer(sim, name="sim")
+
+Faults = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--fault", help="KIND@T[+SECONDS]: spike, stuck, silence or garbage at second T; repeatable."
+    ),
+]
+Seed = Annotated[int, typer.Option(help="The same seed gives the same city.")]
+
+
+def fail(message: str, code: int = 1) -> typer.Exit:
+    """One clear line on stderr, no traceback."""
+    print(f"halong: {message}", file=sys.stderr)
+    return typer.Exit(code)
+
+
+def run(main: Callable[[asyncio.Event], Coroutine[Any, Any, Any]]) -> Any:
+    """Run a service until SIGINT or SIGTERM sets its stop event."""
+
+    async def until_signal() -> Any:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        return await main(stop)
+
+    return asyncio.run(until_signal())
+
+
+@app.command()
+def up(
+    data: Annotated[Path, typer.Option(help="Where journals, store, logs and configurations live.")] = Path(
+        "halong-data"
+    ),
+    for_: Annotated[
+        str | None, typer.Option("--for", help="Stop by itself after so long: 30s, 5m, 2h.")
+    ] = None,
+    report: Annotated[Path | None, typer.Option(help="Write the account here as JSON.")] = None,
+    seed: Seed = 1,
+    gateways: Annotated[
+        int, typer.Option(min=1, max=12, help="How many gateways of the simulated city.")
+    ] = 12,
+    store: Annotated[str, typer.Option(help="embedded (DuckDB, no server) or influx.")] = "embedded",
+    influx_url: Annotated[
+        str, typer.Option(help="With --store influx; user:secret in HALONG_STORE_SECRET.")
+    ] = "http://127.0.0.1:8086/halong",
+    broker: Annotated[
+        str | None, typer.Option(help="Use this broker (mqtt://host:1883) instead of starting one.")
+    ] = None,
+    embedded_broker: Annotated[
+        str | None, typer.Option(help="Start this one: mosquitto, iotcore or amqtt.")
+    ] = None,
+    host: Annotated[str, typer.Option(help="Address of the page and the API.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port of the page and the API.")] = 8080,
+    kill: Annotated[
+        list[str] | None,
+        typer.Option(help="PROCESS@SECONDS: kill -9 of hub, broker, sim or a gateway; repeatable."),
+    ] = None,
+    fault: Faults = None,
+) -> None:
+    """The whole city on one command: broker, simulated sensors, edge agents, hub; the account at the end.
+
+    Ctrl-C stops everything in order. Exit 0 only when nothing is lost, doubled or unexplained.
+    """
+    from rich.console import Console
+
+    from halong.broker import BrokerKind
+    from halong.up import Kill, Options, UpError
+    from halong.up import up as run_up
+    from runtime import log
+
+    if store not in ("embedded", "influx"):
+        raise fail(f"--store must be embedded or influx, not {store!r}", 2)
+    if embedded_broker is not None and embedded_broker not in list(BrokerKind):
+        raise fail(f"--embedded-broker must be one of {', '.join(BrokerKind)}, not {embedded_broker!r}", 2)
+    options = Options(
+        data=data,
+        for_s=_seconds(for_) if for_ is not None else None,
+        report=report,
+        seed=seed,
+        gateways=gateways,
+        store=store,
+        influx_url=influx_url,
+        broker=broker,
+        broker_kind=BrokerKind(embedded_broker) if embedded_broker else None,
+        host=host,
+        port=port,
+        kills=tuple(Kill(at, name) for name, at in map(_kill, kill or ())),
+        faults=fault,
+    )
+    log.configure(process="up", level="error")
+    try:
+        code = run(lambda stop: run_up(options, stop=stop, console=Console()))
+    except UpError as error:
+        raise fail(str(error)) from None
+    raise typer.Exit(code)
+
+
+def _seconds(text: str) -> float:
+    units = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+    try:
+        return float(text[:-1]) * units[text[-1]] if text[-1:] in units else float(text)
+    except ValueError:
+        raise fail(f"--for must look like 30s, 5m or 2h, not {text!r}", 2) from None
+
+
+def _kill(text: str) -> tuple[str, float]:
+    name, _, at = text.partition("@")
+    try:
+        return name, float(at)
+    except ValueError:
+        raise fail(f"--kill must look like hub@10, not {text!r}", 2) from None
+
+
+def _load(path: Path, kind: type, check: Callable[[Any], None]) -> Any:
+    from runtime.config import ConfigError, load
+
+    try:
+        config = load(path, kind)
+        check(config)
+    except ConfigError as error:
+        raise fail(str(error), 2) from None
+    return config
+
+
+def _serve(part: str, config: Path, trace: Path | None = None) -> None:
+    from halong import hub as hub_module
+    from runtime import log
+    from runtime.config import ConfigError
+    from storage.store import StoreUnavailableError
+
+    settings = _load(config, hub_module.HubConfig, hub_module.check)
+    if part != "hub" and settings.store.url.startswith("duckdb:"):
+        raise fail(
+            f"the embedded store belongs to one process, the hub: run `halong hub {config}`, or use InfluxDB",
+            2,
+        )
+    log.configure(process=part)
+    try:
+        run(lambda stop: hub_module.run(settings, stop=stop, part=part, trace=trace))  # type: ignore[arg-type]
+    except (ConfigError, StoreUnavailableError, OSError) as error:
+        raise fail(str(error)) from None
+
+
+Config = Annotated[Path, typer.Argument(help="The TOML configuration.")]
+
+
+@app.command()
+def hub(
+    config: Config,
+    trace: Annotated[Path | None, typer.Option(help="Append what each commit stored, as JSON lines.")] = None,
+) -> None:
+    """Ingest and API in one process: what an operations centre runs."""
+    _serve("hub", config, trace)
+
+
+@app.command()
+def ingest(config: Config) -> None:
+    """Ingest alone, with InfluxDB as the store."""
+    _serve("ingest", config)
+
+
+@app.command()
+def api(config: Config) -> None:
+    """The API and the page alone, with InfluxDB as the store."""
+    _serve("api", config)
+
+
+@app.command()
+def edge(config: Config) -> None:
+    """The agent of one gateway: reads its sensors and loses nothing it has accepted."""
+    from edge.agent import run as run_agent
+    from edge.config import EdgeConfig
+    from edge.config import check as check_edge
+    from runtime import log
+
+    settings = _load(config, EdgeConfig, check_edge)
+    log.configure(process=settings.gateway)
+    run(lambda stop: run_agent(settings, stop=stop))
+
+
+@app.command()
+def check(configs: Annotated[list[Path], typer.Argument(help="Edge or hub configurations.")]) -> None:
+    """Check configurations whole, before any port opens. Exit 0 when all can be used."""
+    import tomllib
+
+    from edge.config import EdgeConfig
+    from edge.config import check as check_edge
+    from halong import hub as hub_module
+
+    for path in configs:
+        try:
+            is_edge = "gateway" in tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            is_edge = True  # the loader says it better
+        if is_edge:
+            settings = _load(path, EdgeConfig, check_edge)
+            print(
+                f"{path}: gateway {settings.gateway} at {settings.site.id}, {settings.sensor_count} sensors: good"
+            )
+        else:
+            _load(path, hub_module.HubConfig, hub_module.check)
+            print(f"{path}: hub: good")
+
+
+@app.command()
+def decode(
+    protocol: Annotated[
+        str, typer.Argument(help="pms5003, mhz19, ops243, modbus-rtu, senml-json, senml-cbor, …")
+    ],
+    hex_: Annotated[str | None, typer.Option("--hex", help="The bytes, in hexadecimal.")] = None,
+    text: Annotated[str | None, typer.Option(help="The bytes, as text.")] = None,
+    meta: Annotated[
+        str, typer.Option(help="What else is known, as JSON: request_hex, topic, device, config, headers …")
+    ] = "{}",
+) -> None:
+    """What these bytes mean, as JSON: verdict, decoded fields, readings."""
+    from edge.decode import decode as decode_bytes
+
+    if (hex_ is None) == (text is None):
+        raise fail("give the bytes with --hex or with --text", 2)
+    try:
+        data = bytes.fromhex(hex_) if hex_ is not None else (text or "").encode()
+        known = json.loads(meta)
+        if not isinstance(known, dict):
+            raise fail("--meta must be a JSON object", 2)
+        report = decode_bytes(protocol, data, known)
+    except json.JSONDecodeError as error:
+        raise fail(f"--meta is not JSON: {error}", 2) from None
+    except ValueError as error:
+        raise fail(str(error), 2) from None
+    answer = {"verdict": report.verdict, "decoded": report.decoded, "readings": report.readings}
+    if report.reason:
+        answer["reason"] = report.reason
+    print(json.dumps(answer, ensure_ascii=False))
+
+
+@sim.command("device")
+def sim_device(
+    protocol: Annotated[str, typer.Argument(help="pms5003, mhz19, ops243, modbus-rtu, replay")],
+    pty: Annotated[Path, typer.Option(help="Link the pseudo-terminal here.")],
+    seed: Seed = 1,
+    fault: Faults = None,
+    record: Annotated[Path | None, typer.Option(help="Write what was sent here, as JSON lines.")] = None,
+    sensor: Annotated[
+        str | None, typer.Option(help="The sensor's id in the record; default: the protocol.")
+    ] = None,
+) -> None:
+    """One device on a pseudo-terminal, until stopped."""
+    from firmware_sim import street as sim_street
+    from firmware_sim.faults import parse_fault
+    from runtime import log
+
+    log.configure(process="sim", level="warning")
+    try:
+        faults = [parse_fault(text) for text in fault or ()]
+        run(
+            lambda stop: sim_street.run_device(
+                protocol,
+                link=pty,
+                sensor=sensor or protocol,
+                record=record,
+                seed=seed,
+                faults=faults,
+                stop=stop,
+            )
+        )
+    except (ValueError, OSError) as error:
+        raise fail(str(error), 2) from None
+
+
+@sim.command("city")
+def sim_city(
+    directory: Annotated[
+        Path, typer.Option(help="Link the pseudo-terminals below this directory, one per sensor.")
+    ],
+    broker: Annotated[str, typer.Option(help="The broker of the MQTT sensors.")],
+    record: Annotated[Path, typer.Option(help="Write what was sent here, as JSON lines.")],
+    seed: Seed = 1,
+    gateways: Annotated[int, typer.Option(min=1, max=12)] = 12,
+    fault: Faults = None,
+    demo_faults: Annotated[bool, typer.Option(help="A few faults by themselves, one of each kind.")] = False,
+) -> None:
+    """The sensors of a simulated Hạ Long, until stopped."""
+    from firmware_sim import city
+    from firmware_sim import street as sim_street
+    from firmware_sim.faults import parse_fault
+    from runtime import log
+
+    log.configure(process="sim", level="info")
+    try:
+        faults = [parse_fault(text) for text in fault or ()] + (city.demo_faults(seed) if demo_faults else [])
+        plan = city.plan(seed, gateways)
+        run(
+            lambda stop: sim_street.run(
+                plan, directory=directory, broker=broker, record=record, seed=seed, faults=faults, stop=stop
+            )
+        )
+    except (ValueError, OSError) as error:
+        raise fail(str(error), 2) from None
+
+
+@app.command()
+def verify(
+    record: Annotated[list[Path], typer.Option(help="What simulated devices say they sent; repeatable.")],
+    store: Annotated[str, typer.Option(help="duckdb:FILE, or http://[user:secret@]host:8086/database.")],
+    journal: Annotated[
+        list[Path] | None,
+        typer.Option(help="Journals of agents; repeatable. Without: emitted against stored."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The account as JSON.")] = False,
+) -> None:
+    """Compare emitted, accepted and stored reading by reading. Exit 0 when the account balances."""
+    from halong.commands import verify_sets
+
+    try:
+        account = asyncio.run(verify_sets(record, store, journal or []))
+    except (ValueError, OSError) as error:
+        raise fail(str(error), 2) from None
+    if as_json:
+        print(json.dumps(account.figures, ensure_ascii=False))
+    else:
+        for name, value in account.figures.items():
+            print(f"{name:12} {value}")
+    for example in account.examples[:10]:
+        print(example, file=sys.stderr)
+    raise typer.Exit(0 if account.balanced else 1)
+
+
+@app.command()
+def chaos(
+    data: Annotated[Path, typer.Option(help="Data directory of the city.")] = Path("halong-data/chaos"),
+    for_: Annotated[str, typer.Option("--for", help="How long: 60s, 10m.")] = "60s",
+    seed: Seed = 1,
+    gateways: Annotated[int, typer.Option(min=1, max=12)] = 6,
+    report: Annotated[Path | None, typer.Option(help="Write the account here as JSON.")] = None,
+    port: Annotated[int, typer.Option(help="Port of the API.")] = 8081,
+) -> None:
+    """A city whose hub, broker and agents are killed at random moments; the account must still balance."""
+    from halong.commands import random_kills
+
+    seconds = _seconds(for_)
+    kills = [f"{kill.name}@{kill.at_s:.2f}" for kill in random_kills(seed, seconds, gateways)]
+    print("kills:", ", ".join(kills))
+    up(data=data, for_=for_, report=report, seed=seed, gateways=gateways, port=port, kill=kills)
+
+
+@app.command()
+def resend(
+    gateway: Annotated[str, typer.Option(help="The gateway whose journal is asked.")],
+    from_: Annotated[str, typer.Option("--from", help="Start, RFC 3339: 2026-11-23T00:00:00+07:00.")],
+    to: Annotated[str, typer.Option(help="End, RFC 3339.")],
+    broker: Annotated[str, typer.Option(help="The broker.")] = "mqtt://127.0.0.1:1883",
+    root: Annotated[str, typer.Option(help="The topic root.")] = "halong/v1",
+) -> None:
+    """Ask a gateway to send a period once more: it heals a restored store, and changes nothing that is there."""
+    from halong.commands import ask_resend
+
+    try:
+        asyncio.run(ask_resend(gateway, from_, to, broker, root))
+    except (ValueError, OSError) as error:
+        raise fail(str(error), 2) from None
+
+
+@app.command()
+def doctor() -> None:
+    """What this machine has and what is missing, one line each. Exit 1 when something needed is missing."""
+    from halong.commands import examine
+
+    findings = examine()
+    for finding in findings:
+        print(
+            f"{'ok     ' if finding.good else 'missing' if finding.needed else 'absent '} {finding.what}: {finding.detail}"
+        )
+    raise typer.Exit(0 if all(finding.good or not finding.needed for finding in findings) else 1)
+
+
+def main() -> None:
+    """Entry point of the `halong` program."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

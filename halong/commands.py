@@ -1,0 +1,142 @@
+"""What the smaller commands do: verify, chaos, resend, doctor."""
+
+import importlib.util
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from random import Random
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+
+from firmware_sim import city
+from halong import verify
+from halong.account import compare
+from halong.broker import mosquitto_path
+from halong.up import Kill
+from runtime.mqtt import BrokerUrl, Connection, keep_connected
+from storage.open import open_store
+from telemetry import topics
+from telemetry.inventory import check_id
+from telemetry.messages import Command
+
+REACH_MS = 60_000  # how far outside the record's own span stored readings of its sensors are looked for
+
+
+class Verdict(NamedTuple):
+    """An account as a command prints it."""
+
+    figures: Mapping[str, Any]
+    balanced: bool
+    examples: Sequence[str]
+
+
+async def verify_sets(records: Sequence[Path], store_url: str, journals: Sequence[Path]) -> Verdict:
+    """Emitted, accepted (when journals are given) and stored, compared. Raises OSError or ValueError."""
+    emitted = verify.read_emitted(records)
+    span = [
+        times for key in emitted.readings.series for times in emitted.readings.get(key)[0][[0, -1]].tolist()
+    ]
+    if not span:
+        raise ValueError(f"no reading in {', '.join(map(str, records))}")
+    start_ms, end_ms = min(span) - REACH_MS, max(span) + REACH_MS
+    named = {f"{index}": path for index, path in enumerate(journals)}
+    accepted = verify.read_accepted(named, since_ms=start_ms)
+    store = open_store(store_url)
+    await store.open()
+    try:
+        stored = await verify.read_stored(store, start_ms, end_ms, emitted.sensors)
+    finally:
+        await store.close()
+    account = compare(
+        emitted.readings, accepted.readings, stored, periods_s=emitted.periods_s, windows=emitted.windows
+    )
+    figures = {
+        "sensors": len(emitted.sensors),
+        "emitted": account.emitted,
+        "accepted": account.accepted,
+        "stored": account.stored,
+        "missed": account.missed,
+        "unexplained": account.unexplained,
+        "foreign": account.foreign,
+        "lost": account.lost,
+        "duplicates": account.duplicates,
+        "altered": account.altered,
+        "waiting": accepted.waiting,
+    }
+    return Verdict(figures, account.balanced, account.examples)
+
+
+def random_kills(seed: int, seconds: float, gateways: int) -> list[Kill]:
+    """kill -9 of hub, broker and agents at random moments: every process kind at least once, then one each ~15 s."""
+    rng = Random(seed)
+    agents = [gateway.id for gateway in city.plan(seed, gateways).gateways]
+    first, last = min(10.0, seconds / 4), max(seconds - 8.0, seconds / 2)
+    names = ["hub", "broker", rng.choice(agents)]
+    names += [rng.choice(["hub", "broker", *agents]) for _ in range(int(seconds / 15) - len(names))]
+    return sorted(Kill(rng.uniform(first, last), name) for name in names)
+
+
+async def ask_resend(gateway: str, start: str, end: str, broker: str, root: str) -> None:
+    """Publish the command; raises ValueError, or OSError when the broker is away."""
+    check_id(gateway)
+    period = _ms(start), _ms(end)
+    if period[0] >= period[1]:
+        raise ValueError("--from must be before --to")
+    url = BrokerUrl.parse(broker)
+    payload = msgspec.json.encode(Command(resend=period))
+
+    async def tell(connection: Connection) -> None:
+        await connection.publish(topics.do(root, gateway), payload)
+
+    import asyncio
+
+    try:
+        await asyncio.wait_for(keep_connected(url, f"halong-resend-{gateway}", tell, rng=Random(0)), 10)
+    except TimeoutError:
+        raise OSError(f"no answer from the broker at {url.host}:{url.port}") from None
+
+
+def _ms(text: str) -> int:
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a time like 2026-11-23T00:00:00+07:00") from None
+    if instant.tzinfo is None:
+        raise ValueError(f"{text!r} has no time zone: add Z or +07:00")
+    return round(instant.timestamp() * 1000)
+
+
+class Finding(NamedTuple):
+    """One thing looked for on this machine."""
+
+    what: str
+    good: bool
+    needed: bool
+    detail: str
+
+
+def examine() -> list[Finding]:
+    """Python, brokers, stores: what is here."""
+    python = sys.version_info >= (3, 11)
+    embedded = [name for name in ("iotcore", "amqtt") if importlib.util.find_spec(name)]
+    mosquitto, influxd = mosquitto_path(), shutil.which("influxd")
+    return [
+        Finding("python", python, needed=True, detail=f"{sys.version.split()[0]} (3.11 or newer is needed)"),
+        Finding("numpy", good=True, needed=True, detail=np.__version__),
+        Finding(
+            "embedded broker", bool(embedded), needed=mosquitto is None, detail=", ".join(embedded) or "none"
+        ),
+        Finding(
+            "mosquitto",
+            mosquitto is not None,
+            needed=False,
+            detail=mosquitto or "optional: apt install mosquitto",
+        ),
+        Finding(
+            "influxd", influxd is not None, needed=False, detail=influxd or "optional: apt install influxdb"
+        ),
+    ]

@@ -1,0 +1,130 @@
+"""Reading the three sets back: the simulator's record, the journals by the verifier's own reader, the store as it stands.
+
+The journal reader knows the schema of docs/journal.md and nothing of `edge`: a bug there cannot hide itself here.
+"""
+
+import json
+import sqlite3
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from firmware_sim import truth
+from halong.account import Sequences, Window
+from storage.store import Store
+from telemetry.senml import decode_pack
+from telemetry.topics import PackName
+
+
+class Emitted(NamedTuple):
+    """What devices say they sent."""
+
+    readings: Sequences
+    periods_s: Mapping[str, float]
+    windows: list[Window]
+    sensors: frozenset[str]
+    protocols: Mapping[str, str]
+
+
+class Accepted(NamedTuple):
+    """What the journals hold. `pack_of` names the pack that first carried a reading."""
+
+    readings: Sequences
+    pack_of: Mapping[tuple[str, str, int], PackName]
+    waiting: int
+    damaged: int
+
+
+def read_emitted(records: Iterable[Path]) -> Emitted:
+    """The records of any number of simulators; raises OSError, or ValueError for a line that is none."""
+    readings = Sequences()
+    periods: dict[str, float] = {}
+    protocols: dict[str, str] = {}
+    windows: list[Window] = []
+    for path in records:
+        record = truth.read(path)
+        for device in record.devices:
+            periods[device.sensor] = device.period_s
+            protocols[device.sensor] = device.protocol
+        for reading in record.readings:
+            readings.add(reading.sensor, reading.quantity, reading.at, reading.value)
+        windows += [Window(w.sensor, w.start, w.end, w.cause) for w in record.windows]
+    return Emitted(readings, periods, windows, frozenset(periods), protocols)
+
+
+def read_accepted(journals: Mapping[str, Path], *, since_ms: int = 0) -> Accepted:
+    """The readings observed from `since_ms` on in the journals, by gateway; the same identity counts once."""
+    readings = Sequences()
+    pack_of: dict[tuple[str, str, int], PackName] = {}
+    waiting = damaged = 0
+    for gateway, path in journals.items():
+        for journal, seq, acknowledged, payload in _packs(path, since_ms):
+            if payload is None:
+                damaged += 1
+                continue
+            waiting += not acknowledged
+            for reading in decode_pack(payload).readings:
+                if reading.observed_at >= since_ms and reading.key not in pack_of:
+                    pack_of[reading.key] = PackName(gateway, journal, seq)
+                    readings.add(*reading.key, reading.value)
+    return Accepted(readings, pack_of, waiting, damaged)
+
+
+def count_waiting(journals: Iterable[Path]) -> int:
+    """Packs that no acknowledgement has named yet; a journal that is not there yet has none."""
+    total = 0
+    for path in journals:
+        if path.exists():
+            with _read_only(path) as connection:
+                total += connection.execute(
+                    "SELECT count(*) FROM packs WHERE acknowledged_ms IS NULL"
+                ).fetchone()[0]
+            connection.close()
+    return total
+
+
+def _read_only(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)
+
+
+def _packs(path: Path, since_ms: int) -> Iterator[tuple[str, int, bool, bytes | None]]:
+    connection = _read_only(path)
+    try:
+        rows = connection.execute(
+            "SELECT journal, seq, acknowledged_ms IS NOT NULL, payload, crc FROM packs WHERE newest_ms >= ?",
+            (since_ms,),
+        )
+        for journal, seq, acknowledged, payload, crc in rows:
+            try:
+                content = zlib.decompress(payload) if zlib.crc32(payload) == crc else None
+            except zlib.error:
+                content = None
+            yield journal, seq, bool(acknowledged), content
+    finally:
+        connection.close()
+
+
+async def read_stored(store: Store, start_ms: int, end_ms: int, sensors: frozenset[str]) -> Sequences:
+    """Every stored row of these sensors as it stands, doubles included."""
+    readings = Sequences()
+    async for batch in store.scan(start_ms, end_ms):
+        for reading in batch:
+            if reading.sensor in sensors:
+                readings.add(*reading.key, reading.value)
+    return readings
+
+
+def read_commits(trace: Path) -> dict[PackName, int]:
+    """When each pack was first committed (ms), from ingest's trace; a line cut by a kill is skipped."""
+    committed: dict[PackName, int] = {}
+    if not trace.exists():
+        return committed
+    for line in trace.read_text(encoding="utf-8").splitlines():
+        try:
+            entry = json.loads(line)
+            for gateway, journal, seq in entry["packs"]:
+                committed.setdefault(PackName(gateway, journal, seq), entry["at"])
+        except (json.JSONDecodeError, KeyError, ValueError, TypeError):
+            continue
+    return committed

@@ -1,0 +1,180 @@
+"""The whole city, as a newcomer runs it: real processes, real bytes, a real broker and store; the account must balance."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+PROTOCOLS = {"pms5003", "mhz19", "ops243", "modbus-rtu", "mqtt-json", "mqtt-senml"}
+pytestmark = pytest.mark.timeout(240)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def city(data: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A running `halong up` and the address of its API; its output goes to a file beside `data`."""
+    port = free_port()
+    output = data.with_suffix(".log")
+    with output.open("w", encoding="utf-8") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "halong", "up", "--data", str(data), "--port", str(port), *options],
+            stdout=log,
+            stderr=log,
+            text=True,
+        )
+    try:
+        yield process, f"http://127.0.0.1:{port}"
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+def get(url: str) -> Any:
+    with urllib.request.urlopen(url, timeout=5) as answer:
+        return json.load(answer)
+
+
+def wait_for(process: subprocess.Popen[str], log: Path, url: str, what: str) -> Any:
+    """The first answer in which all six protocols report."""
+    for _ in range(240):
+        assert process.poll() is None, log.read_text(encoding="utf-8")
+        try:
+            answer = get(url + what)
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.25)
+            continue
+        sensors = answer["items"] if isinstance(answer, dict) else answer
+        if {sensor["protocol"] for sensor in sensors} >= PROTOCOLS:
+            return sensors
+        time.sleep(0.25)
+    raise AssertionError(f"not all protocols at {what}: {log.read_text(encoding='utf-8')}")
+
+
+def finish(process: subprocess.Popen[str], data: Path, report: Path) -> dict[str, Any]:
+    code = process.wait(timeout=200)
+    output = data.with_suffix(".log").read_text(encoding="utf-8")
+    assert report.exists(), output
+    account: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
+    assert code == 0, f"{output}\n{json.dumps(account, indent=1)}"
+    assert "Traceback" not in output
+    return account
+
+
+def assert_balanced(account: dict[str, Any], sensors: int = 55) -> None:
+    assert (account["lost"], account["duplicates"], account["unexplained"], account["altered"]) == (
+        0,
+        0,
+        0,
+        0,
+    ), account
+    assert account["foreign"] == 0, account
+    assert account["stored"] == account["accepted"] > 500
+    assert account["sensors"] >= sensors
+    assert account["latency_ms"]["p50"] is not None
+
+
+def processes_of(data: Path) -> list[str]:
+    """Command lines of living processes that name the data directory."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            except OSError:
+                continue
+            if str(data) in command:
+                found.append(command)
+    return found
+
+
+def test_the_city_on_the_embedded_store(tmp_path: Path) -> None:
+    data, report = tmp_path / "city", tmp_path / "run.json"
+    with city(data, "--for", "16s", "--report", str(report), "--seed", "7") as (process, url):
+        sensors = wait_for(process, data.with_suffix(".log"), url, "/v1/sensors")
+        assert len(sensors) >= 55
+        account = finish(process, data, report)
+    assert_balanced(account)
+    assert account["gateways"] == 12
+    assert set(account["protocols"]) == PROTOCOLS
+    assert not processes_of(data)
+
+
+def test_the_city_on_mosquitto_and_influxdb(
+    tmp_path: Path, mosquitto_url: str, influxd_url: str, influx_database: str
+) -> None:
+    data, report = tmp_path / "city", tmp_path / "run.json"
+    store = [
+        "--store",
+        "influx",
+        "--influx-url",
+        f"{influxd_url}/{influx_database}",
+        "--broker",
+        mosquitto_url,
+    ]
+    with city(data, "--for", "16s", "--report", str(report), *store) as (process, url):
+        wait_for(process, data.with_suffix(".log"), url, "/v1/sensors")
+        account = finish(process, data, report)
+    assert_balanced(account)
+
+
+@pytest.mark.chaos
+def test_killing_hub_broker_and_an_agent_loses_nothing(tmp_path: Path) -> None:
+    data, report = tmp_path / "city", tmp_path / "run.json"
+    rng = Random(os.urandom(8))
+    moments = [rng.uniform(5, 20) for _ in range(3)]
+    kills = [f"{name}@{at:.2f}" for name, at in zip(("hub", "broker", "gw-bai-chay"), moments, strict=True)]
+    options = [word for kill in kills for word in ("--kill", kill)]
+    with city(data, "--for", "26s", "--report", str(report), *options) as (process, _):
+        account = finish(process, data, report)
+    assert account["restarts"] == {"hub": 1, "broker": 1, "gw-bai-chay": 1}, kills
+    assert_balanced(account)
+
+
+def test_ctrl_c_stops_in_order_and_leaves_nothing_behind(tmp_path: Path, mosquitto_url: str) -> None:
+    data, report = tmp_path / "city", tmp_path / "run.json"
+    options = ["--gateways", "6", "--broker", mosquitto_url, "--report", str(report)]
+    with city(data, *options) as (process, url):
+        wait_for(process, data.with_suffix(".log"), url, "/v1/sensors")
+        time.sleep(4)  # some readings must be there to be accounted for
+        process.send_signal(signal.SIGINT)
+        account = finish(process, data, report)
+    assert account["lost"] == account["duplicates"] == account["unexplained"] == 0, account
+    assert account["stored"] > 0
+    assert not processes_of(data)
+    assert "Account" in data.with_suffix(".log").read_text(encoding="utf-8")
+
+
+def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = subprocess.run(
+            [sys.executable, "-m", "halong", "up", "--data", str(tmp_path / "city"), "--port", str(port)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr.strip().count("\n") == 0
+    assert f"{port}" in done.stderr
+    assert "--port" in done.stderr

@@ -1,0 +1,136 @@
+"""The MQTT link against a real mosquitto: it comes back by itself, speaks its will, and tells what broke."""
+
+import asyncio
+import socket
+from random import Random
+from uuid import uuid4
+
+import pytest
+
+from runtime.mqtt import BrokerUrl, Connection, LinkLostError, Message, Will, clear_retained, keep_connected
+
+
+@pytest.fixture
+def root() -> str:
+    return f"test/{uuid4().hex}"
+
+
+async def collect(url: BrokerUrl, topic: str, wanted: int) -> list[Message]:
+    """The first `wanted` messages of a topic filter."""
+    found: list[Message] = []
+
+    async def session(connection: Connection) -> None:
+        async for message in connection.messages():
+            found.append(message)
+            if len(found) == wanted:
+                return
+
+    async with asyncio.timeout(15):
+        await keep_connected(url, f"c-{uuid4().hex}", session, subscriptions=[topic], rng=Random(1))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("mqtt://broker", BrokerUrl("broker", 1883, None, None)),
+        ("mqtt://u:p%40ss@10.0.0.1:1900", BrokerUrl("10.0.0.1", 1900, "u", "p@ss")),
+    ],
+)
+def test_addresses(text: str, url: BrokerUrl) -> None:
+    assert BrokerUrl.parse(text) == url
+
+
+@pytest.mark.parametrize("text", ["broker:1883", "http://broker", "mqtt://", "mqtt://host:port"])
+def test_wrong_addresses_are_one_line(text: str) -> None:
+    with pytest.raises(ValueError, match="broker"):
+        BrokerUrl.parse(text)
+
+
+async def test_messages_arrive_in_order(mosquitto_url: str, root: str) -> None:
+    url = BrokerUrl.parse(mosquitto_url)
+    receiving = asyncio.create_task(collect(url, f"{root}/#", 50))
+
+    async def publish(connection: Connection) -> None:
+        for number in range(49):
+            await connection.publish(f"{root}/{number}", b"x")
+
+    async with asyncio.timeout(15):
+        # What is sent before the subscriber is there does not arrive: send until it has heard enough.
+        while not receiving.done():
+            await keep_connected(url, f"p-{uuid4().hex}", publish, rng=Random(1))
+    numbers = [int(message.topic.rpartition("/")[2]) for message in receiving.result()]
+    start = numbers.index(0)
+    assert numbers[start:] == list(range(len(numbers) - start))
+
+
+async def test_a_lost_link_is_made_again_and_the_will_is_spoken(mosquitto_url: str, root: str) -> None:
+    url = BrokerUrl.parse(mosquitto_url)
+    sessions, changes = 0, []
+
+    async def session(connection: Connection) -> None:
+        nonlocal sessions
+        sessions += 1
+        await connection.publish(f"{root}/state", b"on", retain=True)
+        if sessions < 3:
+            connection._client._client._sock_close()  # the cable is pulled: no DISCONNECT is sent
+            raise LinkLostError("pulled")
+
+    wills = []
+
+    def will() -> Will:
+        wills.append(Will(f"{root}/state", f"gone {len(wills)}".encode()))
+        return wills[-1]
+
+    async with asyncio.timeout(20):
+        await keep_connected(
+            url, f"w-{uuid4().hex}", session, will=will, rng=Random(1), on_change=changes.append
+        )
+    assert sessions == 3
+    assert changes == [True, False] * 3
+    assert len(wills) == 3, "asked anew for every connection"
+
+
+async def test_an_absent_broker_is_waited_for() -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        unused_port = probe.getsockname()[1]
+    changes: list[bool] = []
+
+    async def session(connection: Connection) -> None:
+        raise AssertionError("there is no broker")
+
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(1.5):
+            await keep_connected(
+                BrokerUrl("127.0.0.1", unused_port, None, None),
+                "a",
+                session,
+                rng=Random(1),
+                on_change=changes.append,
+            )
+    assert changes == []
+
+
+async def test_other_errors_of_a_session_are_bugs_and_come_out(mosquitto_url: str) -> None:
+    async def session(connection: Connection) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(connection.publish("a/b", b""))
+            raise KeyError("bug")
+
+    with pytest.raises(BaseExceptionGroup) as caught:
+        async with asyncio.timeout(15):
+            await keep_connected(BrokerUrl.parse(mosquitto_url), f"b-{uuid4().hex}", session, rng=Random(1))
+    assert caught.value.subgroup(KeyError) is not None
+
+
+async def test_retained_topics_are_cleared(mosquitto_url: str, root: str) -> None:
+    url = BrokerUrl.parse(mosquitto_url)
+
+    async def publish(connection: Connection) -> None:
+        for number in range(5):
+            await connection.publish(f"{root}/{number}", b"kept", retain=True)
+
+    await keep_connected(url, f"r-{uuid4().hex}", publish, rng=Random(1))
+    assert await clear_retained(url, f"{root}/#") == 5
+    assert await clear_retained(url, f"{root}/#", wait_s=0.3) == 0
