@@ -1,0 +1,168 @@
+"""The DuckDB file of the embedded store: opening it whatever happened to it, and writing one batch to it. Synchronous."""
+
+import re
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import duckdb
+import structlog
+
+from storage.batch import Batch, prepare, refuse
+from storage.store import Columns, Outcome, Series, StoreUnavailableError
+
+MEMORY_LIMIT = "512MB"
+THREADS = 2
+DISK_RETRY_S = 5.0
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS series (
+  id INTEGER NOT NULL, sensor VARCHAR NOT NULL, site VARCHAR NOT NULL, quantity VARCHAR NOT NULL
+);
+CREATE TABLE IF NOT EXISTS readings (
+  series INTEGER NOT NULL, observed_at BIGINT NOT NULL, value DOUBLE NOT NULL, flags INTEGER, late_s INTEGER
+)
+"""
+_CORRUPT_WAL = re.compile(r"Corrupt WAL file: entry at byte position (\d+)")
+
+log = structlog.get_logger(__name__)
+
+
+class StoreBusyError(Exception):
+    """Another process holds the store's file; waiting does not help, asking that process does."""
+
+
+class DuckFile:
+    """One DuckDB file in the hands of one thread; only the cursors it gives out may be used by others.
+
+    No primary key: an anti-join bounded to the batch's own times keeps keys unique at a fraction of the cost, because
+    there is one writer. `clock` (ms) names the copy of a damaged write-ahead log.
+    """
+
+    def __init__(self, path: Path, *, clock: Callable[[], int], checkpoint_wal: str = "16MB") -> None:
+        self.path = path
+        self.ids: dict[Series, int] = {}  # replaced, never changed: other threads read it
+        self._clock = clock
+        self._checkpoint_wal = checkpoint_wal
+        self._connection: duckdb.DuckDBPyConnection | None = None
+
+    def open(self) -> None:
+        """Create or open; a damaged write-ahead log is set aside and kept up to the damage.
+
+        Raises StoreBusyError, or StoreUnavailableError when the file cannot be used.
+        """
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreUnavailableError(
+                f"cannot make {self.path.parent}: {error.strerror}", DISK_RETRY_S
+            ) from error
+        try:
+            connection = self._connect()
+        except duckdb.Error as error:
+            damage = _CORRUPT_WAL.search(str(error))
+            if damage is None:
+                raise _opening_error(self.path, error) from error
+            self._cut_wal(int(damage.group(1)))
+            try:
+                connection = self._connect()
+            except duckdb.Error as again:
+                raise _opening_error(self.path, again) from again
+        try:
+            connection.execute("SET GLOBAL TimeZone = 'UTC'")
+            connection.execute(_SCHEMA)
+            rows = connection.execute("SELECT sensor, site, quantity, id FROM series").fetchall()
+        except duckdb.Error as error:
+            connection.close()
+            raise _opening_error(self.path, error) from error
+        self.ids = {Series(*names): number for *names, number in rows}
+        self._connection = connection
+
+    def _connect(self) -> duckdb.DuckDBPyConnection:
+        return duckdb.connect(
+            self.path,
+            config={
+                "memory_limit": MEMORY_LIMIT,
+                "threads": str(THREADS),
+                "temp_directory": f"{self.path}.tmp",
+                "checkpoint_threshold": self._checkpoint_wal,
+                "autoinstall_known_extensions": "false",
+            },
+        )
+
+    def _cut_wal(self, good_bytes: int) -> None:
+        wal = self.path.with_name(f"{self.path.name}.wal")
+        aside = self.path.with_name(f"{self.path.name}.wal.damaged-{self._clock()}")
+        try:
+            size = wal.stat().st_size
+            shutil.copy2(wal, aside)
+            with wal.open("r+b") as file:
+                file.truncate(good_bytes)
+        except OSError as error:
+            raise StoreUnavailableError(f"cannot repair {wal}: {error.strerror}", DISK_RETRY_S) from error
+        log.error(
+            "store log damaged, later commits are lost: resend the last hours from the gateways",
+            copy=str(aside),
+            kept_bytes=good_bytes,
+            lost_bytes=size - good_bytes,
+        )
+
+    def close(self) -> None:
+        """Harmless when not open. Cursors are to be closed before."""
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            with suppress(duckdb.Error):  # an invalidated database still lets go of its file
+                connection.close()
+
+    @property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """The open connection; raises StoreUnavailableError."""
+        if self._connection is None:
+            raise StoreUnavailableError(f"the store {self.path} is not open")
+        return self._connection
+
+    def write(self, columns: Columns) -> Outcome:
+        """One transaction, on disk on return. Raises duckdb.Error; then the batch may or may not be in the file."""
+        refused = refuse(columns)
+        batch = prepare(columns, refused, self.ids)
+        if batch is None:
+            return Outcome(0, 0, refused)
+        connection = self.connection
+        connection.execute("BEGIN")
+        try:
+            if batch.new:
+                connection.executemany(
+                    "INSERT INTO series VALUES (?, ?, ?, ?)",
+                    [(number, *names) for names, number in batch.new.items()],
+                )
+            stored = self._insert(connection, batch)
+            connection.execute("COMMIT")
+        except duckdb.Error:
+            with suppress(duckdb.Error):
+                connection.execute("ROLLBACK")
+            raise
+        if batch.new:
+            self.ids = self.ids | batch.new
+        return Outcome(stored, len(columns) - len(refused) - stored, refused)
+
+    def _insert(self, connection: duckdb.DuckDBPyConnection, batch: Batch) -> int:
+        near = " OR ".join(f"observed_at BETWEEN {low} AND {high}" for low, high in batch.clusters())
+        connection.register("batch", batch.arrays)
+        try:
+            rows = connection.execute(
+                "INSERT INTO readings SELECT series, observed_at, value, flags, late_s FROM batch"
+                f" ANTI JOIN (SELECT series, observed_at FROM readings WHERE {near}) USING (series, observed_at)"
+                " ORDER BY observed_at"
+            ).fetchall()
+        finally:
+            connection.unregister("batch")
+        return int(rows[0][0])
+
+
+def _opening_error(path: Path, error: duckdb.Error) -> StoreBusyError | StoreUnavailableError:
+    text = str(error)
+    if "Could not set lock on file" in text:
+        holder = re.search(r"\(PID (\d+)\)", text)
+        who = f"process {holder.group(1)}" if holder else "another process"
+        return StoreBusyError(f"{path} is owned by {who}, the hub: stop it, or ask it over its API (--url)")
+    return StoreUnavailableError(f"cannot open the store {path}: {text.splitlines()[0]}", DISK_RETRY_S)

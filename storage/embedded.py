@@ -1,0 +1,247 @@
+"""The embedded store: one DuckDB file, one writer thread, a bounded pool of cursors for reading.
+
+The file belongs to one process. A reading that is in the file already is dropped and counted, its old value and flags
+stay. Everything is on disk when `write` returns.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import duckdb
+import structlog
+
+from storage.duckfile import DISK_RETRY_S, DuckFile, StoreBusyError
+from storage.embedded_sql import aggregate_sql
+from storage.store import Bucket, Columns, Outcome, Series, StoreUnavailableError
+from storage.windows import group_steps, mean_direction
+from telemetry.quantities import Aggregate
+from telemetry.reading import Reading
+
+__all__ = ["EmbeddedStore", "StoreBusyError"]
+
+READERS = 4
+QUERY_TIMEOUT_S = 60.0
+SCAN_ROWS = 20_000  # a list of `scan` holds at most this,or one minute's when that is more
+SCAN_STEP_MS = 60_000
+
+Result = TypeVar("Result")
+Rows = list[tuple[Any, ...]]  # what DuckDB gives back
+
+log = structlog.get_logger(__name__)
+
+
+class EmbeddedStore:
+    """`storage.store.Store` in a DuckDB file. `open` may raise StoreBusyError: another process owns the file."""
+
+    def __init__(self, path: Path, *, clock: Callable[[], int], checkpoint_wal: str = "16MB") -> None:
+        self._file = DuckFile(path, clock=clock, checkpoint_wal=checkpoint_wal)
+        self._writer: ThreadPoolExecutor | None = None
+        self._readers: ThreadPoolExecutor | None = None
+        self._cursors: asyncio.Queue[duckdb.DuckDBPyConnection] = asyncio.Queue(READERS)
+        self._reopening = asyncio.Lock()
+        self._generation = 0
+        self._usable = False
+
+    async def open(self) -> None:
+        """Open the file, creating it when absent. Raises StoreBusyError, StoreUnavailableError."""
+        self._writer = ThreadPoolExecutor(1, "store-writer")
+        self._readers = ThreadPoolExecutor(READERS, "store-reader")
+        try:
+            await self._open_file()
+        except (StoreBusyError, StoreUnavailableError):
+            await self.close()
+            raise
+
+    async def _open_file(self) -> None:
+        def work() -> list[duckdb.DuckDBPyConnection]:
+            self._file.open()
+            return [self._file.connection.cursor() for _ in range(READERS)]
+
+        for cursor in await self._in_writer(work):
+            self._cursors.put_nowait(cursor)
+        self._generation += 1
+        self._usable = True
+
+    async def _close_file(self) -> None:
+        """Wait for the running queries, then let go of the file."""
+        if self._usable:
+            self._usable = False
+            for _ in range(READERS):
+                cursor = await self._cursors.get()
+                with suppress(duckdb.Error):
+                    cursor.close()
+        await self._in_writer(self._file.close)
+
+    async def close(self) -> None:
+        """Finish what is under way and let go of the file. Harmless when not open."""
+        async with self._reopening:
+            if self._writer is None or self._readers is None:
+                return
+            await self._close_file()
+            self._writer.shutdown(wait=False)
+            self._readers.shutdown(wait=False)
+            self._writer = self._readers = None
+
+    async def _in_writer(self, work: Callable[[], Result]) -> Result:
+        if self._writer is None:
+            raise StoreUnavailableError(f"the store {self._file.path} is not open")
+        return await asyncio.get_running_loop().run_in_executor(self._writer, work)
+
+    async def _reopen(self, generation: int) -> None:
+        """After a fatal error every call fails until all connections are closed and the file is opened again."""
+        async with self._reopening:
+            if self._generation != generation and self._usable:
+                return
+            if self._writer is None:
+                raise StoreUnavailableError(f"the store {self._file.path} is not open")
+            await self._close_file()
+            try:
+                await self._open_file()
+            except StoreBusyError as error:
+                raise StoreUnavailableError(str(error), DISK_RETRY_S) from error
+            log.warning("store opened again after a fatal error", path=str(self._file.path))
+
+    async def _attempt(self, work: Callable[[], Awaitable[Result]]) -> Result:
+        """`work`, once more after a reopening when the database was invalidated under it."""
+        if not self._usable:
+            await self._reopen(self._generation)
+        generation = self._generation
+        try:
+            try:
+                return await work()
+            except duckdb.FatalException:
+                await self._reopen(generation)
+                return await work()
+        except duckdb.Error as error:
+            first_line = str(error).splitlines()[0]
+            raise StoreUnavailableError(
+                f"the store {self._file.path} fails: {first_line}", DISK_RETRY_S
+            ) from error
+
+    async def ping(self) -> None:
+        """Return when the writer is free and the file answers."""
+
+        def work() -> None:
+            self._file.connection.execute("SELECT 1").fetchall()
+
+        await self._attempt(lambda: self._in_writer(work))
+
+    async def write(self, columns: Columns) -> Outcome:
+        """Add what is new. A batch repeated after a fatal error may count as duplicate: it was durable already."""
+        return await self._attempt(lambda: self._in_writer(lambda: self._file.write(columns)))
+
+    async def _read(self, sql: str, parameters: Sequence[int] = ()) -> Rows:
+        return await self._attempt(lambda: self._query(sql, parameters))
+
+    async def _query(self, sql: str, parameters: Sequence[int]) -> Rows:
+        """Every row, in a reader thread; a query that is cancelled or takes too long is interrupted."""
+        try:
+            async with asyncio.timeout(QUERY_TIMEOUT_S):
+                cursor = await self._cursors.get()
+                running = asyncio.get_running_loop().run_in_executor(
+                    self._readers, lambda: cursor.execute(sql, parameters).fetchall()
+                )
+                running.add_done_callback(lambda done: self._give_back(cursor, done))
+                try:
+                    return await asyncio.shield(running)
+                except asyncio.CancelledError:
+                    if not running.done():
+                        cursor.interrupt()
+                    raise
+        except TimeoutError:
+            raise StoreUnavailableError(
+                f"a query of the store took longer than {QUERY_TIMEOUT_S:.0f} s"
+            ) from None
+
+    def _give_back(self, cursor: duckdb.DuckDBPyConnection, done: "asyncio.Future[Rows]") -> None:
+        if not done.cancelled():
+            done.exception()  # asked for, so that asyncio does not report the error of an abandoned query
+        self._cursors.put_nowait(cursor)
+
+    async def series(self) -> list[Series]:
+        """Every series that has a reading, ordered."""
+        rows = await self._read(
+            "SELECT sensor, site, quantity FROM series SEMI JOIN readings ON readings.series = series.id ORDER BY ALL"
+        )
+        return [Series(*row) for row in rows]
+
+    async def latest(self, since_ms: int) -> list[Reading]:
+        """The newest reading of each (sensor, quantity), ordered."""
+        rows = await self._read(
+            "SELECT sensor, quantity, max(observed_at), arg_max(value, observed_at),"
+            " arg_max(coalesce(flags, 0), observed_at) FROM readings JOIN series ON series.id = readings.series"
+            " WHERE observed_at >= ? GROUP BY sensor, quantity ORDER BY sensor, quantity",
+            [since_ms],
+        )
+        return [Reading(*row) for row in rows]
+
+    async def readings(
+        self, sensor: str, quantity: str, start_ms: int, end_ms: int, *, limit: int, descending: bool = False
+    ) -> list[Reading]:
+        """Up to `limit` readings in time order."""
+        ids = self._ids([sensor], quantity)
+        if not ids:
+            return []
+        rows = await self._read(
+            f"SELECT observed_at, value, coalesce(flags, 0) FROM readings WHERE series IN ({ids})"
+            f" AND observed_at >= ? AND observed_at < ? ORDER BY observed_at {'DESC' if descending else 'ASC'} LIMIT ?",
+            [start_ms, end_ms, limit],
+        )
+        return [Reading(sensor, quantity, *row) for row in rows]
+
+    async def aggregate(
+        self,
+        sensors: Sequence[str],
+        quantity: str,
+        start_ms: int,
+        end_ms: int,
+        *,
+        window_ms: int,
+        function: Aggregate,
+        offset_ms: int = 0,
+    ) -> list[Bucket]:
+        """Every function is DuckDB's work, but for the angle of a vector mean."""
+        ids = self._ids(sensors, quantity)
+        if not ids:
+            return []
+        rows = await self._read(aggregate_sql(function, ids, window_ms, offset_ms), [start_ms, end_ms])
+        if function is Aggregate.VECTOR_MEAN:
+            angles = ((*row[:2], mean_direction(row[2][0], row[2][1], row[3]), row[3]) for row in rows)
+            return [Bucket(*row) for row in angles if row[2] is not None]
+        return [Bucket(*row) for row in rows]
+
+    def _ids(self, sensors: Sequence[str], quantity: str) -> str:
+        wanted = set(sensors)
+        return ", ".join(
+            str(number)
+            for series, number in self._file.ids.items()
+            if series.quantity == quantity and series.sensor in wanted
+        )
+
+    async def count(self, start_ms: int, end_ms: int) -> dict[tuple[str, str], int]:
+        """Rows of each (sensor, quantity)."""
+        rows = await self._read(
+            "SELECT sensor, quantity, count(*) FROM readings JOIN series ON series.id = readings.series"
+            " WHERE observed_at >= ? AND observed_at < ? GROUP BY sensor, quantity",
+            [start_ms, end_ms],
+        )
+        return {(sensor, quantity): number for sensor, quantity, number in rows}
+
+    async def scan(self, start_ms: int, end_ms: int) -> AsyncIterator[list[Reading]]:
+        """Every row in time order, in lists of up to SCAN_ROWS; one that is written meanwhile may be missing."""
+        steps = await self._read(
+            f"SELECT observed_at // {SCAN_STEP_MS} AS step, count(*) FROM readings"
+            " WHERE observed_at >= ? AND observed_at < ? GROUP BY step ORDER BY step",
+            [start_ms, end_ms],
+        )
+        for first, last in group_steps(steps, SCAN_ROWS):
+            rows = await self._read(
+                "SELECT sensor, quantity, observed_at, value, coalesce(flags, 0) FROM readings"
+                " JOIN series ON series.id = readings.series WHERE observed_at >= ? AND observed_at < ?",
+                [max(start_ms, first * SCAN_STEP_MS), min(end_ms, (last + 1) * SCAN_STEP_MS)],
+            )
+            yield [Reading(*row) for row in rows]

@@ -1,0 +1,293 @@
+"""The store in an InfluxDB of any version: line protocol to /write, InfluxQL to /query.
+
+`<quantity>,sensor=…,site=… value=<float>,flags=<int>i`, `late_s=<int>i` only above 60 s; ms. A repeated reading
+overwrites itself, and one without flags keeps the flags it has. Run against 1.6; 2.x and 3 by their documentation.
+"""
+
+import asyncio
+import math
+import zlib
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import suppress
+
+import structlog
+
+from storage import influxql
+from storage.batch import TIME_MAX_MS, refuse
+from storage.influx_http import (
+    CONFIGURATION_RETRY_S,
+    IN_FLIGHT_MAX,
+    DatabaseAbsentError,
+    InfluxHttp,
+    InfluxUrl,
+    LinesRefusedError,
+    QueryRefusedError,
+    Table,
+)
+from storage.lineprotocol import LINES_MAX, Line, body, encode, split
+from storage.store import Bucket, Columns, Outcome, Rejected, Series, StoreUnavailableError
+from storage.windows import IncreaseFold, group_steps, mean_direction
+from telemetry.quantities import Aggregate
+from telemetry.reading import Reading
+
+SCAN_ROWS = 20_000  # a list of `scan` holds at most this, or one minute's when that is more
+STEPS_MAX = 1000  # of one question how many rows each step holds
+STEP_MIN_MS = 60_000
+
+log = structlog.get_logger(__name__)
+
+
+class InfluxStore:
+    """`storage.store.Store` in InfluxDB. Usable after a failed `open` as well: it keeps trying at every call."""
+
+    def __init__(self, url: InfluxUrl) -> None:
+        self._http = InfluxHttp(url)
+        self._database = url.database
+
+    async def open(self) -> None:
+        """Create the database unless the server makes it by itself or has it."""
+        self._http.open()
+        await self._create_database()
+
+    async def close(self) -> None:
+        """Harmless when not open."""
+        await self._http.close()
+
+    async def _create_database(self) -> None:
+        """A server without CREATE DATABASE (2.x, 3) or a user who may not: then only the first write can tell."""
+        try:
+            await self._http.query(f"CREATE DATABASE {influxql.identifier(self._database)}")
+        except (DatabaseAbsentError, QueryRefusedError) as error:
+            log.info("database not created, it must exist", database=self._database, reason=str(error))
+
+    async def ping(self) -> None:
+        """An empty write: it passes the same doors as a real one. (InfluxDB 3 refuses it as empty, which will do.)"""
+        with suppress(LinesRefusedError):
+            await self._send(b"")
+
+    async def _send(self, data: bytes) -> None:
+        """Raises LinesRefusedError. A database that somebody removed is created once more."""
+        try:
+            await self._http.write(data)
+        except DatabaseAbsentError:
+            await self._create_database()
+            try:
+                await self._http.write(data)
+            except DatabaseAbsentError as error:
+                raise self._absent(error) from error
+
+    async def _ask(self, statement: str) -> list[Table]:
+        try:
+            return await self._http.query(statement)
+        except DatabaseAbsentError as error:
+            raise self._absent(error) from error
+        except QueryRefusedError as error:
+            raise StoreUnavailableError(str(error), CONFIGURATION_RETRY_S) from error
+
+    def _absent(self, error: DatabaseAbsentError) -> StoreUnavailableError:
+        return StoreUnavailableError(
+            f"InfluxDB has no database {self._database!r}: create it ({error})", CONFIGURATION_RETRY_S
+        )
+
+    async def write(self, columns: Columns) -> Outcome:
+        """Requests of up to LINES_MAX lines, those of one series one after the other, up to IN_FLIGHT_MAX at a time.
+
+        Refused lines are found by halving, because no version names them all; the others are stored.
+        """
+        refused = list(refuse(columns))
+        lines = encode(columns, {rejected.index for rejected in refused})
+        lanes = await asyncio.gather(*map(self._write_lane, _lanes(lines)), return_exceptions=True)
+        for outcome in lanes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+            refused += outcome
+        if len(refused) > 1:
+            refused.sort(key=lambda rejected: rejected.index)
+        return Outcome(len(columns) - len(refused), 0, tuple(refused))
+
+    async def _write_lane(self, lines: Sequence[Line]) -> list[Rejected]:
+        refused: list[Rejected] = []
+        waiting = list(split(lines))[::-1]
+        while waiting:
+            batch = waiting.pop()
+            try:
+                await self._send(body(batch))
+            except LinesRefusedError as error:
+                if len(batch) == 1:
+                    refused.append(Rejected(batch[0].row, str(error)))
+                elif error.line_number is not None and 0 < error.line_number <= len(batch):
+                    bad = error.line_number - 1
+                    refused.append(Rejected(batch[bad].row, str(error)))
+                    waiting.append([*batch[:bad], *batch[bad + 1 :]])
+                else:
+                    middle = len(batch) // 2
+                    waiting += [batch[middle:], batch[:middle]]
+        return refused
+
+    async def series(self) -> list[Series]:
+        """By the newest point of each series: SHOW SERIES is not in InfluxDB 3."""
+        tables = await self._ask(influxql.newest(influxql.where(0, TIME_MAX_MS)))
+        return sorted(
+            Series(table.tags["sensor"], table.tags["site"], table.name)
+            for table in tables
+            if _is_ours(table)
+        )
+
+    async def latest(self, since_ms: int) -> list[Reading]:
+        """The newest reading of each (sensor, quantity), ordered."""
+        newest: dict[tuple[str, str], Reading] = {}
+        tables = await self._ask(influxql.newest(influxql.where(since_ms, TIME_MAX_MS)))
+        for reading in _readings(tables):
+            known = newest.get(reading.series)
+            if known is None or reading.observed_at > known.observed_at:
+                newest[reading.series] = reading
+        return [newest[series] for series in sorted(newest)]
+
+    async def readings(
+        self, sensor: str, quantity: str, start_ms: int, end_ms: int, *, limit: int, descending: bool = False
+    ) -> list[Reading]:
+        """Up to `limit` readings in time order."""
+        if limit <= 0:  # LIMIT 0 is no limit in InfluxQL
+            return []
+        condition = influxql.where(start_ms, end_ms, [sensor])
+        tables = await self._ask(influxql.rows(quantity, condition, limit=limit, descending=descending))
+        return [reading for table in tables for reading in _rows(sensor, table)]
+
+    async def aggregate(
+        self,
+        sensors: Sequence[str],
+        quantity: str,
+        start_ms: int,
+        end_ms: int,
+        *,
+        window_ms: int,
+        function: Aggregate,
+        offset_ms: int = 0,
+    ) -> list[Bucket]:
+        """One statement; only INCREASE, which InfluxQL cannot say, is computed here from rows read in bounded lists."""
+        if not sensors:
+            return []
+        condition = influxql.where(start_ms, end_ms, sensors)
+        if function is Aggregate.INCREASE:
+            return await self._increase(sensors, quantity, start_ms, end_ms, window_ms, offset_ms)
+        tables = await self._ask(influxql.windows(function, quantity, condition, window_ms, offset_ms))
+        buckets = []
+        for table in sorted(tables, key=lambda table: table.tags["sensor"]):
+            for start, *values, number in _numbers(table):
+                value = _value(function, values, int(number))
+                if value is not None and number:
+                    buckets.append(Bucket(table.tags["sensor"], int(start), value, int(number)))
+        return buckets
+
+    async def _increase(
+        self,
+        sensors: Sequence[str],
+        quantity: str,
+        start_ms: int,
+        end_ms: int,
+        window_ms: int,
+        offset_ms: int,
+    ) -> list[Bucket]:
+        folds = {sensor: IncreaseFold(window_ms, offset_ms) for sensor in sorted(sensors)}
+        async for low, high in self._chunks(influxql.identifier(quantity), start_ms, end_ms, sensors):
+            condition = influxql.where(low, high, sensors)
+            for reading in sorted(
+                _readings(await self._ask(influxql.every_row(influxql.identifier(quantity), condition))),
+                key=lambda reading: reading.observed_at,
+            ):
+                folds[reading.sensor].add(reading.observed_at, reading.value)
+        return [
+            Bucket(sensor, start, total, number)
+            for sensor, fold in folds.items()
+            for start, total, number in fold.windows()
+        ]
+
+    async def count(self, start_ms: int, end_ms: int) -> dict[tuple[str, str], int]:
+        """Points of each (sensor, quantity)."""
+        tables = await self._ask(influxql.counts(influxql.where(start_ms, end_ms)))
+        return {
+            (table.tags["sensor"], table.name): int(row[1])
+            for table in tables
+            if table.tags.get("sensor")
+            for row in _numbers(table)
+            if row[1]
+        }
+
+    async def scan(self, start_ms: int, end_ms: int) -> AsyncIterator[list[Reading]]:
+        """Every point, in lists of up to SCAN_ROWS by time; one that is written meanwhile may be missing."""
+        async for low, high in self._chunks(influxql.EVERY_QUANTITY, start_ms, end_ms):
+            condition = influxql.where(low, high)
+            yield list(_readings(await self._ask(influxql.every_row(influxql.EVERY_QUANTITY, condition))))
+
+    async def _chunks(
+        self, source: str, start_ms: int, end_ms: int, sensors: Sequence[str] = ()
+    ) -> AsyncIterator[tuple[int, int]]:
+        """Ascending ranges in [start_ms, end_ms) that hold every row, each with up to SCAN_ROWS or STEP_MIN_MS long."""
+        waiting = [(max(start_ms, 0), min(end_ms, TIME_MAX_MS), False)]
+        while waiting:
+            low, high, small = waiting.pop()
+            if low >= high:
+                continue
+            if small:
+                yield low, high
+                continue
+            step = max(STEP_MIN_MS, -(-(high - low) // STEPS_MAX))
+            condition = influxql.where(low, high, sensors)
+            rows: dict[int, int] = {}
+            for table in await self._ask(influxql.step_counts(source, condition, step)):
+                for start, number in _numbers(table):
+                    rows[int(start) // step] = rows.get(int(start) // step, 0) + int(number)
+            runs = [
+                (
+                    max(low, first * step),
+                    min(high, (last + 1) * step),
+                    rows[first] <= SCAN_ROWS or step == STEP_MIN_MS,
+                )
+                for first, last in group_steps(sorted(rows.items()), SCAN_ROWS)
+            ]
+            waiting += runs[::-1]
+
+
+def _lanes(lines: Sequence[Line]) -> list[list[Line]]:
+    """Lines of one series stay in one lane, in their order."""
+    if len(lines) <= LINES_MAX:
+        return [list(lines)]
+    lanes: list[list[Line]] = [[] for _ in range(IN_FLIGHT_MAX)]
+    for line in lines:
+        lanes[zlib.crc32(line.text.partition(b" ")[0]) % IN_FLIGHT_MAX].append(line)
+    return lanes
+
+
+def _is_ours(table: Table) -> bool:
+    return bool(table.tags.get("sensor") and table.tags.get("site"))
+
+
+def _numbers(table: Table) -> Iterator[list[float]]:
+    """Rows with numbers only; an absent one is 0."""
+    for row in table.values:
+        yield [float(cell) if isinstance(cell, float | int) else 0.0 for cell in row]
+
+
+def _rows(sensor: str, table: Table) -> Iterator[Reading]:
+    """Readings of (time, value, flags); a value that is no number is not ours."""
+    for time, value, flags in table.values:
+        if isinstance(time, float) and isinstance(value, float):
+            yield Reading(sensor, table.name, int(time), value, int(flags) if isinstance(flags, float) else 0)
+
+
+def _readings(tables: Iterable[Table]) -> Iterator[Reading]:
+    for table in tables:
+        if _is_ours(table):
+            yield from _rows(table.tags["sensor"], table)
+
+
+def _value(function: Aggregate, values: Sequence[float], count: int) -> float | None:
+    """The aggregate from the numbers of `influxql.windows`."""
+    match function:
+        case Aggregate.VECTOR_MEAN:
+            east, north = values
+            return mean_direction(east, north, count)
+        case Aggregate.ENERGY_MEAN:
+            return 10 * math.log10(values[0])
+        case _:
+            return values[0]
