@@ -1,0 +1,312 @@
+"""The journal: what the agent has accepted, on disk before anyone hears of it. The schema is in docs/journal.md.
+
+`append` is one transaction with synchronous=FULL: when it returns, the packs survive a power cut. An acknowledgement is
+not worth an fsync: when it is forgotten, the pack is sent once more, and a reading's identity makes that harmless.
+"""
+
+import asyncio
+import sqlite3
+import zlib
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from random import Random
+from typing import Any, NamedTuple, TypeVar
+
+import structlog
+
+from edge.journalfile import JournalFile, insert_packs
+from edge.packing import NewPack
+from telemetry.messages import Ranges
+
+ROOM_PACKS = 256  # how many of the oldest packs go at once when max_mb is reached
+PRUNE_PACKS = 1000  # at most so many a call: an append never waits long behind it
+DAY_MS = 86_400_000
+_MAX_INTEGER = 2**63 - 1
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+Key = tuple[str, int]
+Rows = list[tuple[Any, ...]]
+
+
+class JournalUnavailableError(Exception):
+    """The journal cannot be opened or written now: keep the readings and try again."""
+
+
+class PackRow(NamedTuple):
+    """A pack by its name, without its payload."""
+
+    journal: str
+    seq: int
+    site: str
+    formed_ms: int
+    newest_ms: int
+
+
+class Journal:
+    """Packs until they are acknowledged, and `keep_days` longer. Used from one thread; `clock` is wall time in ms.
+
+    Only `append` raises JournalUnavailableError: the other methods answer with what can be known now. Above `max_mb`
+    the oldest acknowledged packs go, then the oldest waiting ones, which are counted in `given_up`.
+    """
+
+    def __init__(
+        self, path: Path, *, clock: Callable[[], int], rng: Random, keep_days: int = 60, max_mb: int = 2048
+    ) -> None:
+        self._path, self._rng = path, rng
+        self._file = JournalFile(path, clock=clock, max_mb=max_mb, on_open=self._begin)
+        self._keep_ms = keep_days * DAY_MS
+        self._seq = self._waiting = 0
+        self._trouble = ""
+        self.id = ""
+        self.given_up = 0
+
+    @classmethod
+    def open(
+        cls, path: Path, *, clock: Callable[[], int], rng: Random, keep_days: int = 60, max_mb: int = 2048
+    ) -> "Journal":
+        """The journal at `path`, made when it is not there; raises JournalUnavailableError."""
+        journal = cls(path, clock=clock, rng=rng, keep_days=keep_days, max_mb=max_mb)
+        try:
+            journal._file.open()
+        except OSError as error:
+            raise JournalUnavailableError(f"journal {path}: {error.strerror}") from error
+        except sqlite3.Error as error:
+            raise JournalUnavailableError(f"journal {path}: {error}") from error
+        return journal
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+    def append(self, packs: Sequence[NewPack], now_ms: int) -> list[PackRow]:
+        """Number the packs and store them in one fsynced transaction; raises JournalUnavailableError: none is stored."""
+        compressed = [zlib.compress(pack.payload) for pack in packs]
+
+        def insert(db: sqlite3.Connection) -> list[PackRow]:
+            rows, contents = [], []
+            for seq, (pack, data) in enumerate(zip(packs, compressed, strict=True), self._seq):
+                rows.append(PackRow(self.id, seq, pack.site, now_ms, pack.newest_ms))
+                span = (now_ms, pack.oldest_ms, pack.newest_ms, pack.readings)
+                contents.append((self.id, seq, pack.site, *span, data, zlib.crc32(data), None))
+            insert_packs(db, contents)
+            return rows
+
+        rows = self._write(lambda: self._file.transact(insert))
+        self._seq += len(rows)
+        self._waiting += len(rows)
+        return rows
+
+    def acknowledge(self, stored: Mapping[str, Ranges], now_ms: int) -> int:
+        """Mark what ingest has; how many packs were still waiting. Names that are not ours are ignored."""
+        ranges = [
+            (now_ms, journal, max(low, 0), min(high, _MAX_INTEGER))
+            for journal, spans in stored.items()
+            for low, high in spans
+            if low <= _MAX_INTEGER and high >= 0
+        ]
+        if not ranges:
+            return 0
+        marking = (
+            "UPDATE packs SET acknowledged_ms = ?"
+            " WHERE journal = ? AND seq BETWEEN ? AND ? AND acknowledged_ms IS NULL"
+        )
+        work = partial(self._file.transact_unsynced, lambda db: db.executemany(marking, ranges).rowcount)
+        marked = self._try(lambda: self._write(work), 0)
+        self._waiting -= marked
+        return marked
+
+    def live(self, since_ms: int, limit: int, exclude: Collection[Key]) -> list[PackRow]:
+        """Waiting packs formed at `since_ms` or later, oldest first, without `exclude`."""
+        return self._waiting_rows("formed_ms >= ?", since_ms, limit, exclude)
+
+    def backlog(self, before_ms: int, limit: int, exclude: Collection[Key]) -> list[PackRow]:
+        """Waiting packs formed before `before_ms`, oldest first, without `exclude`."""
+        return self._waiting_rows("formed_ms < ?", before_ms, limit, exclude)
+
+    def payload(self, journal: str, seq: int) -> bytes | None:
+        """The SenML bytes of a pack; None when it is gone or damaged."""
+        rows = self._read("SELECT payload, crc FROM packs WHERE journal = ? AND seq = ?", journal, seq)
+        return _unpack(*rows[0]) if rows else None
+
+    def recent(self, limit: int) -> list[bytes]:
+        """The SenML bytes of the packs with the newest observations, newest first; damaged ones are left out."""
+        rows = self._read("SELECT payload, crc FROM packs ORDER BY newest_ms DESC LIMIT ?", limit)
+        return [payload for payload in (_unpack(*row) for row in rows) if payload is not None]
+
+    def waiting(self) -> int:
+        """How many packs are not acknowledged."""
+        return self._waiting
+
+    def resend(self, start_ms: int, end_ms: int) -> int:
+        """Make acknowledged packs that touch [start_ms, end_ms) wait again; how many."""
+        unmarking = (
+            "UPDATE packs SET acknowledged_ms = NULL"
+            " WHERE newest_ms >= ? AND oldest_ms < ? AND acknowledged_ms IS NOT NULL"
+        )
+        period = (_clamped(start_ms), _clamped(end_ms))
+        marked = self._change(lambda db: db.execute(unmarking, period).rowcount)
+        self._waiting += marked
+        return marked
+
+    def prune(self, now_ms: int) -> int:
+        """Forget acknowledged packs whose newest observation is older than `keep_days`; how many (PRUNE_PACKS at most)."""
+        condition = f"acknowledged_ms IS NOT NULL AND newest_ms < {now_ms - self._keep_ms}"
+        return self._change(partial(_delete_oldest, condition=condition, limit=PRUNE_PACKS))
+
+    def _begin(self, db: sqlite3.Connection) -> None:
+        """A new journal in the file that was just opened; a name used before a power cut is never used again."""
+        (self._waiting,) = db.execute("SELECT count(*) FROM packs WHERE acknowledged_ms IS NULL").fetchone()
+        db.execute("SELECT max(newest_ms) FROM packs").fetchone()  # finds a damaged index now
+        self.id, self._seq = f"{self._rng.getrandbits(64):016x}", 0
+
+    def _change(self, work: Callable[[sqlite3.Connection], int]) -> int:
+        return self._try(lambda: self._write(lambda: self._file.transact(work)), 0)
+
+    def _read(self, query: str, *parameters: object) -> Rows:
+        nothing: Rows = []
+        return self._try(
+            lambda: self._file.transact(lambda db: db.execute(query, parameters).fetchall()), nothing
+        )
+
+    def _waiting_rows(
+        self, condition: str, bound_ms: int, limit: int, exclude: Collection[Key]
+    ) -> list[PackRow]:
+        rows = self._read(
+            "SELECT journal, seq, site, formed_ms, newest_ms FROM packs"
+            f" WHERE acknowledged_ms IS NULL AND {condition} ORDER BY formed_ms, journal, seq LIMIT ?",
+            bound_ms,
+            limit + len(exclude),
+        )
+        return [PackRow(*row) for row in rows if (row[0], row[1]) not in exclude][:limit]
+
+    def _write(self, work: Callable[[], T]) -> T:
+        """`work`, making room as often as it takes; raises JournalUnavailableError."""
+        while True:
+            try:
+                result = work()
+            except (sqlite3.Error, OSError) as error:
+                full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+                if not (full and self._file.at_limit() and self._make_room()):
+                    self._report(str(error))
+                    raise JournalUnavailableError(f"journal {self._path}: {error}") from error
+            else:
+                self._report("")
+                return result
+
+    def _make_room(self) -> bool:
+        """The declared policy at `max_mb`: the oldest acknowledged packs go, else the oldest waiting ones."""
+        if self._delete("acknowledged_ms IS NOT NULL"):
+            return True
+        given_up = self._delete("acknowledged_ms IS NULL")
+        if given_up:
+            self.given_up += given_up
+            self._waiting -= given_up
+            log.error("journal full, oldest waiting packs given up", packs=given_up)
+        return given_up > 0
+
+    def _delete(self, condition: str) -> int:
+        work = partial(_delete_oldest, condition=condition, limit=ROOM_PACKS)
+        return self._try(lambda: self._file.transact(work), 0)
+
+    def _try(self, work: Callable[[], T], otherwise: T) -> T:
+        try:
+            return work()
+        except (JournalUnavailableError, sqlite3.Error, OSError) as error:
+            self._report(str(error))
+            return otherwise
+
+    def _report(self, trouble: str) -> None:
+        """One line when trouble begins and one when it is over."""
+        if trouble and not self._trouble:
+            log.error("journal cannot be used, trying again", reason=trouble)
+        elif self._trouble and not trouble:
+            log.info("journal can be used again")
+        self._trouble = trouble
+
+
+def _delete_oldest(db: sqlite3.Connection, *, condition: str, limit: int) -> int:
+    return db.execute(
+        "DELETE FROM packs WHERE (journal, seq) IN"
+        f" (SELECT journal, seq FROM packs WHERE {condition} ORDER BY newest_ms LIMIT {limit})"
+    ).rowcount
+
+
+def _unpack(payload: bytes, crc: int) -> bytes | None:
+    try:
+        return zlib.decompress(payload) if zlib.crc32(payload) == crc else None
+    except zlib.error:
+        return None
+
+
+def _clamped(time_ms: int) -> int:
+    return max(-_MAX_INTEGER, min(_MAX_INTEGER, time_ms))
+
+
+class JournalThread:
+    """A Journal behind one worker thread: the same methods, awaited, carried out one after the other."""
+
+    def __init__(self, journal: Journal, worker: ThreadPoolExecutor) -> None:
+        self._journal, self._worker = journal, worker
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, path: Path, *, clock: Callable[[], int], rng: Random, keep_days: int = 60, max_mb: int = 2048
+    ) -> AsyncIterator["JournalThread"]:
+        """The journal at `path` for as long as the context lasts; raises JournalUnavailableError."""
+        loop = asyncio.get_running_loop()
+        with ThreadPoolExecutor(1, thread_name_prefix="journal") as worker:
+            opening = partial(Journal.open, path, clock=clock, rng=rng, keep_days=keep_days, max_mb=max_mb)
+            journal = await loop.run_in_executor(worker, opening)
+            try:
+                yield cls(journal, worker)
+            finally:
+                await loop.run_in_executor(worker, journal.close)
+
+    @property
+    def given_up(self) -> int:
+        """Packs deleted unacknowledged because `max_mb` was reached."""
+        return self._journal.given_up
+
+    async def append(self, packs: Sequence[NewPack], now_ms: int) -> list[PackRow]:
+        """See Journal.append."""
+        return await self._do(partial(self._journal.append, packs, now_ms))
+
+    async def acknowledge(self, stored: Mapping[str, Ranges], now_ms: int) -> int:
+        """See Journal.acknowledge."""
+        return await self._do(partial(self._journal.acknowledge, stored, now_ms))
+
+    async def live(self, since_ms: int, limit: int, exclude: Collection[Key]) -> list[PackRow]:
+        """See Journal.live."""
+        return await self._do(partial(self._journal.live, since_ms, limit, frozenset(exclude)))
+
+    async def backlog(self, before_ms: int, limit: int, exclude: Collection[Key]) -> list[PackRow]:
+        """See Journal.backlog."""
+        return await self._do(partial(self._journal.backlog, before_ms, limit, frozenset(exclude)))
+
+    async def payload(self, journal: str, seq: int) -> bytes | None:
+        """See Journal.payload."""
+        return await self._do(partial(self._journal.payload, journal, seq))
+
+    async def recent(self, limit: int) -> list[bytes]:
+        """See Journal.recent."""
+        return await self._do(partial(self._journal.recent, limit))
+
+    async def waiting(self) -> int:
+        """See Journal.waiting."""
+        return await self._do(self._journal.waiting)
+
+    async def resend(self, start_ms: int, end_ms: int) -> int:
+        """See Journal.resend."""
+        return await self._do(partial(self._journal.resend, start_ms, end_ms))
+
+    async def prune(self, now_ms: int) -> int:
+        """See Journal.prune."""
+        return await self._do(partial(self._journal.prune, now_ms))
+
+    async def _do(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._worker, work)

@@ -1,0 +1,39 @@
+"""Readings into packs: what one group commit accepted, cut into SenML packs that ingest takes. Pure."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from telemetry.reading import Reading
+from telemetry.senml import MAX_PAYLOAD, MAX_READINGS, encode_pack
+
+
+class NewPack(NamedTuple):
+    """A pack before the journal numbers it: SenML bytes, its site, the span of its readings in ms, their number."""
+
+    payload: bytes
+    site: str
+    oldest_ms: int
+    newest_ms: int
+    readings: int
+
+
+def pack(site: str, readings: Sequence[Reading], *, cbor: bool = False) -> list[NewPack]:
+    """`readings` in packs of at most MAX_READINGS and MAX_PAYLOAD bytes; a sensor's readings stand together."""
+    by_sensor = sorted(readings, key=lambda reading: reading.sensor)  # stable: its base name is written once
+    return [
+        new
+        for start in range(0, len(by_sensor), MAX_READINGS)
+        for new in _fit(site, by_sensor[start : start + MAX_READINGS], cbor=cbor)
+    ]
+
+
+def _fit(site: str, readings: Sequence[Reading], *, cbor: bool) -> Iterator[NewPack]:
+    """Halve until it fits; one reading is a few hundred bytes at most, so this ends."""
+    payload = encode_pack(site, readings, cbor=cbor)
+    if len(payload) > MAX_PAYLOAD:
+        middle = len(readings) // 2
+        yield from _fit(site, readings[:middle], cbor=cbor)
+        yield from _fit(site, readings[middle:], cbor=cbor)
+        return
+    times = [reading.observed_at for reading in readings]
+    yield NewPack(payload, site, min(times), max(times), len(readings))
