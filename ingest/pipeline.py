@@ -18,6 +18,7 @@ from ingest.intake import Batch, Intake, set_aside
 from ingest.judge import Judge
 from ingest.receive import Inbox, Link
 from ingest.registry import Registry
+from ingest.watchman import Watchman
 from runtime.mqtt import BrokerUrl
 from storage.book import Book, BookUnavailableError
 from storage.store import Outcome, Store, StoreUnavailableError
@@ -33,6 +34,7 @@ COMMIT_EVERY_S = (
 )
 HURRY_BYTES = 256 * 1024  # so much in the queue fills a batch: no gathering
 CREDIT_EVERY_S = 5.0
+WATCH_EVERY_S = 1.0
 BACKOFF_FIRST_S = 0.2
 BACKOFF_LAST_S = 10.0
 
@@ -60,7 +62,7 @@ class Pipeline:
         trace: TextIO | None,
     ) -> None:
         self._store, self._book, self._root, self._clock, self._rng = store, book, root, clock, rng
-        self._on_stored, self._on_anomaly, self._trace = on_stored, on_anomaly, trace
+        self._on_stored, self._trace = on_stored, trace
         self.account = Account()
         self._registry = Registry(book)
         self._judge = Judge()
@@ -71,7 +73,7 @@ class Pipeline:
             registry=self._registry,
             account=self.account,
             clock=clock,
-            on_state=lambda state, retained: None,
+            on_state=lambda state, retained: self._watchman.state_heard(state, retained=retained),
             on_heard=lambda gateway: self._tell(gateway, {}),
         )
         self._link = Link(
@@ -82,7 +84,17 @@ class Pipeline:
             inbox=self._inbox,
             account=self.account,
             hear=self._control.hear,
-            on_change=lambda up: None,
+            on_change=lambda up: self._attend(),
+        )
+        self._watchman = Watchman(
+            root=root,
+            book=book,
+            registry=self._registry,
+            judge=self._judge,
+            account=self.account,
+            clock=clock,
+            say=self._link.say,
+            on_anomaly=on_anomaly,
         )
         self._store_works = True
         self._next_commit = 0.0
@@ -101,11 +113,14 @@ class Pipeline:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._link.run(), name="link")
             group.create_task(self._settle_batches(), name="store")
+            group.create_task(self._watch(), name="silence")
             group.create_task(self._repeat_credit(), name="credit")
 
     # Packs: queue → batch → store → acknowledgement → live.
 
     async def _settle_batches(self) -> None:
+        await self._insist(partial(self._watchman.warm_up, self._store))
+        self._attend()
         while True:
             batch = await self._next_batch()
             await self._insist(partial(self._check, batch))
@@ -156,6 +171,7 @@ class Pipeline:
         for item in batch.items:
             if item.packet.arrived_ms - item.reading.observed_at <= checks.BACKLOG_MS:
                 account.latencies.add(now_ms - item.reading.observed_at)
+                self._watchman.sensor_heard(item.reading.sensor, item.packet.arrived_ms)
         if self._trace is not None and batch.packs:
             self._trace.write(json.dumps({"at": now_ms, "packs": batch.packs}) + "\n")
 
@@ -176,12 +192,24 @@ class Pipeline:
                 if index not in refused
             ]
         )
-        for anomaly in batch.anomalies:
-            self._publish(anomaly)
+        self._watchman.tell(batch.anomalies)
 
-    def _publish(self, anomaly: Anomaly) -> None:
-        self._on_anomaly(anomaly)
-        self._link.say(topics.alarm(self._root, anomaly.sensor), msgspec.json.encode(anomaly))
+    # Silence.
+
+    async def _watch(self) -> None:
+        """Once a second, while the hub itself hears and stores: who is silent."""
+        while True:
+            await asyncio.sleep(WATCH_EVERY_S)
+            if self._watchman.listening:
+                changes = await self._insist(self._look)
+                await self._insist(partial(self._record, [], changes))
+                self._watchman.tell(changes)
+
+    async def _look(self) -> list[Anomaly]:
+        return self._watchman.look()
+
+    def _attend(self) -> None:
+        self._watchman.attend(self._link.connected and self._store_works)
 
     # The store and the book, which may be away.
 
@@ -203,6 +231,7 @@ class Pipeline:
     def _store_away(self, reason: str) -> None:
         if self._store_works:
             self._store_works = False
+            self._attend()
             self.account.outages += 1
             log.warning("store away, nothing is acknowledged", reason=reason)
             self._tell_all()
@@ -210,6 +239,7 @@ class Pipeline:
     def _store_back(self) -> None:
         if not self._store_works:
             self._store_works = True
+            self._attend()
             log.info("store is back")
             self._control.retry()
             self._tell_all()

@@ -1,0 +1,180 @@
+"""Silence: sensors that should have spoken, and gateways whose death explains it. Pure: arrival times in, anomalies out.
+
+Times are the hub's clock in ms. While the hub itself is deaf (no broker, no store) nobody is judged, and afterwards
+everybody gets a fresh start. A dead gateway is one anomaly, and its sensors' silence is not told beside it.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from ingest import words
+from ingest.judge import Known
+from telemetry.anomaly import Anomaly, AnomalyKind, Severity, anomaly_id
+
+PERIODS = 3
+LEAST_MS = 10_000
+FIRST_WORD_MS = 240_000  # a sensor never heard may be warming up
+HEARTBEAT_MS = 20_000
+RETURN_MS = 3_000  # a gateway that left has so long to come back before it is told
+
+
+class Silence:
+    """Who was heard when, and which silences are open."""
+
+    def __init__(self) -> None:
+        self._listening_since: int | None = None
+        self._heard: dict[str, int] = {}
+        self._first_seen: dict[str, int] = {}
+        self._beats: dict[str, int] = {}
+        self._left: dict[str, _Leave] = {}
+        self._back: dict[str, int] = {}
+        self._open: dict[tuple[AnomalyKind, str], Anomaly] = {}
+
+    def resume(self, anomalies: Iterable[Anomaly]) -> None:
+        """Go on with what an earlier process life has opened."""
+        for anomaly in anomalies:
+            if anomaly.end_ms is None and anomaly.kind in (AnomalyKind.SILENCE, AnomalyKind.GATEWAY):
+                self._open[anomaly.kind, anomaly.sensor] = anomaly
+
+    def listen(self, at_ms: int) -> None:
+        """The hub hears (again) from now on."""
+        if self._listening_since is None:
+            self._listening_since = at_ms
+
+    def deafen(self) -> None:
+        """The hub hears nothing: nobody is to blame."""
+        self._listening_since = None
+
+    def sensor_heard(self, sensor: str, at_ms: int) -> None:
+        """A live reading of the sensor arrived."""
+        self._heard[sensor] = at_ms
+
+    def gateway_known(self, gateway: str) -> None:
+        """The gateway has sent heartbeats before: they are expected."""
+        self._beats.setdefault(gateway, 0)
+
+    def gateway_beat(self, gateway: str, at_ms: int) -> None:
+        """A heartbeat arrived."""
+        if gateway in self._left or (AnomalyKind.GATEWAY, gateway) in self._open:
+            self._left.pop(gateway, None)
+            self._back[gateway] = at_ms
+        self._beats[gateway] = at_ms
+
+    def gateway_left(self, gateway: str, at_ms: int, *, orderly: bool) -> None:
+        """The gateway said good-bye, or (not `orderly`) the broker said it in its stead."""
+        self._beats.setdefault(gateway, 0)
+        self._left.setdefault(gateway, _Leave(at_ms, orderly))
+
+    def check(self, now_ms: int, sensors: Mapping[str, Known], gateways: Mapping[str, str]) -> list[Anomaly]:
+        """What opened and closed since the last check. `gateways` maps each to its site."""
+        if self._listening_since is None:
+            return []
+        since = self._listening_since
+        return [*self._check_gateways(now_ms, since, gateways), *self._check_sensors(now_ms, since, sensors)]
+
+    def _check_gateways(self, now_ms: int, since: int, gateways: Mapping[str, str]) -> Iterator[Anomaly]:
+        for gateway, beat in self._beats.items():
+            opened = self._open.get((AnomalyKind.GATEWAY, gateway))
+            leave = self._left.get(gateway)
+            gone = leave is not None and now_ms - leave.at_ms > RETURN_MS
+            mute = now_ms - max(beat, since) > HEARTBEAT_MS
+            if opened is None and (gone or mute):
+                start_ms = leave.at_ms if leave is not None else max(beat, since)
+                yield self._tell(_gateway_anomaly(gateway, gateways.get(gateway, ""), start_ms, leave))
+            elif opened is not None and leave is None and not mute and beat >= since:
+                yield self._close(opened, beat)
+
+    def _check_sensors(self, now_ms: int, since: int, sensors: Mapping[str, Known]) -> Iterator[Anomaly]:
+        for sensor, known in sensors.items():
+            if known.period_s <= 0:
+                continue
+            first_seen = self._first_seen.setdefault(sensor, now_ms)
+            opened = self._open.get((AnomalyKind.SILENCE, sensor))
+            heard = self._heard.get(sensor)
+            if opened is not None:
+                if heard is not None and heard > opened.start_ms:
+                    yield self._close(opened, heard)
+                continue
+            if (AnomalyKind.GATEWAY, known.gateway) in self._open or known.gateway in self._left:
+                continue
+            patience = max(PERIODS * known.period_s * 1000, LEAST_MS if heard is not None else FIRST_WORD_MS)
+            from_ms = max(heard or first_seen, since, self._back.get(known.gateway, 0))
+            if now_ms - from_ms > patience:
+                yield self._tell(_silence_anomaly(sensor, known, heard or from_ms, now_ms))
+        if len(self._heard) > 2 * len(sensors) + 1000:
+            self._heard = {sensor: at_ms for sensor, at_ms in self._heard.items() if sensor in sensors}
+        for (kind, sensor), opened in list(self._open.items()):
+            if kind is AnomalyKind.SILENCE and sensor not in sensors:
+                yield self._close(opened, now_ms)
+
+    def _tell(self, anomaly: Anomaly) -> Anomaly:
+        self._open[anomaly.kind, anomaly.sensor] = anomaly
+        return anomaly
+
+    def _close(self, anomaly: Anomaly, at_ms: int) -> Anomaly:
+        del self._open[anomaly.kind, anomaly.sensor]
+        lasted = at_ms - anomaly.start_ms
+        return msgspec.structs.replace(
+            anomaly,
+            end_ms=at_ms,
+            text=f"{anomaly.text.rstrip('.')}; over after {words.duration(lasted)}.",
+            text_vi=f"{anomaly.text_vi.rstrip('.')}; đã hết sau {words.duration_vi(lasted)}.",
+        )
+
+
+class _Leave(NamedTuple):
+    at_ms: int
+    orderly: bool
+
+
+def _silence_anomaly(sensor: str, known: Known, start_ms: int, now_ms: int) -> Anomaly:
+    silent_ms = now_ms - start_ms
+    period = f"{known.period_s:g}"
+    return Anomaly(
+        id=anomaly_id(sensor, "", AnomalyKind.SILENCE, start_ms),
+        sensor=sensor,
+        quantity="",
+        site=known.site,
+        kind=AnomalyKind.SILENCE,
+        severity=Severity.WARNING,
+        start_ms=start_ms,
+        end_ms=None,
+        score=round(silent_ms / (known.period_s * 1000), 1),
+        value=None,
+        expected=None,
+        low=None,
+        high=None,
+        text=f"{known.name}: no reading for {words.duration(silent_ms)}, usual is one every {period} s.",
+        text_vi=f"{known.name}: không có số liệu đã {words.duration_vi(silent_ms)},"
+        f" bình thường cứ {period.replace('.', ',')} giây một lần.",
+    )
+
+
+def _gateway_anomaly(gateway: str, site: str, start_ms: int, leave: _Leave | None) -> Anomaly:
+    place = f" at {site}" if site else ""
+    place_vi = f" tại {site}" if site else ""
+    if leave is None:
+        text, text_vi = "sends no heartbeat", "không còn gửi tín hiệu"
+    elif leave.orderly:
+        text, text_vi = "was shut down", "đã được tắt"
+    else:
+        text, text_vi = "lost its connection", "đã mất kết nối"
+    return Anomaly(
+        id=anomaly_id(gateway, "", AnomalyKind.GATEWAY, start_ms),
+        sensor=gateway,
+        quantity="",
+        site=site,
+        kind=AnomalyKind.GATEWAY,
+        severity=Severity.INFO if leave is not None and leave.orderly else Severity.CRITICAL,
+        start_ms=start_ms,
+        end_ms=None,
+        score=1.0,
+        value=None,
+        expected=None,
+        low=None,
+        high=None,
+        text=f"Gateway {gateway}{place} {text}; its sensors cannot be heard.",
+        text_vi=f"Trạm thu {gateway}{place_vi} {text_vi}; các cảm biến của trạm không còn số liệu.",
+    )

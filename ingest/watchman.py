@@ -1,0 +1,111 @@
+"""The watchman: keeps anomalies across restarts, tells them to the page and to the alarm topics, notices silence."""
+
+from collections.abc import Callable, Iterable
+
+import msgspec
+import structlog
+
+from ingest.account import Account
+from ingest.judge import Judge
+from ingest.registry import Registry
+from ingest.silence import Silence
+from storage.book import Book
+from storage.store import Store
+from telemetry import topics
+from telemetry.anomaly import Anomaly
+from telemetry.messages import State
+
+WARM_UP_MS = 1_800_000
+WARM_UP_SERIES = 2_000
+WARM_UP_READINGS = 200  # of each series
+OPEN_ANOMALIES = 10_000
+
+log = structlog.get_logger(__name__)
+
+
+class Watchman:
+    """`say` sends (topic, payload), `on_anomaly` hears every change."""
+
+    def __init__(
+        self,
+        *,
+        root: str,
+        book: Book,
+        registry: Registry,
+        judge: Judge,
+        account: Account,
+        clock: Callable[[], int],
+        say: Callable[[str, bytes], None],
+        on_anomaly: Callable[[Anomaly], None],
+    ) -> None:
+        self._root, self._book, self._registry, self._judge = root, book, registry, judge
+        self._account, self._clock, self._say, self._on_anomaly = account, clock, say, on_anomaly
+        self._silence = Silence()
+        self._open: set[str] = set()
+        self._warm = False
+        self.listening = False
+
+    async def warm_up(self, store: Store) -> None:
+        """Learn silently what the store holds of the last half hour; go on with the anomalies that are open.
+
+        Raises StoreUnavailableError and BookUnavailableError, and can then be repeated.
+        """
+        now_ms = self._clock()
+        opened = self._book.anomalies(open_only=True, limit=OPEN_ANOMALIES)
+        known = [row.id for row in self._book.gateways() if row.state is not None]
+        for last in (await store.latest(now_ms - WARM_UP_MS))[:WARM_UP_SERIES]:
+            start_ms, end_ms = now_ms - WARM_UP_MS, last.observed_at + 1
+            readings = await store.readings(
+                last.sensor, last.quantity, start_ms, end_ms, limit=WARM_UP_READINGS, descending=True
+            )
+            for reading in reversed(readings):
+                self._judge.learn(reading)
+        self._judge.resume(opened, now_ms)
+        self._silence.resume(opened)
+        for gateway in known:
+            self._silence.gateway_known(gateway)
+        self._open = {anomaly.id for anomaly in opened}
+        self._warm = True
+        log.info("ingest is warm", series=len(self._judge), open_anomalies=len(opened))
+
+    def attend(self, hears: bool) -> None:
+        """Whether the hub itself hears and stores: else nobody's silence is judged."""
+        listening = hears and self._warm
+        if listening and not self.listening:
+            self._silence.listen(self._clock())
+        elif not listening:
+            self._silence.deafen()
+        self.listening = listening
+
+    def sensor_heard(self, sensor: str, at_ms: int) -> None:
+        """A live reading was stored."""
+        self._silence.sensor_heard(sensor, at_ms)
+
+    def state_heard(self, state: State, *, retained: bool) -> None:
+        """A heartbeat or a farewell. A heartbeat the broker had kept says only that the gateway lived once."""
+        if not state.online:
+            self._silence.gateway_left(state.gateway, self._clock(), orderly=state.time_ms > 0)
+        elif retained:
+            self._silence.gateway_known(state.gateway)
+        else:
+            self._silence.gateway_beat(state.gateway, self._clock())
+
+    def look(self) -> list[Anomaly]:
+        """What silence has opened and closed since the last look; raises BookUnavailableError before anything changes."""
+        sensors, gateways = self._registry.sensors(), self._registry.gateways()
+        now_ms = self._clock()
+        return self._silence.check(now_ms, sensors, gateways) + self._judge.expire(now_ms)
+
+    def tell(self, anomalies: Iterable[Anomaly]) -> None:
+        """To the page always; as an alarm when it opens and when it closes."""
+        for anomaly in anomalies:
+            self._on_anomaly(anomaly)
+            is_open = anomaly.end_ms is None
+            if is_open and anomaly.id in self._open:
+                continue
+            if is_open:
+                self._open.add(anomaly.id)
+                self._account.anomalies_opened += 1
+            else:
+                self._open.discard(anomaly.id)
+            self._say(topics.alarm(self._root, anomaly.sensor), msgspec.json.encode(anomaly))

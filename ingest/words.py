@@ -1,0 +1,87 @@
+"""Numbers, units and durations as people read them, in English and in Vietnamese."""
+
+from telemetry.quantities import QUANTITIES
+
+_SIGNS = {
+    "ug/m3": "µg/m³",
+    "Cel": "°C",
+    "%RH": "%",
+    "%EL": "%",
+    "deg": "°",
+    "W/m2": "W/m²",
+    "count": "",
+}
+_TIGHT = frozenset({"°"})
+
+
+def amount(quantity: str, value: float) -> str:
+    """The value with its unit: `412.0 µg/m³`."""
+    return f"{number(quantity, value)}{_unit(quantity)}"
+
+
+def band(quantity: str, low: float, high: float) -> str:
+    """Two bounds with one unit: `12.0 to 34.0 µg/m³`."""
+    return f"{number(quantity, low)} to {number(quantity, high)}{_unit(quantity)}"
+
+
+def amount_vi(quantity: str, value: float) -> str:
+    """The value with its unit and a decimal comma: `412,0 µg/m³`."""
+    return f"{number_vi(quantity, value)}{_unit(quantity)}"
+
+
+def band_vi(quantity: str, low: float, high: float) -> str:
+    """Two bounds with one unit: `12,0 đến 34,0 µg/m³`."""
+    return f"{number_vi(quantity, low)} đến {number_vi(quantity, high)}{_unit(quantity)}"
+
+
+def number(quantity: str, value: float) -> str:
+    """The value with the decimals of its quantity, never a negative zero."""
+    text = f"{value:.{QUANTITIES[quantity].decimals}f}"
+    return text.lstrip("-") if float(text) == 0 else text
+
+
+def number_vi(quantity: str, value: float) -> str:
+    """The same with a decimal comma."""
+    return number(quantity, value).replace(".", ",")
+
+
+def title(quantity: str) -> str:
+    """The quantity's English name inside a sentence: `PM2.5`, `air temperature`."""
+    text = QUANTITIES[quantity].title
+    return text if text[1:2].isupper() or not text[1:2].isalpha() else text[0].lower() + text[1:]
+
+
+def title_vi(quantity: str) -> str:
+    """The quantity's Vietnamese name inside a sentence."""
+    text = QUANTITIES[quantity].title_vi
+    return text if text[1:2].isupper() or not text[1:2].isalpha() else text[0].lower() + text[1:]
+
+
+def duration(milliseconds: int) -> str:
+    """`45 s`, `12 min`, `3 h 5 min`, `2 days`."""
+    seconds = milliseconds // 1000
+    if seconds < 120:
+        return f"{seconds} s"
+    if seconds < 7200:
+        return f"{seconds // 60} min"
+    if seconds < 172_800:
+        return f"{seconds // 3600} h {seconds % 3600 // 60} min"
+    return f"{seconds // 86_400} days"
+
+
+def duration_vi(milliseconds: int) -> str:
+    """`45 giây`, `12 phút`, `3 giờ 5 phút`, `2 ngày`."""
+    seconds = milliseconds // 1000
+    if seconds < 120:
+        return f"{seconds} giây"
+    if seconds < 7200:
+        return f"{seconds // 60} phút"
+    if seconds < 172_800:
+        return f"{seconds // 3600} giờ {seconds % 3600 // 60} phút"
+    return f"{seconds // 86_400} ngày"
+
+
+def _unit(quantity: str) -> str:
+    unit = QUANTITIES[quantity].unit
+    sign = _SIGNS.get(unit, unit)
+    return sign if not sign or sign in _TIGHT else f" {sign}"
