@@ -28,8 +28,8 @@ _CORRUPT_WAL = re.compile(r"Corrupt WAL file: entry at byte position (\d+)")
 log = structlog.get_logger(__name__)
 
 
-class StoreBusyError(Exception):
-    """Another process holds the store's file; waiting does not help, asking that process does."""
+class StoreBusyError(StoreUnavailableError):
+    """Another process holds the store's file: ask that process instead of trying again."""
 
 
 class DuckFile:
@@ -159,10 +159,12 @@ class DuckFile:
         return int(rows[0][0])
 
 
-def _opening_error(path: Path, error: duckdb.Error) -> StoreBusyError | StoreUnavailableError:
+def _opening_error(path: Path, error: duckdb.Error) -> StoreUnavailableError:
     text = str(error)
     if "Could not set lock on file" in text:
         holder = re.search(r"\(PID (\d+)\)", text)
         who = f"process {holder.group(1)}" if holder else "another process"
-        return StoreBusyError(f"{path} is owned by {who}, the hub: stop it, or ask it over its API (--url)")
+        return StoreBusyError(
+            f"{path} is owned by {who}, the hub: stop it, or ask it over its API (--url)", DISK_RETRY_S
+        )
     return StoreUnavailableError(f"cannot open the store {path}: {text.splitlines()[0]}", DISK_RETRY_S)

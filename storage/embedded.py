@@ -52,7 +52,7 @@ class EmbeddedStore:
         self._readers = ThreadPoolExecutor(READERS, "store-reader")
         try:
             await self._open_file()
-        except (StoreBusyError, StoreUnavailableError):
+        except StoreUnavailableError:
             await self.close()
             raise
 
@@ -99,10 +99,7 @@ class EmbeddedStore:
             if self._writer is None:
                 raise StoreUnavailableError(f"the store {self._file.path} is not open")
             await self._close_file()
-            try:
-                await self._open_file()
-            except StoreBusyError as error:
-                raise StoreUnavailableError(str(error), DISK_RETRY_S) from error
+            await self._open_file()
             log.warning("store opened again after a fatal error", path=str(self._file.path))
 
     async def _attempt(self, work: Callable[[], Awaitable[Result]]) -> Result:
