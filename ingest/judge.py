@@ -133,8 +133,11 @@ class Judge:
     def _changes(
         self, series: _Series, reading: Reading, findings: dict[AnomalyKind, Finding]
     ) -> Iterator[Anomaly]:
+        impossible = findings[AnomalyKind.RANGE].score > 0
         for kind, finding in findings.items():
             episode = series.episodes[kind]
+            if impossible and kind is AnomalyKind.SPIKE and not episode.is_open:
+                continue  # one anomaly says it: the value is impossible
             step = episode.step(reading.observed_at, finding)
             if step is not Step.NOTHING:
                 end_ms = episode.calm_ms if step is Step.CLOSED else None

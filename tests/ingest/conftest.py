@@ -192,6 +192,7 @@ class City:
         self.anomalies: list[Anomaly] = []
         self.trace = io.StringIO()
         self.lives = 0
+        self.clock_ahead_ms = 0
 
     def build(self) -> Pipeline:
         """A new process life of ingest."""
@@ -201,7 +202,7 @@ class City:
             book=self.book,
             broker=BrokerUrl.parse(self.url),
             root=self.root,
-            clock=wall_ms,
+            clock=lambda: wall_ms() + self.clock_ahead_ms,
             rng=Random(self.lives),
             on_stored=self.live.extend,
             on_anomaly=self.anomalies.append,

@@ -1,0 +1,141 @@
+"""Who is silent, and why nobody is blamed for somebody else's silence."""
+
+from ingest.judge import Known
+from ingest.silence import Silence
+from telemetry.anomaly import Anomaly, AnomalyKind, Severity
+
+T = 1_767_200_400_000
+SENSORS = {
+    "pm-1": Known("Bãi Cháy bụi", "bai-chay", "gw-1", 1.0),
+    "slow": Known("Trạm", "bai-chay", "gw-1", 60.0),
+    "radar": Known("Radar", "bai-chay", "gw-1", 0.0),
+}
+GATEWAYS = {"gw-1": "bai-chay"}
+
+
+class Day:
+    """A Silence and a clock in seconds."""
+
+    def __init__(self) -> None:
+        self.silence, self.now = Silence(), 0
+        self.silence.listen(T)
+        self.said: list[Anomaly] = []
+
+    def run(
+        self, until: int, *, speaking: tuple[str, ...] = (), beating: tuple[str, ...] = ()
+    ) -> list[Anomaly]:
+        """Pass the seconds; what was told meanwhile."""
+        said = []
+        while self.now < until:
+            self.now += 1
+            for sensor in speaking:
+                if not SENSORS[sensor].period_s or self.now % SENSORS[sensor].period_s == 0:
+                    self.silence.sensor_heard(sensor, self.ms)
+            for gateway in beating:
+                if self.now % 5 == 0:
+                    self.silence.gateway_beat(gateway, self.ms)
+            said += self.silence.check(self.ms, SENSORS, GATEWAYS)
+        return said
+
+    @property
+    def ms(self) -> int:
+        return T + self.now * 1000
+
+
+def test_nobody_is_silent_while_all_speak():
+    assert Day().run(700, speaking=("pm-1", "slow"), beating=("gw-1",)) == []
+
+
+def test_a_sensor_is_silent_after_ten_seconds_and_told_once_and_closed():
+    day = Day()
+    day.run(100, speaking=("pm-1", "slow"), beating=("gw-1",))
+    (opened,) = day.run(200, speaking=("slow",), beating=("gw-1",))
+    assert (opened.kind, opened.sensor, opened.site) == (AnomalyKind.SILENCE, "pm-1", "bai-chay")
+    assert opened.start_ms == T + 100_000
+    assert opened.end_ms is None
+    assert opened.text == "Bãi Cháy bụi: no reading for 11 s, usual is one every 1 s."
+    assert "không có số liệu" in opened.text_vi
+    (closed,) = day.run(210, speaking=("pm-1", "slow"), beating=("gw-1",))
+    assert (closed.id, closed.end_ms) == (opened.id, T + 201_000)
+    assert closed.text.endswith("every 1 s; over after 101 s.")
+
+
+def test_a_slow_sensor_has_three_periods():
+    day = Day()
+    day.run(120, speaking=("pm-1", "slow"), beating=("gw-1",))
+    assert day.run(300, speaking=("pm-1",), beating=("gw-1",)) == []
+    (opened,) = day.run(302, speaking=("pm-1",), beating=("gw-1",))
+    assert opened.sensor == "slow"
+
+
+def test_a_sensor_never_heard_may_warm_up_first():
+    day = Day()
+    assert day.run(240, speaking=("slow",), beating=("gw-1",)) == []
+    (opened,) = day.run(250, speaking=("slow",), beating=("gw-1",))
+    assert opened.sensor == "pm-1"
+
+
+def test_a_dead_gateway_is_one_anomaly_and_its_sensors_get_time_after_its_return():
+    day = Day()
+    day.run(100, speaking=("pm-1", "slow"), beating=("gw-1",))
+    day.silence.gateway_left("gw-1", day.ms, orderly=False)
+    (opened,) = day.run(1000)
+    assert (opened.kind, opened.sensor, opened.severity) == (AnomalyKind.GATEWAY, "gw-1", Severity.CRITICAL)
+    assert "lost its connection" in opened.text
+    (closed,) = day.run(1009, beating=("gw-1",))
+    assert (closed.id, closed.end_ms) == (opened.id, T + 1_005_000)
+    assert day.run(1100, speaking=("pm-1", "slow"), beating=("gw-1",)) == []
+
+
+def test_a_gateway_without_heartbeat_is_dead_after_twenty_seconds():
+    day = Day()
+    day.run(100, speaking=("pm-1", "slow"), beating=("gw-1",))
+    (opened,) = day.run(130, speaking=("pm-1", "slow"))
+    assert "no heartbeat" in opened.text
+    assert opened.start_ms == T + 100_000
+
+
+def test_a_gateway_that_comes_back_at_once_is_not_told():
+    day = Day()
+    day.run(100, speaking=("pm-1", "slow"), beating=("gw-1",))
+    day.silence.gateway_left("gw-1", day.ms, orderly=False)
+    assert day.run(102) == []
+    day.silence.gateway_beat("gw-1", day.ms)
+    assert day.run(200, speaking=("pm-1", "slow"), beating=("gw-1",)) == []
+
+
+def test_an_orderly_farewell_is_only_information():
+    day = Day()
+    day.silence.gateway_left("gw-1", day.ms, orderly=True)
+    (opened,) = day.run(10)
+    assert (opened.severity, "was shut down" in opened.text) == (Severity.INFO, True)
+
+
+def test_a_deaf_hub_blames_nobody_and_starts_afresh():
+    day = Day()
+    day.run(100, speaking=("pm-1", "slow"), beating=("gw-1",))
+    day.silence.deafen()
+    assert day.run(500) == []
+    day.silence.listen(day.ms)
+    assert day.run(508) == []
+    assert day.run(600, speaking=("pm-1", "slow"), beating=("gw-1",)) == []
+
+
+def test_a_restart_neither_tells_again_nor_forgets():
+    day = Day()
+    day.run(100, speaking=("pm-1", "slow"), beating=("gw-1",))
+    (opened,) = day.run(150, speaking=("slow",), beating=("gw-1",))
+    later = Day()
+    later.silence.resume([opened])
+    later.now = 160
+    assert later.run(300, speaking=("slow",), beating=("gw-1",)) == []
+    (closed,) = later.run(310, speaking=("pm-1", "slow"), beating=("gw-1",))
+    assert closed.id == opened.id
+
+
+def test_a_sensor_taken_out_of_service_is_silent_no_more():
+    day = Day()
+    day.run(100, speaking=("pm-1", "slow"), beating=("gw-1",))
+    (opened,) = day.run(150, speaking=("slow",), beating=("gw-1",))
+    (closed,) = day.silence.check(day.ms, {"slow": SENSORS["slow"]}, GATEWAYS)
+    assert (closed.id, closed.end_ms) == (opened.id, day.ms)
