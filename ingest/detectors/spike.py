@@ -1,8 +1,8 @@
 """Spike: a value far from what the last minutes make likely.
 
-The level is an exponential mean of winsorised values. The scale comes from the ring of recent residuals: the larger of
+The level is an exponential mean. The scale comes from the ring of recent residuals: the larger of
 median-based and 95 %-based spread, so that skewed series (gusts, passing vehicles) set their own measure, and never below
-the quantity's noise floor. A fault teaches little: a residual beyond the threshold is learned only in part. A level that
+the quantity's noise floor. A fault teaches little: of an outlier only a part is learned. A level that
 stays is accepted after a while, and the old one stays usual for as long again.
 """
 
@@ -20,7 +20,8 @@ WARM_UP = 30  # readings before anything is said
 RING = 240  # residuals that make the scale
 LEVEL_READINGS = 20.0  # the level's memory
 THRESHOLD = 6.0  # scales
-CUT = 3.0  # scales: more of a residual is never learned
+CUT = 2.0  # scales: so much of an outlier is learned ...
+OUTLIER_RATE = 0.2  # ... and the level follows it at this share of its rate
 ACCEPT_READINGS = 120  # so many outliers in a row are a new level ...
 ACCEPT_SLOW = 30, 3_600_000  # ... or so many over so many ms
 GAP_MS = 600_000  # a longer silence than this and GAP_TIMES the usual interval: the level is learned anew
@@ -81,6 +82,7 @@ class SpikeDetector:
         self._outliers: deque[float] = deque(maxlen=ACCEPT_SLOW[0])
         self._outlier_run = 0
         self._outlier_since = 0
+        self._cut = float("inf")
         self._last: tuple[int, float] | None = None
         self._interval = 0.0
 
@@ -167,22 +169,22 @@ class SpikeDetector:
         self._count += 1
         if self._count == 1:
             self._level = x
-        scale = self._scale()
-        residual = self._from(self._level, x)
-        if self._count > WARM_UP and abs(self._residual(x)) > self._reach():
-            self._learn_outlier(at_ms, x)
-        else:
-            self._outlier_run = 0
-            if self._before_left:
-                self._before_left -= 1
-            else:
-                self._before = None
-        cut = CUT * scale if self._count > WARM_UP else float("inf")
-        step = max(-cut, min(cut, residual))
-        self._level += step * max(1 / self._count, 1 / LEVEL_READINGS)
+        warm = self._count > WARM_UP
+        outlier = warm and abs(self._residual(x)) > self._reach()
+        if not self._outlier_run:  # while a burst lasts, what it may teach does not grow with it
+            self._cut = CUT * self._scale() if warm else float("inf")
+        rate = max(1 / self._count, 1 / LEVEL_READINGS) * (OUTLIER_RATE if outlier else 1.0)
+        cut = self._cut if outlier else float("inf")
+        self._level += max(-cut, min(cut, self._from(self._level, x))) * rate
         if self._quantity.kind is Kind.DIRECTION:
             self._level %= 360.0
         self._remember(min(abs(self._residual(x)), cut))
+        if outlier:
+            self._learn_outlier(at_ms, x)
+        else:
+            self._outlier_run = 0
+            self._before_left = max(0, self._before_left - 1)
+            self._before = self._before if self._before_left else None
 
     def _learn_outlier(self, at_ms: int, x: float) -> None:
         if not self._outlier_run:

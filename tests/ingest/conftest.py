@@ -5,7 +5,7 @@ import io
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 from random import Random
 from uuid import uuid4
@@ -261,3 +261,9 @@ def city(mosquitto_url: str, tmp_path: Path) -> Iterator[City]:
 def eventually() -> Callable[[Callable[[], object]], object]:
     """`await eventually(condition)`."""
     return until
+
+
+@pytest.fixture
+def background() -> Callable[[Coroutine[None, None, None]], AbstractAsyncContextManager[None]]:
+    """`async with background(coroutine)`."""
+    return in_background

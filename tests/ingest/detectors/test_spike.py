@@ -1,0 +1,109 @@
+"""The spike detector on its own."""
+
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ingest.detectors.spike import FLOORS, RING, WARM_UP, SpikeDetector
+from telemetry.quantities import QUANTITIES
+
+
+def fed(name: str, values: list[float], step_ms: int = 1000) -> SpikeDetector:
+    detector = SpikeDetector(QUANTITIES[name])
+    for index, value in enumerate(values):
+        detector.learn(index * step_ms, value)
+    return detector
+
+
+def test_every_quantity_has_a_floor():
+    assert FLOORS.keys() == QUANTITIES.keys()
+
+
+def test_nothing_is_said_before_the_warm_up():
+    assert fed("pm25", [20.0] * (WARM_UP - 1)).score(WARM_UP * 1000, 900.0) is None
+    assert fed("pm25", [20.0] * WARM_UP).score(WARM_UP * 1000, 900.0) is not None
+
+
+def test_scoring_changes_nothing():
+    detector = fed("pm25", [20.0] * 50)
+    assert detector.score(50_000, 300.0) == detector.score(50_000, 300.0)
+
+
+def test_a_flat_series_may_move_by_its_noise_floor():
+    finding = fed("temperature", [25.0] * 100).score(100_000, 26.5)
+    assert finding is not None
+    assert finding.score < 1
+    assert finding.expected == pytest.approx(25.0)
+
+
+def test_north_is_next_to_north():
+    rng = Random(1)
+    detector = fed("wind_direction", [rng.gauss(0, 5) % 360 for _ in range(200)])
+    near, far = detector.score(200_000, 358.0), detector.score(200_000, 180.0)
+    assert near is not None
+    assert far is not None
+    assert near.score < 0.2
+    assert far.score > 1
+
+
+def test_a_burst_teaches_little():
+    rng = Random(2)
+    calm = [20 + rng.gauss(0, 2) for _ in range(300)]
+    detector = fed("pm25", [*calm, *[400.0] * 60])
+    finding = detector.score(360_000, 400.0)
+    assert finding is not None
+    assert finding.score > 3
+
+
+def test_a_level_that_stays_is_accepted_and_the_old_one_stays_usual_for_a_while():
+    detector = fed("temperature", [*[25.0] * 300, *[35.0] * 150])
+    for value in (35.0, 25.0):
+        finding = detector.score(450_000, value)
+        assert finding is not None
+        assert finding.score < 1
+    other = detector.score(450_000, 45.0)
+    assert other is not None
+    assert other.score > 1
+
+
+def test_a_gap_is_learned_anew():
+    detector = fed("temperature", [20.0] * 300)
+    later = 300_000 + 3_600_000
+    assert detector.score(later, 33.0) is None
+    for index in range(WARM_UP):
+        detector.learn(later + index * 1000, 33.0)
+    finding = detector.score(later + 60_000, 33.0)
+    assert finding is not None
+    assert finding.score < 0.1
+
+
+def test_counters_rise_at_their_own_pace():
+    detector = fed("rain", [index * 0.2 for index in range(100)], step_ms=60_000)
+    usual, burst = detector.score(6_000_000, 20.0), detector.score(6_000_000, 60.0)
+    assert usual is not None
+    assert burst is not None
+    assert usual.score < 0.1
+    assert burst.score > 2
+    assert detector.score(6_000_000, 0.2) is not None
+
+
+def test_sentences_name_what_is_usual():
+    detector = fed("noise_level", [60.0] * 100)
+    finding = detector.score(100_000, 110.0)
+    assert finding is not None
+    assert detector.explain("Quảng trường", finding) == (
+        "Quảng trường: sound level (fast) is 110.0 dB, usual now is 40.7 to 79.3 dB",
+        "Quảng trường: mức âm tức thời là 110,0 dB, bình thường lúc này là 40,7 đến 79,3 dB",
+    )
+
+
+@given(values=st.lists(st.floats(-1e6, 1e6), max_size=400), name=st.sampled_from(sorted(QUANTITIES)))
+@settings(max_examples=50, deadline=None)
+def test_any_series_keeps_the_state_bounded_and_the_band_around_the_expected(values: list[float], name: str):
+    detector = fed(name, values)
+    assert len(detector._ring) == len(detector._sorted) <= RING
+    assert detector._sorted == sorted(detector._ring)
+    finding = detector.score(len(values) * 1000, 1.0)
+    assert finding is None or finding.score >= 0

@@ -1,0 +1,77 @@
+"""The stuck detector on its own."""
+
+from random import Random
+
+from ingest.detectors.stuck import StuckDetector
+from telemetry.quantities import QUANTITIES
+
+RNG = Random(1)
+
+
+def fed(name: str, values: list[float], step_ms: int = 1000) -> tuple[StuckDetector, int]:
+    detector = StuckDetector(QUANTITIES[name])
+    for index, value in enumerate(values):
+        detector.learn(index * step_ms, value)
+    return detector, len(values) * step_ms
+
+
+def stand(detector: StuckDetector, at_ms: int, value: float, times: int, step_ms: int = 1000) -> list[float]:
+    """Scores while the value stands still."""
+    scores = []
+    for index in range(times):
+        finding = detector.score(at_ms + index * step_ms, value)
+        scores.append(0.0 if finding is None else finding.score)
+        detector.learn(at_ms + index * step_ms, value)
+    return scores
+
+
+def first(scores: list[float]) -> int | None:
+    return next((index for index, score in enumerate(scores) if score >= 1), None)
+
+
+def test_a_lively_series_that_stops_is_stuck_after_a_minute():
+    detector, at = fed("pm25", [round(20 + RNG.gauss(0, 2), 1) for _ in range(200)])
+    assert first(stand(detector, at, 20.05, 200)) == 60
+
+
+def test_integers_that_repeat_by_nature_need_a_longer_run():
+    detector, at = fed("pm25", [12.0 + (RNG.random() < 0.1) for _ in range(600)])
+    found = first(stand(detector, at, 12.0, 600))
+    assert found is None or found > 120
+
+
+def test_a_series_that_never_changed_is_not_judged():
+    detector, at = fed("pm25", [7.0] * 1000)
+    assert first(stand(detector, at, 7.0, 1000)) is None
+
+
+def test_calm_nights_dry_counters_and_saturated_air_are_not_stuck():
+    for name, rest in (("wind_speed", 0.0), ("illuminance", 0.0), ("humidity", 100.0), ("rain", 4.2)):
+        detector, at = fed(name, [round(50 + RNG.gauss(0, 5), 1) for _ in range(200)])
+        assert first(stand(detector, at, rest, 5000)) is None
+
+
+def test_the_longest_healthy_run_is_remembered():
+    values = [value for _ in range(40) for value in (*[5.0] * 15, 6.0, 5.5)]
+    detector, at = fed("noise_level", values)
+    found = first(stand(detector, at, 50.0, 400))
+    assert found is not None
+    assert found >= 45
+
+
+def test_a_fault_does_not_raise_the_bar_for_the_next():
+    detector, at = fed("pm25", [round(20 + RNG.gauss(0, 2), 1) for _ in range(200)])
+    stand(detector, at, 33.3, 500)
+    for index in range(50):
+        detector.learn(at + 500_000 + index * 1000, round(20 + RNG.gauss(0, 2), 1))
+    assert first(stand(detector, at + 550_000, 33.3, 100)) == 60
+
+
+def test_sentences():
+    detector, at = fed("pm25", [20.0 + index % 7 for index in range(200)])
+    stand(detector, at, 33.0, 61)
+    finding = detector.score(at + 61_000, 33.0)
+    assert finding is not None
+    text, text_vi = detector.explain("Bãi Cháy", finding)
+    assert text == "Bãi Cháy: PM2.5 has stood at exactly 33.0 µg/m³ for 62 readings, usual is 1 at most"
+    assert text_vi.startswith("Bãi Cháy: bụi PM2.5 đứng yên ở 33,0 µg/m³")

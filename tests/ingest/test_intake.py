@@ -1,0 +1,104 @@
+"""Whatever comes up the link, it becomes a reading or an entry in the quarantine, and the counts agree."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import cbor2
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ingest.account import Account
+from ingest.intake import Batch, Intake, Packet
+from ingest.judge import Judge
+from ingest.registry import Registry
+from storage.book import Book
+from telemetry.quarantine import Reason
+from telemetry.reading import Reading
+from telemetry.senml import encode_pack
+from telemetry.topics import PackName, partition, up
+
+NOW = 1_767_200_400_000
+NAME = PackName("gw-1", "aaaa", 7)
+TOPIC = up("t", "bai-chay", NAME)
+scalars = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.binary(max_size=8)
+)
+records = st.dictionaries(
+    st.sampled_from(["bn", "n", "u", "t", "v", "vs", "vd", "fl", "site", -2, 0, 2, 6, "x_", 77]),
+    scalars,
+    max_size=6,
+)
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    path: Path = tmp_path_factory.mktemp("intake") / "book.sqlite"
+    with Book(path) as book:
+        yield Registry(book)
+
+
+def intake(registry: Registry) -> tuple[Intake, Account]:
+    account = Account()
+    return Intake(root="t", registry=registry, judge=Judge(), account=account), account
+
+
+def run(registry: Registry, *packets: Packet) -> tuple[Batch, Account]:
+    doing, account = intake(registry)
+    batch = Batch()
+    for packet in packets:
+        account.accepted()
+        doing.add(packet, batch)
+    doing.check(batch)
+    doing.judge(batch, NOW)
+    assert account.balanced
+    assert len(batch.items) + batch.refused + batch.repeated == batch.decoded == account.readings_in_flight
+    return batch, account
+
+
+@given(payload=st.binary(max_size=200) | st.lists(records, max_size=4).map(cbor2.dumps))
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_bytes_become_readings_or_quarantine(registry: Registry, payload: bytes):
+    batch, _ = run(registry, Packet(TOPIC, payload, NOW))
+    assert batch.packs == [NAME]
+    assert batch.quarantined or batch.items or not batch.decoded
+
+
+@given(rest=st.text(max_size=30))
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_topic_is_a_pack_or_quarantined_without_acknowledgement(registry: Registry, rest: str):
+    batch, account = run(registry, Packet(f"t/up/{rest}", b"[]", NOW))
+    assert (account.messages_quarantined, len(batch.quarantined)) == (1, 1)
+
+
+def test_cbor_records_that_json_cannot_hold_are_kept_in_words(registry: Registry):
+    site = {"site": "bai-chay", "n": "pm-9/pm25", "t": NOW / 1000, "v": 1}
+    odd = {"n": "pm-9/joy", "t": NOW / 1000, "v": 2, "x": cbor2.CBORTag(4711, "?")}
+    batch, _ = run(registry, Packet(TOPIC, cbor2.dumps([site, odd]), NOW))
+    assert len(batch.items) == 1
+    (entry,) = batch.quarantined
+    assert entry.reason is Reason.UNKNOWN_QUANTITY
+    assert b"4711" in entry.payload
+
+
+def test_a_pack_twice_in_one_batch_counts_as_duplicate(registry: Registry):
+    packet = Packet(TOPIC, encode_pack("bai-chay", [Reading("pm-9", "pm25", NOW, 5.0)]), NOW)
+    batch, account = run(registry, packet, packet)
+    assert (len(batch.columns), batch.repeated, batch.packs) == (1, 1, [NAME])
+    assert account.messages_decoded == 2
+
+
+def test_a_partition_that_does_not_fit_is_accepted_and_counted(registry: Registry):
+    wrong = next(f"{number:02x}" for number in range(64) if f"{number:02x}" != partition("bai-chay"))
+    payload = encode_pack("bai-chay", [Reading("pm-9", "pm25", NOW, 5.0)])
+    batch, account = run(registry, Packet(f"t/up/{wrong}/gw-1/aaaa/8", payload, NOW))
+    assert (len(batch.items), account.packs_misplaced) == (1, 1)
+
+
+def test_rows_are_in_the_order_of_observation_and_late_ones_say_so(registry: Registry):
+    readings = [Reading("pm-9", "pm10", NOW - late, 5.0) for late in (10, 90_000, 30)]
+    batch, account = run(registry, Packet(TOPIC, encode_pack("bai-chay", readings), NOW))
+    assert batch.columns.observed_at == [NOW - 90_000, NOW - 30, NOW - 10]
+    assert batch.columns.late_s == [90, None, None]
+    assert account.readings_late == 1
+    assert [item.reading.observed_at for item in batch.items] == batch.columns.observed_at
