@@ -38,7 +38,7 @@ class Judgement(NamedTuple):
 class _Series:
     """What is remembered of one series."""
 
-    __slots__ = ("detectors", "episodes", "flagged", "known", "learned_ms", "seen_ms")
+    __slots__ = ("detectors", "episodes", "flagged", "known", "learned_ms", "resumed_ms", "seen_ms")
 
     def __init__(self, quantity: str) -> None:
         self.detectors: dict[AnomalyKind, Detector] = {
@@ -49,6 +49,7 @@ class _Series:
         }
         self.learned_ms = 0
         self.seen_ms = 0  # the newest reading that could move an episode
+        self.resumed_ms = 0
         self.flagged: dict[int, int] = {}
         self.known: Known | None = None
 
@@ -82,7 +83,8 @@ class Judge:
                 )
                 episode.resume(anomaly.start_ms, finding)
                 series.known = Known(anomaly.sensor, anomaly.site, "", 0.0)
-                series.seen_ms = max(series.seen_ms, now_ms)
+                series.resumed_ms = now_ms
+                series.seen_ms = max(series.seen_ms, series.learned_ms)
                 self._open.add((anomaly.sensor, anomaly.quantity))
 
     def learn(self, reading: Reading) -> None:
@@ -119,7 +121,7 @@ class Judge:
         closed = []
         for sensor, quantity in list(self._open):
             series = self._series[sensor, quantity]
-            if now_ms - series.seen_ms <= QUIET_MS:
+            if now_ms - max(series.seen_ms, series.resumed_ms) <= QUIET_MS:
                 continue
             for kind, episode in series.episodes.items():
                 if episode.is_open:

@@ -2,6 +2,7 @@
 
 import time
 
+from telemetry.anomaly import AnomalyKind
 from telemetry.inventory import Sensor
 from telemetry.quarantine import Reason
 from telemetry.reading import Flag, Reading
@@ -152,3 +153,72 @@ async def test_every_life_announces_its_own_epoch_and_its_end(city, eventually):
         async with city.running():
             await eventually(lambda: gateway.epochs[-1].online)
         assert len({epoch.epoch for epoch in gateway.epochs if epoch.online}) == 2
+
+
+async def test_births_and_heartbeats_are_answered_with_time_and_credit(city, eventually):
+    async with city.running(), city.gateway() as gateway:
+        await gateway.birth([Sensor("pm-1", "pms5003", ("pm25",), 1.0, "Bụi")])
+        await eventually(lambda: len(gateway.acks) == 1)
+        await gateway.state(online=True)
+        await eventually(lambda: len(gateway.acks) == 2)
+        assert [(ack.stored, ack.credit) for ack in gateway.acks] == [({}, 16), ({}, 16)]
+        (row,) = city.book.sensors()
+        assert (row.name, row.site) == ("Bụi", "bai-chay")
+
+
+def ordinary(until: int, count: int = 60) -> list[Reading]:
+    return [pm(until - 1000 * (count - i), 20.0 + i % 5) for i in range(count)]
+
+
+async def test_an_anomaly_is_told_once_survives_a_restart_and_is_closed(city, eventually):
+    at = now_ms()
+    async with city.gateway() as gateway:
+        async with city.running():
+            await gateway.pack(0, ordinary(at))
+            await gateway.pack(1, [pm(at, 300.0), pm(at + 1, 301.0)])
+            await eventually(lambda: gateway.alarms)
+            (opened,) = city.book.anomalies(open_only=True)
+            assert gateway.alarms == city.anomalies == [opened]
+            assert (opened.kind, opened.sensor, opened.site) == (AnomalyKind.SPIKE, "pm-1", "bai-chay")
+            assert city.store.rows["pm-1", "pm25", at].flags == Flag.SPIKE
+            assert next(r.flags for _, r in city.live if r.observed_at == at) == Flag.SPIKE
+        async with city.running() as pipeline:
+            await gateway.pack(1, [pm(at, 300.0), pm(at + 1, 301.0)])
+            await gateway.pack(2, [pm(at + 2, 302.0)])
+            await gateway.pack(3, [pm(at + 100 + i, 20.0 + i % 5) for i in range(12)])
+            await eventually(lambda: len(gateway.alarms) == 2)
+            closed = gateway.alarms[-1]
+            assert (closed.id, closed.end_ms) == (opened.id, at + 100)
+            assert city.book.anomalies(open_only=True) == []
+            assert len(city.book.anomalies()) == 1
+            assert pipeline.account.anomalies_opened == 0
+
+
+async def test_silence_of_a_sensor_and_of_its_gateway_are_told_apart(city, eventually):
+    async with city.running() as pipeline, city.gateway() as gateway:
+        sensors = [Sensor(name, "pms5003", ("pm25",), 1.0) for name in ("pm-1", "pm-2")]
+        await gateway.birth(sensors)
+        await gateway.pack(0, [pm(now_ms()), pm(now_ms(), sensor="pm-2")])
+        await eventually(lambda: pipeline.account.readings_stored == 2)
+        city.clock_ahead_ms = 15_000
+        await gateway.state(online=True)
+        await gateway.pack(1, [pm(now_ms() + 15_000)])
+        await eventually(lambda: [a for a in gateway.alarms if a.sensor == "pm-2"])
+        assert [(a.kind, a.sensor) for a in gateway.alarms] == [(AnomalyKind.SILENCE, "pm-2")]
+        await gateway.state(online=False)
+        await eventually(lambda: len(city.book.gateways()) == 1 and not city.book.gateways()[0].state.online)
+        city.clock_ahead_ms = 60_000
+        await eventually(lambda: len(gateway.alarms) == 2)
+        assert (gateway.alarms[-1].kind, gateway.alarms[-1].sensor) == (AnomalyKind.GATEWAY, "gw-1")
+
+
+async def test_ingest_starts_before_its_store(city, eventually):
+    city.store.away = True
+    async with city.running() as pipeline, city.gateway() as gateway:
+        await gateway.state(online=True)
+        await eventually(lambda: gateway.acks and gateway.acks[-1].credit == 0)
+        await gateway.pack(0, [pm(now_ms())])
+        city.store.away = False
+        await eventually(lambda: gateway.stored() == {("aaaa", 0)})
+        assert gateway.acks[-1].credit == 16
+        assert pipeline.ready() == {"broker": True, "store": True}
