@@ -11,6 +11,7 @@ from telemetry.reading import Flag, Reading
 DAY_MS = 86_400_000
 LATE_MS = 60_000  # up to here an arrival is not late
 BACKLOG_MS = 300_000  # what arrives later than this is backlog: range checks only
+RANGE = int(Flag.RANGE)
 ALARM_MS = 3_600_000  # what is older than this raises no alarm
 
 
@@ -31,10 +32,10 @@ class Fault(NamedTuple):
     detail: str
 
 
-def range_flag(reading: Reading) -> Flag:
-    """Flag.RANGE when the value is outside the physical range of its quantity, else no flag."""
+def range_flag(reading: Reading) -> int:
+    """Flag.RANGE when the value is outside the physical range of its quantity, else 0."""
     quantity = QUANTITIES[reading.quantity]
-    return Flag(0) if quantity.low <= reading.value <= quantity.high else Flag.RANGE
+    return 0 if quantity.low <= reading.value <= quantity.high else RANGE
 
 
 def time_fault(observed_at: int, now_ms: int, window: TimeWindow = WINDOW) -> Fault | None:

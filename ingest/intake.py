@@ -17,6 +17,7 @@ from telemetry.quarantine import Quarantined, Reason
 from telemetry.reading import Reading
 from telemetry.topics import PackName
 
+JUDGE_READINGS = 500  # in one go: some ten milliseconds
 UNNAMED = "a topic below up/ that is not up/<partition>/<gateway>/<journal>/<number>"
 
 
@@ -39,7 +40,7 @@ class Item(NamedTuple):
 
 @dataclass(slots=True)
 class Batch:
-    """What one commit settles. `items` stand in the same order as the rows of `columns` once the batch is judged."""
+    """What one commit settles. Row i of `columns` is `items[i]`, judged."""
 
     items: list[Item] = field(default_factory=list)
     columns: Columns = field(default_factory=Columns)
@@ -94,7 +95,7 @@ class Intake:
         batch.quarantined.append(Quarantined(reason, detail, packet.topic, gateway, "", kept))
 
     def check(self, batch: Batch) -> None:
-        """Take what is impossible or not the sender's out of the batch; register what nobody has listed."""
+        """Take out what is impossible or not the sender's, register what nobody has listed, sort by observation."""
         faults = [self._fault(item) for item in batch.items]
         kept = [item for item, fault in zip(batch.items, faults, strict=True) if fault is None]
         for item in kept:
@@ -111,7 +112,7 @@ class Intake:
             if fault is not None
         ]
         batch.refused = len(batch.items) - len(kept)
-        batch.items = kept
+        batch.items = sorted(kept, key=lambda item: item.reading.observed_at)
 
     def _fault(self, item: Item) -> checks.Fault | None:
         reading = item.reading
@@ -121,10 +122,10 @@ class Intake:
         owner = self._registry.owner(reading.sensor, item.gateway, reading.observed_at)
         return checks.owner_fault(reading.sensor, item.gateway, owner)
 
-    def judge(self, batch: Batch, now_ms: int) -> None:
-        """Judge the batch's readings in the order of their observation and lay them out in columns."""
-        batch.items.sort(key=lambda item: item.reading.observed_at)
-        for item in batch.items:
+    def judge(self, batch: Batch, now_ms: int, at_most: int = JUDGE_READINGS) -> bool:
+        """Judge the next readings of the batch and lay them out in columns; False when all are judged."""
+        done = len(batch.columns)
+        for item in batch.items[done : done + at_most]:
             reading, arrived_ms = item.reading, item.packet.arrived_ms
             known = self._registry.known(reading.sensor, item.site, item.gateway)
             judgement = self._judge.judge(reading, known, arrived_ms=arrived_ms, now_ms=now_ms)
@@ -133,6 +134,7 @@ class Intake:
             batch.anomalies += judgement.changes
             self._account.readings_flagged += bool(judgement.flags)
             self._account.readings_late += late_s is not None
+        return len(batch.columns) < len(batch.items)
 
 
 def set_aside(item: Item, fault: checks.Fault) -> Quarantined:

@@ -13,6 +13,8 @@ from telemetry.anomaly import Anomaly, AnomalyKind, Severity, anomaly_id
 from telemetry.quantities import QUANTITIES
 from telemetry.reading import Flag, Reading
 
+DEVICE = int(Flag.DEVICE)  # plain integers: an IntFlag's operators cost more than a detector
+UNTYPICAL = int(Flag.RANGE | Flag.STUCK)
 MAX_SERIES = 50_000
 REMEMBERED_FLAGS = 64  # of one series: what was flagged keeps its flags when it comes again
 QUIET_MS = 300_000  # an open episode of a series that says nothing for so long is closed
@@ -105,9 +107,10 @@ class Judge:
         if arrived_ms - reading.observed_at <= checks.BACKLOG_MS:
             for kind, detector in series.detectors.items():
                 finding = detector.score(reading.observed_at, reading.value)
-                if finding is not None and not flags & Flag.DEVICE:
+                if finding is not None and not flags & DEVICE:
                     findings[kind] = finding
-                    flags |= detector.flag if finding.score >= 1 else 0
+                    if finding.score >= 1:
+                        flags |= int(detector.flag)
             self._learn(series, reading, flags)
             _remember(series, reading.observed_at, flags)
         changes: tuple[Anomaly, ...] = ()
@@ -152,10 +155,10 @@ class Judge:
     def _learn(self, series: _Series, reading: Reading, flags: int) -> None:
         """What is impossible or stands still says nothing about how the series moves."""
         series.learned_ms = reading.observed_at
-        if flags & Flag.DEVICE:
+        if flags & DEVICE:
             return
         for kind, detector in series.detectors.items():
-            if kind is AnomalyKind.STUCK or not flags & (Flag.RANGE | Flag.STUCK):
+            if kind is AnomalyKind.STUCK or not flags & UNTYPICAL:
                 detector.learn(reading.observed_at, reading.value)
 
     def _find(self, sensor: str, quantity: str) -> _Series:

@@ -124,7 +124,7 @@ class Pipeline:
         while True:
             batch = await self._next_batch()
             await self._insist(partial(self._check, batch))
-            self._intake.judge(batch, self._clock())
+            await self._insist(partial(self._judge_batch, batch))
             await self._insist(partial(self._record, batch.quarantined, batch.anomalies))
             outcome = await self._insist(partial(self._store.write, batch.columns))
             refusals = [
@@ -151,6 +151,10 @@ class Pipeline:
 
     async def _check(self, batch: Batch) -> None:
         self._intake.check(batch)
+
+    async def _judge_batch(self, batch: Batch) -> None:
+        while self._intake.judge(batch, self._clock()):
+            await asyncio.sleep(0)  # as above
 
     async def _record(self, quarantined: Sequence[Quarantined], anomalies: Sequence[Anomaly]) -> None:
         """On disk before any acknowledgement. Of several states of one anomaly the last counts."""
