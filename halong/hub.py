@@ -22,7 +22,9 @@ from runtime.config import ConfigError
 from runtime.feed import Feed
 from runtime.mqtt import BrokerUrl
 from storage.book import Book
+from storage.embedded import StoreBusyError
 from storage.open import open_store
+from storage.store import Store, StoreUnavailableError
 from telemetry.topics import DEFAULT_ROOT
 
 SECRET_VARIABLE = "HALONG_STORE_SECRET"
@@ -95,6 +97,16 @@ class _Server(uvicorn.Server):
         return nullcontext()
 
 
+async def _open(store: Store) -> None:
+    """An absent server is a state, and every call tries again; a file that another process owns is an exit."""
+    try:
+        await store.open()
+    except StoreBusyError:
+        raise
+    except StoreUnavailableError as error:
+        log.warning("store away, trying again", reason=str(error))
+
+
 def _clock() -> int:
     return time.time_ns() // 1_000_000
 
@@ -146,7 +158,7 @@ async def run(
                 timeout_graceful_shutdown=3,
             )
         )
-        await store.open()
+        await _open(store)
         async with asyncio.TaskGroup() as group:
             tasks = []
             if part in ("hub", "ingest"):

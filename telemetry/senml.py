@@ -213,6 +213,11 @@ def _parse_cbor(payload: bytes) -> list[dict[str, Any]]:
     return records
 
 
+def base64url(data: bytes) -> str:
+    """`vd` as JSON writes it: base64url without padding."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
 # Packs between gateway and ingest.
 
 
