@@ -3,7 +3,7 @@
 import difflib
 import tomllib
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -46,6 +46,10 @@ def _refuse_unknown(content: Any, kind: Any, where: str, path: str) -> None:
             _refuse_unknown(item, inner[0] if inner else Any, where, f"{path}[{index}]")
         return
     if not isinstance(content, dict):
+        return
+    if get_origin(kind) is dict:
+        for key, value in content.items():
+            _refuse_unknown(value, get_args(kind)[1], where, f"{path}.{key}".lstrip("."))
         return
     structs = [k for k in (kind, *get_args(kind)) if isinstance(k, type) and issubclass(k, msgspec.Struct)]
     if not structs:

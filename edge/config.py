@@ -1,0 +1,174 @@
+"""The agent's configuration, checked as a whole before any port opens. `edge.settings` says what it can hold."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from edge.settings import (
+    BrokerSettings,
+    EdgeConfig,
+    JournalSettings,
+    ModbusBus,
+    ModbusUnit,
+    MqttSource,
+    PayloadFormat,
+    SerialDevice,
+    near,
+)
+from runtime.config import ConfigError
+from runtime.mqtt import BrokerUrl
+from telemetry.inventory import check_id
+from telemetry.quantities import QUANTITIES, UnitMismatchError, to_canonical
+from telemetry.topics import DEFAULT_ROOT
+
+__all__ = ["EdgeConfig", "check"]
+
+MIN_JOURNAL_MB = 4
+MAX_PERIOD_S = 86_400
+
+
+def check(config: EdgeConfig) -> None:
+    """Everything that can be known to be wrong without opening anything; raises ConfigError with the first such line."""
+    for complaint in _complaints(config):
+        raise ConfigError(complaint)
+
+
+def _complaints(config: EdgeConfig) -> Iterator[str]:
+    yield from _bad_id("gateway", config.gateway)
+    yield from _bad_id("site.id", config.site.id)
+    yield from _bad_place("site", config.site.latitude, config.site.longitude)
+    yield from _bad_broker(config.broker)
+    yield from _bad_journal(config.journal)
+    for index, device in enumerate(config.serial):
+        yield from _bad_serial(f"serial[{index}]", device)
+    for index, bus in enumerate(config.modbus):
+        yield from _bad_bus(f"modbus[{index}]", bus)
+    for index, source in enumerate(config.mqtt):
+        yield from _bad_source(f"mqtt[{index}]", source)
+    yield from _twice("sensor", (sensor for sensor in _sensor_ids(config)))
+    yield from _twice("path", [device.path for device in config.serial] + [bus.path for bus in config.modbus])
+
+
+def _sensor_ids(config: EdgeConfig) -> Iterator[str]:
+    yield from (device.sensor for device in config.serial)
+    yield from (unit.sensor for bus in config.modbus for unit in bus.units)
+    yield from (source.sensor for source in config.mqtt)
+
+
+def _twice(what: str, values: Iterable[str]) -> Iterator[str]:
+    yield from (
+        f"{what} {value!r} is configured twice" for value, count in Counter(values).items() if count > 1
+    )
+
+
+def _bad_id(where: str, identifier: str) -> Iterator[str]:
+    try:
+        check_id(identifier)
+    except ValueError as error:
+        yield f"{where}: {error}"
+
+
+def _bad_place(where: str, latitude: float | None, longitude: float | None) -> Iterator[str]:
+    if latitude is not None and not -90 <= latitude <= 90:
+        yield f"{where}: latitude {latitude} is outside -90 to 90"
+    if longitude is not None and not -180 <= longitude <= 180:
+        yield f"{where}: longitude {longitude} is outside -180 to 180"
+    if (latitude is None) is not (longitude is None):
+        yield f"{where}: latitude and longitude go together"
+
+
+def _bad_broker(broker: BrokerSettings) -> Iterator[str]:
+    yield from _bad_url("broker.url", broker.url)
+    levels = broker.root.split("/")
+    if not all(level and not set(level) & set("+#. \0") for level in levels):
+        yield f"broker.root {broker.root!r} must be levels without + # . or blanks, like {DEFAULT_ROOT!r}"
+
+
+def _bad_url(where: str, url: str) -> Iterator[str]:
+    try:
+        BrokerUrl.parse(url)
+    except ValueError as error:
+        yield f"{where}: {error}"
+
+
+def _bad_journal(journal: JournalSettings) -> Iterator[str]:
+    if not 1 <= journal.commit_ms <= 10_000:
+        yield f"journal.commit_ms {journal.commit_ms} must be 1 to 10000"
+    if journal.keep_days < 0:
+        yield f"journal.keep_days {journal.keep_days} must not be negative"
+    if journal.max_mb < MIN_JOURNAL_MB:
+        yield f"journal.max_mb {journal.max_mb} must be at least {MIN_JOURNAL_MB}"
+
+
+def _bad_device(where: str, device: SerialDevice | ModbusUnit | MqttSource) -> Iterator[str]:
+    yield from _bad_id(f"{where}.sensor", device.sensor)
+    yield from _bad_place(where, device.latitude, device.longitude)
+    if not 0 <= device.period_s <= MAX_PERIOD_S:
+        yield f"{where}: period_s {device.period_s} must be 0 to {MAX_PERIOD_S}"
+
+
+def _bad_serial(where: str, device: SerialDevice) -> Iterator[str]:
+    yield from _bad_device(where, device)
+    yield from _bad_line(where, device.baud or 1, device.timeout_s)
+    try:
+        driver = device.driver()
+    except ValueError as error:
+        yield f"{where}: {error}"
+        return
+    if driver.requests and device.period_s == 0:
+        yield f"{where}: a {device.protocol} device is polled, its period_s must be above 0"
+
+
+def _bad_line(where: str, baud: int, timeout_s: float) -> Iterator[str]:
+    if baud < 1:
+        yield f"{where}: baud {baud} must be above 0"
+    if not 0 < timeout_s <= 60:
+        yield f"{where}: timeout_s {timeout_s} must be above 0 and at most 60"
+
+
+def _bad_bus(where: str, bus: ModbusBus) -> Iterator[str]:
+    yield from _bad_line(where, bus.baud, bus.timeout_s)
+    if not bus.units:
+        yield f"{where}: no [[modbus.unit]] on {bus.path}"
+    for index, unit in enumerate(bus.units):
+        place = f"{where}.unit[{index}]"
+        yield from _bad_device(place, unit)
+        if not 1 <= unit.unit <= 247:
+            yield f"{place}: unit {unit.unit} must be 1 to 247"
+        if unit.period_s == 0:
+            yield f"{place}: period_s must be above 0"
+        try:
+            unit.driver()
+        except ValueError as error:
+            yield f"{place}: {error}"
+    yield from (
+        f"{where}: {complaint}" for complaint in _twice("unit", (str(unit.unit) for unit in bus.units))
+    )
+
+
+def _bad_source(where: str, source: MqttSource) -> Iterator[str]:
+    yield from _bad_device(where, source)
+    if source.url:
+        yield from _bad_url(f"{where}.url", source.url)
+    levels = source.topic.split("/")
+    if (
+        not source.topic
+        or "#" in levels[:-1]
+        or any(len(level) > 1 and set(level) & set("+#") for level in levels)
+    ):
+        yield f"{where}: topic {source.topic!r} is no topic filter"
+    if source.format is PayloadFormat.JSON and not source.fields:
+        yield f"{where}: a JSON source needs fields, like fields = {{ temperature = {{ path = 't', unit = 'Cel' }} }}"
+    if source.format is not PayloadFormat.JSON and (source.fields or source.time):
+        yield f"{where}: fields and time are for JSON, a SenML record names itself"
+    for quantity in (*source.fields, *source.names.values(), *source.quantities):
+        if quantity not in QUANTITIES:
+            yield f"{where}: unknown quantity {quantity!r}, {near(quantity, QUANTITIES)}"
+    for quantity, field in source.fields.items():
+        try:
+            to_canonical(quantity, 0.0, field.unit or QUANTITIES[quantity].unit)
+        except UnitMismatchError as error:
+            yield f"{where}.fields.{quantity}: {error}"
+    try:
+        source.mapping()
+    except ValueError as error:
+        yield f"{where}: {error}"

@@ -1,0 +1,200 @@
+"""What the TOML configuration of an agent can say (see edge.sample.toml), and what each part of it builds. Pure."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from pathlib import Path
+
+import msgspec
+
+from edge.driver import Driver
+from edge.drivers import DRIVERS
+from edge.payloads import FieldSpec, JsonMapping, SenmlMapping
+from telemetry.inventory import Sensor, Site
+from telemetry.topics import DEFAULT_ROOT
+
+MODBUS = "modbus-rtu"
+
+
+class Encoding(StrEnum):
+    """How packs are written; ingest reads both."""
+
+    JSON = "json"
+    CBOR = "cbor"
+
+
+class Trust(StrEnum):
+    """When the gateway's clock may date readings."""
+
+    SYSTEM = "system"  # always: the host keeps it right
+
+
+class PayloadFormat(StrEnum):
+    """What an MQTT source publishes."""
+
+    JSON = "json"
+    SENML = "senml"
+    SENML_CBOR = "senml-cbor"
+
+
+class BrokerSettings(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """The broker between agent and hub; everything is published below `root`."""
+
+    url: str = "mqtt://127.0.0.1:1883"
+    root: str = DEFAULT_ROOT
+    encoding: Encoding = Encoding.JSON
+
+
+class JournalSettings(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """Where accepted readings are kept, how long they wait for each other, how much may be kept."""
+
+    path: str = "journal.db"
+    commit_ms: int = 200
+    keep_days: int = 60
+    max_mb: int = 2048
+
+
+class ClockSettings(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What dates the readings."""
+
+    trust: Trust = Trust.SYSTEM
+
+
+class SerialDevice(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One device alone on a serial port. `baud` 0: the driver's. A polled device is asked every `period_s` seconds."""
+
+    path: str
+    protocol: str
+    sensor: str
+    name: str = ""
+    period_s: float = 1.0
+    baud: int = 0
+    timeout_s: float = 0.5
+    latitude: float | None = None
+    longitude: float | None = None
+    options: dict[str, bool | int | float | str | list[str]] = {}
+
+    def driver(self) -> Driver:
+        """The driver of this device; raises ValueError."""
+        return _driver(self.protocol, self.options)
+
+
+class ModbusUnit(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One device on a Modbus bus. `map` names a register map of edge/maps or a file; `fields` [] means all of it."""
+
+    unit: int
+    map: str
+    sensor: str
+    name: str = ""
+    period_s: float = 2.0
+    fields: tuple[str, ...] = ()
+    latitude: float | None = None
+    longitude: float | None = None
+
+    def driver(self) -> Driver:
+        """The driver of this unit; raises ValueError."""
+        options: dict[str, object] = {"unit": self.unit, "map": self.map}
+        return _driver(MODBUS, options | ({"fields": list(self.fields)} if self.fields else {}))
+
+
+class ModbusBus(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One RS-485 line with several units, asked one after the other."""
+
+    path: str
+    baud: int = 4800
+    timeout_s: float = 0.5
+    units: tuple[ModbusUnit, ...] = msgspec.field(default=(), name="unit")
+
+
+class FieldPath(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """Where a quantity stands in a JSON payload (a JMESPath), and the SenML unit it is given in (canonical when "")."""
+
+    path: str
+    unit: str = ""
+
+
+class MqttSource(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A device that publishes by itself. `url` "": the agent's broker. `time`: a JMESPath to its own time ("": arrival)."""
+
+    topic: str
+    sensor: str
+    format: PayloadFormat = PayloadFormat.JSON
+    url: str = ""
+    name: str = ""
+    period_s: float = 0.0
+    fields: dict[str, FieldPath] = {}
+    time: str = ""
+    names: dict[str, str] = {}
+    quantities: tuple[str, ...] = ()
+    latitude: float | None = None
+    longitude: float | None = None
+
+    def mapping(self) -> JsonMapping | SenmlMapping:
+        """What understands its payloads; raises ValueError."""
+        if self.format is PayloadFormat.JSON:
+            fields = {name: FieldSpec(field.path, field.unit or None) for name, field in self.fields.items()}
+            return JsonMapping(fields, self.time or None)
+        return SenmlMapping(self.format is PayloadFormat.SENML_CBOR, self.names)
+
+    def reports(self) -> tuple[str, ...]:
+        """The quantities it is known to report."""
+        named = self.fields if self.format is PayloadFormat.JSON else self.names.values()
+        return self.quantities or tuple(dict.fromkeys(named))
+
+
+class EdgeConfig(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One gateway: where it stands, what it reads, where it sends."""
+
+    gateway: str
+    site: Site
+    broker: BrokerSettings = BrokerSettings()
+    journal: JournalSettings = JournalSettings()
+    clock: ClockSettings = ClockSettings()
+    serial: tuple[SerialDevice, ...] = ()
+    modbus: tuple[ModbusBus, ...] = ()
+    mqtt: tuple[MqttSource, ...] = ()
+
+    @property
+    def sensor_count(self) -> int:
+        """How many sensors the gateway reads."""
+        return len(self.serial) + sum(len(bus.units) for bus in self.modbus) + len(self.mqtt)
+
+    def located_in(self, directory: Path) -> "EdgeConfig":
+        """The same with the journal's path taken relative to `directory`."""
+        journal = msgspec.structs.replace(self.journal, path=str(directory / self.journal.path))
+        return msgspec.structs.replace(self, journal=journal)
+
+    def sensors(self) -> tuple[Sensor, ...]:
+        """What the gateway introduces itself with; raises ValueError."""
+        found = [_sensor(device, device.protocol, device.driver().quantities) for device in self.serial]
+        found += [
+            _sensor(unit, MODBUS, unit.driver().quantities) for bus in self.modbus for unit in bus.units
+        ]
+        found += [_sensor(source, f"mqtt-{source.format}", source.reports()) for source in self.mqtt]
+        return tuple(found)
+
+
+def _sensor(
+    device: SerialDevice | ModbusUnit | MqttSource, protocol: str, quantities: tuple[str, ...]
+) -> Sensor:
+    return Sensor(
+        device.sensor,
+        protocol,
+        quantities,
+        device.period_s,
+        device.name,
+        device.latitude,
+        device.longitude,
+    )
+
+
+def _driver(protocol: str, options: Mapping[str, object]) -> Driver:
+    if protocol not in DRIVERS:
+        raise ValueError(f"unknown protocol {protocol!r}, {near(protocol, DRIVERS)}")
+    return DRIVERS[protocol](options)
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """The hint that ends a complaint about an unknown name."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(sorted(known))}"
