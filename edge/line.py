@@ -1,0 +1,141 @@
+"""One open serial line: chunks of bytes with the time they were read. The only module that imports pyserial."""
+
+import asyncio
+import os
+import termios
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import NamedTuple
+
+import serial
+import serial_asyncio_fast
+
+MAX_CHUNKS = 64  # more than so many unread: the line is not read any more and its bytes wait in the kernel
+
+CLOSE_S = 2.0
+
+
+class PortLostError(Exception):
+    """The port is not there or broke: close it, wait, open it again."""
+
+
+class Chunk(NamedTuple):
+    """Bytes as they came, and the wall clock in ms when they were read."""
+
+    data: bytes
+    at_ms: int
+
+
+class Line(asyncio.Protocol):
+    """A serial port that is open until it breaks."""
+
+    def __init__(self, path: str, clock: Callable[[], int]) -> None:
+        self._path, self._clock = path, clock
+        self._transport: serial_asyncio_fast.SerialTransport
+        self._serial: serial.Serial
+        self._chunks: deque[Chunk] = deque()
+        self._some, self._gone = asyncio.Event(), asyncio.Event()
+        self._paused = False
+        self._lost: PortLostError | None = None
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, path: str, baud: int, clock: Callable[[], int]) -> AsyncIterator["Line"]:
+        """The serial port at `path`, for us alone, 8N1; raises PortLostError."""
+        line = cls(path, clock)
+        try:
+            line._transport, _ = await serial_asyncio_fast.create_serial_connection(
+                asyncio.get_running_loop(), lambda: line, path, baudrate=baud, exclusive=True
+            )
+        except (OSError, termios.error, ValueError) as error:  # serial.SerialException is an OSError
+            raise PortLostError(_words(error)) from error
+        line._serial = line._transport.serial
+        try:
+            yield line
+        finally:
+            await line._close()
+
+    async def read(self, within_s: float) -> Chunk | None:
+        """The next chunk, None when `within_s` passes without a byte; raises PortLostError."""
+        if not self._chunks:
+            self._raise_if_lost()
+            self._some.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(within_s):
+                    await self._some.wait()
+        if not self._chunks:
+            self._raise_if_lost()
+            return None
+        chunk = self._chunks.popleft()
+        if not self._chunks:
+            self._resume()
+        return chunk
+
+    async def idle(self, for_s: float) -> None:
+        """Wait, unless the line breaks meanwhile: raises PortLostError at once."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(for_s):
+                await self._gone.wait()
+        self._raise_if_lost()
+
+    def write(self, data: bytes) -> None:
+        """Send; raises PortLostError when the line is known to be gone."""
+        self._raise_if_lost()
+        self._transport.write(data)
+
+    def drop_input(self) -> None:
+        """Forget what came unasked; raises PortLostError."""
+        self._chunks.clear()
+        self._resume()
+        try:
+            self._serial.reset_input_buffer()
+        except (OSError, termios.error) as error:
+            raise PortLostError(_words(error)) from error
+
+    def check_there(self) -> None:
+        """Raises PortLostError when the path no longer leads to this line, which an unplugged port may not tell."""
+        try:
+            same = os.path.samestat(os.stat(self._path), os.fstat(self._serial.fileno()))
+        except OSError as error:
+            raise PortLostError(_words(error)) from error
+        if not same:
+            raise PortLostError("the path leads to another device now")
+
+    # asyncio.Protocol
+
+    def data_received(self, data: bytes) -> None:
+        """Called by the transport for every read."""
+        self._chunks.append(Chunk(data, self._clock()))
+        if len(self._chunks) >= MAX_CHUNKS and not self._paused:
+            self._paused = True
+            self._transport.pause_reading()
+        self._some.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Called by the transport when the port broke or was closed."""
+        self._lost = PortLostError(_words(exc) if exc else "closed")
+        self._gone.set()
+        self._some.set()
+
+    def _raise_if_lost(self) -> None:
+        if self._lost is not None:
+            raise self._lost
+
+    def _resume(self) -> None:
+        if self._paused and self._lost is None:
+            self._paused = False
+            self._transport.resume_reading()
+
+    async def _close(self) -> None:
+        if not self._transport.is_closing():
+            self._transport.abort()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_S):
+                await self._gone.wait()
+
+
+def _words(error: BaseException) -> str:
+    """The reason in a few words: pyserial repeats the path and the number inside its own."""
+    number = getattr(error, "errno", None) or (error.args[0] if isinstance(error, termios.error) else None)
+    return os.strerror(number) if isinstance(number, int) else str(error) or type(error).__name__

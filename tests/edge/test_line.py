@@ -1,0 +1,110 @@
+"""One open line on a real pty: chunks with their time, loss, exclusive use, bounded memory."""
+
+import asyncio
+import itertools
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from edge.line import MAX_CHUNKS, Line, PortLostError
+
+if TYPE_CHECKING:
+    from conftest import PtyPort
+
+PATIENCE_S = 5.0
+SOON_S = 0.01
+
+
+def opened(port: "PtyPort", clock: "itertools.count[int] | None" = None):  # type: ignore[no-untyped-def]
+    ticks = clock or itertools.count(1000)
+    return Line.open(str(port.link), 9600, lambda: next(ticks))
+
+
+async def test_chunks_come_with_the_time_they_were_read(pty_port: "PtyPort") -> None:
+    pty_port.plug()
+    async with opened(pty_port) as line:
+        pty_port.send(bytes(range(256)))
+        assert await line.read(PATIENCE_S) == (bytes(range(256)), 1000)
+        pty_port.send(b"b")
+        assert await line.read(PATIENCE_S) == (b"b", 1001)
+        assert await line.read(SOON_S) is None
+
+
+async def test_a_missing_device_is_told_in_a_few_words(pty_port: "PtyPort") -> None:
+    with pytest.raises(PortLostError, match=r"^No such file or directory$"):
+        async with opened(pty_port):
+            pass
+
+
+async def test_the_port_is_ours_alone(pty_port: "PtyPort") -> None:
+    pty_port.plug()
+    async with opened(pty_port):
+        with pytest.raises(PortLostError):
+            async with opened(pty_port):
+                pass
+    async with opened(pty_port):
+        pass
+
+
+async def test_unplugging_ends_reading_and_idling(pty_port: "PtyPort") -> None:
+    pty_port.plug()
+    async with opened(pty_port) as line:
+        idling = asyncio.create_task(line.idle(3600))
+        reading = asyncio.create_task(line.read(3600))
+        await asyncio.sleep(SOON_S)
+        pty_port.unplug()
+        async with asyncio.timeout(PATIENCE_S):
+            results = await asyncio.gather(idling, reading, return_exceptions=True)
+        assert [type(result) for result in results] == [PortLostError, PortLostError]
+        with pytest.raises(PortLostError):
+            line.write(b"x")
+        with pytest.raises(PortLostError):
+            line.drop_input()
+
+
+async def test_a_path_that_leads_elsewhere_is_noticed(pty_port: "PtyPort") -> None:
+    pty_port.plug()
+    ends = os.openpty()
+    async with opened(pty_port) as line:
+        line.check_there()
+        target = pty_port.link.readlink()
+        pty_port.link.unlink()
+        with pytest.raises(PortLostError, match="No such file"):
+            line.check_there()
+        pty_port.link.symlink_to(os.ttyname(ends[1]))
+        with pytest.raises(PortLostError, match="another device"):
+            line.check_there()
+        pty_port.link.unlink()
+        pty_port.link.symlink_to(target)
+        line.check_there()
+    for end in ends:
+        os.close(end)
+
+
+async def test_stale_input_is_dropped(pty_port: "PtyPort") -> None:
+    pty_port.plug()
+    async with opened(pty_port) as line:
+        pty_port.send(b"stale")
+        await line.idle(SOON_S)
+        line.drop_input()
+        pty_port.send(b"fresh")
+        chunk = await line.read(PATIENCE_S)
+        assert chunk is not None
+        assert chunk.data == b"fresh"
+
+
+async def test_unread_input_is_bounded_and_nothing_of_it_is_lost(pty_port: "PtyPort") -> None:
+    pty_port.plug()
+    async with opened(pty_port) as line:
+        for number in range(2 * MAX_CHUNKS):
+            pty_port.send(bytes([number]))
+            await asyncio.sleep(0.0005)
+        await asyncio.sleep(SOON_S)
+        assert len(line._chunks) <= MAX_CHUNKS
+        received = b""
+        while len(received) < 2 * MAX_CHUNKS:
+            chunk = await line.read(PATIENCE_S)
+            assert chunk is not None
+            received += chunk.data
+        assert received == bytes(range(2 * MAX_CHUNKS))

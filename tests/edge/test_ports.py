@@ -1,0 +1,250 @@
+"""The loop of a port, with small devices of its own on a real pty: stream, poll, loss and return, back-pressure."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import pytest
+import structlog.testing
+
+from edge.driver import BadFrameError, Decoded, Measurement, Verdict
+from edge.framing import LineFramer
+from edge.ports import Device, Port
+from telemetry.reading import Flag, Reading
+
+if TYPE_CHECKING:
+    from conftest import PtyPort
+
+NOW = 1_700_000_000_000
+PATIENCE_S = 10.0
+TIMEOUT_S = 0.05
+
+
+class Speaker:
+    """A device whose frames are lines: `12.5`, with `?` flagged, `-` ignored, `!` refused, anything else bad."""
+
+    protocol, baud, quantities = "speaker", 9600, ("pm25",)
+    requests: tuple[bytes, ...] = ()
+
+    def framer(self, request: bytes | None = None) -> LineFramer:
+        return LineFramer()
+
+    def decode(self, frame: bytes, request: bytes | None = None) -> Decoded:
+        text = frame.decode("ascii", "replace").strip()
+        verdicts = {"?": Verdict.FLAG, "-": Verdict.IGNORE, "!": Verdict.REJECT}
+        verdict = verdicts.get(text[:1], Verdict.ACCEPT)
+        try:
+            value = float(text.lstrip("?-!"))
+        except ValueError as error:
+            raise BadFrameError(text) from error
+        return Decoded(verdict, None, (Measurement("pm25", value),))
+
+
+class Answerer(Speaker):
+    """The same, asked by its number: `3?` gives `3:12.5`; an answer of another number is no frame of it."""
+
+    def __init__(self, number: int) -> None:
+        self.requests = (f"{number}?\n".encode(),)
+        self._prefix = f"{number}:".encode()
+
+    def decode(self, frame: bytes, request: bytes | None = None) -> Decoded:
+        assert request in self.requests
+        if not frame.startswith(self._prefix):
+            raise BadFrameError("another's answer")
+        return super().decode(frame[len(self._prefix) :])
+
+
+class Journal:
+    """Takes readings, when it is open."""
+
+    def __init__(self) -> None:
+        self.readings: list[Reading] = []
+        self.open = asyncio.Event()
+        self.open.set()
+
+    async def put(self, readings: Sequence[Reading]) -> None:
+        await self.open.wait()
+        self.readings.extend(readings)
+
+    def values(self, sensor: str = "s") -> list[float]:
+        return [reading.value for reading in self.readings if reading.sensor == sensor]
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while not condition():
+            await asyncio.sleep(0.002)
+
+
+class Running:
+    """A port's loop that runs inside the context."""
+
+    def __init__(self, pty_port: "PtyPort", devices: Sequence[Device]) -> None:
+        self.journal = Journal()
+        self.port = Port(
+            str(pty_port.link),
+            devices,
+            baud=9600,
+            timeout_s=TIMEOUT_S,
+            deliver=self.journal.put,
+            clock=lambda: NOW,
+        )
+
+    async def __aenter__(self) -> "Running":
+        self._task = asyncio.create_task(self.port.run())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._task.cancel()
+        await asyncio.wait([self._task])
+        assert self._task.cancelled()
+
+    @property
+    def counters(self) -> tuple[int, int, int]:
+        (counters,) = self.port.counters()
+        return counters.frames, counters.bad, counters.readings
+
+    @property
+    def up(self) -> bool:
+        return self.port.counters()[0].up
+
+
+def streaming(pty_port: "PtyPort") -> Running:
+    return Running(pty_port, [Device("s", Speaker(), 1.0)])
+
+
+def polled(pty_port: "PtyPort", period_s: float, *numbers: int) -> Running:
+    return Running(pty_port, [Device(f"s-{number}", Answerer(number), period_s) for number in numbers])
+
+
+async def test_a_frame_is_dated_by_its_last_byte(pty_port: "PtyPort") -> None:
+    pty_port.plug()
+    async with streaming(pty_port) as running:
+        await until(lambda: running.up)
+        pty_port.send(b"1.0\n" + b"222222222222222222222.0\n")
+        await until(lambda: len(running.journal.readings) == 2)
+        behind_ms = 25  # 24 bytes at 9600 baud
+        assert [reading.observed_at for reading in running.journal.readings] == [NOW - behind_ms, NOW]
+        assert running.port.counters()[0].last_ms == NOW
+
+
+async def test_verdicts_decide_and_everything_is_counted(pty_port: "PtyPort") -> None:
+    pty_port.plug()
+    async with streaming(pty_port) as running:
+        await until(lambda: running.up)
+        pty_port.send(b"1\n?2\n-3\n!4\nrubbish\n5\n")
+        await until(lambda: 5.0 in running.journal.values())
+        assert [(r.value, r.flags) for r in running.journal.readings] == [(1, 0), (2, Flag.DEVICE), (5, 0)]
+        assert running.counters == (4, 2, 3)
+
+
+async def test_a_device_that_is_not_there_yet_is_a_state_told_once(pty_port: "PtyPort") -> None:
+    with structlog.testing.capture_logs() as logs:
+        async with streaming(pty_port) as running:
+            await asyncio.sleep(0.6)
+            pty_port.plug()
+            await until(lambda: running.up)
+            pty_port.send(b"7\n")
+            await until(lambda: running.journal.values() == [7])
+    assert [entry["event"] for entry in logs] == ["port away, trying again", "port open"]
+    assert not running.up
+
+
+async def test_a_port_that_vanishes_and_returns_at_its_path_goes_on(pty_port: "PtyPort") -> None:
+    pty_port.plug()
+    async with streaming(pty_port) as running:
+        for value in (1, 2, 3):
+            await until(lambda: running.up)
+            pty_port.send(b"%d\n" % value)
+            await until(lambda value=value: value in running.journal.values())  # type: ignore[misc]
+            pty_port.unplug()
+            await until(lambda: not running.up)
+            pty_port.plug()
+        assert running.journal.values() == [1, 2, 3]
+
+
+async def test_a_frame_cut_by_the_loss_is_not_glued_to_the_next_life(pty_port: "PtyPort") -> None:
+    pty_port.plug()
+    async with streaming(pty_port) as running:
+        await until(lambda: running.up)
+        pty_port.send(b"1\n12")
+        await until(lambda: running.journal.values() == [1])
+        pty_port.unplug()
+        await until(lambda: not running.up)
+        pty_port.plug()
+        await until(lambda: running.up)
+        pty_port.send(b"3\n")
+        await until(lambda: running.journal.values() == [1, 3])
+
+
+async def test_a_full_journal_makes_the_port_wait_and_loses_nothing(pty_port: "PtyPort") -> None:
+    pty_port.plug()
+    async with streaming(pty_port) as running:
+        await until(lambda: running.up)
+        running.journal.open.clear()
+        for value in range(200):
+            pty_port.send(b"%d\n" % value)
+            await asyncio.sleep(0)
+        running.journal.open.set()
+        await until(lambda: len(running.journal.values()) == 200)
+        assert running.journal.values() == list(range(200))
+
+
+async def test_a_polled_device_is_asked_and_stale_input_is_not_its_answer(pty_port: "PtyPort") -> None:
+    answers = iter(range(100))
+    pty_port.answer = lambda request: b"1:%d\n" % next(answers)
+    pty_port.plug()
+    async with polled(pty_port, 0.03, 1) as running:
+        await until(lambda: running.up)
+        pty_port.send(b"1:999\n")
+        await until(lambda: len(running.journal.values("s-1")) >= 4)
+        values = running.journal.values("s-1")
+    assert values[-3:] == [values[-3], values[-3] + 1, values[-3] + 2]
+    assert set(pty_port.asked) == {b"1?\n"}
+
+
+async def test_a_dead_unit_steps_back_and_its_neighbours_do_not(pty_port: "PtyPort") -> None:
+    pty_port.answer = lambda request: b"" if request == b"2?\n" else request[:1] + b":1\n"
+    pty_port.plug()
+    with structlog.testing.capture_logs() as logs:
+        async with polled(pty_port, 0.1, 1, 2, 3) as running:
+            await until(lambda: len(running.journal.values("s-1")) == 8)
+    assert len(running.journal.values("s-3")) >= 7
+    assert pty_port.asked.count(b"2?\n") <= 3
+    told = [entry["event"] for entry in logs if entry.get("sensor") == "s-2"]
+    assert told == ["device does not answer"]
+
+
+async def test_a_garbled_answer_costs_no_turn(pty_port: "PtyPort") -> None:
+    answers = iter([b"1:1\n", b"no-newline", b"1:x\n", b"1:2\n"])
+    pty_port.answer = lambda request: next(answers, b"1:3\n")
+    pty_port.plug()
+    async with polled(pty_port, 0.01, 1) as running:
+        await until(lambda: 3 in running.journal.values("s-1"))
+    assert running.journal.values("s-1")[:3] == [1, 2, 3]
+    assert len(pty_port.asked) - len(running.journal.values("s-1")) in (2, 3)
+    assert running.counters[1] == 1
+
+
+async def test_a_polled_port_notices_the_loss_between_two_questions(pty_port: "PtyPort") -> None:
+    pty_port.answer = lambda request: b"1:1\n"
+    pty_port.plug()
+    async with polled(pty_port, 3600.0, 1) as running:
+        await until(lambda: running.journal.values("s-1") == [1])
+        pty_port.unplug()
+        await until(lambda: not running.up)
+        pty_port.plug()
+        await until(lambda: running.journal.values("s-1") == [1, 1])
+
+
+@pytest.mark.parametrize("pieces", [1, 2, 5])
+async def test_any_chunking_gives_the_same_readings(pty_port: "PtyPort", pieces: int) -> None:
+    data = b"".join(b"%d\n" % value for value in range(50))
+    pty_port.plug()
+    async with streaming(pty_port) as running:
+        await until(lambda: running.up)
+        for start in range(0, len(data), pieces):
+            pty_port.send(data[start : start + pieces])
+            await asyncio.sleep(0)
+        await until(lambda: len(running.journal.values()) == 50)
+    assert running.journal.values() == list(range(50))
