@@ -1,0 +1,46 @@
+"""Faults on request: what goes wrong, with which sensor, when. Pure."""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+DEFAULT_DURATION_S = {"spike": 3.0, "stuck": 120.0, "silence": 30.0, "garbage": 3.0}
+
+
+class FaultKind(StrEnum):
+    """What can go wrong with a device."""
+
+    SPIKE = "spike"  # the first quantity is far too high
+    STUCK = "stuck"  # the same values again and again
+    SILENCE = "silence"  # the device says nothing
+    GARBAGE = "garbage"  # noise between frames, and frames with a flipped bit
+
+
+class Fault(NamedTuple):
+    """One fault. `sensor` None means every device there is; times in seconds since the start of the simulation."""
+
+    sensor: str | None
+    kind: FaultKind
+    start_s: float
+    duration_s: float
+
+    def active(self, sensor: str, at_s: float) -> bool:
+        """Whether it concerns this sensor at this time."""
+        return self.sensor in (None, sensor) and self.start_s <= at_s < self.start_s + self.duration_s
+
+
+def parse_fault(text: str) -> Fault:
+    """`[SENSOR:]KIND@START[+SECONDS]`; raises ValueError with one line."""
+    sensor, colon, rest = text.rpartition(":")
+    kind, at, when = rest.partition("@")
+    start, plus, duration = when.partition("+")
+    try:
+        known = FaultKind(kind)
+        began = float(start)
+        lasts = float(duration) if plus else DEFAULT_DURATION_S[known]
+    except ValueError:
+        began = lasts = -1.0
+    if not at or began < 0 or lasts <= 0:
+        raise ValueError(
+            f"fault {text!r} must look like spike@10 or bai-chay-pm-1:silence@5+20; kinds: {', '.join(FaultKind)}"
+        )
+    return Fault(sensor if colon else None, known, began, lasts)
