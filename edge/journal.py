@@ -153,8 +153,9 @@ class Journal:
         return marked
 
     def prune(self, now_ms: int) -> int:
-        """Forget acknowledged packs whose newest observation is older than `keep_days`; how many (PRUNE_PACKS at most)."""
-        condition = f"acknowledged_ms IS NOT NULL AND newest_ms < {now_ms - self._keep_ms}"
+        """Forget acknowledged packs formed and observed more than `keep_days` ago; how many (PRUNE_PACKS at most)."""
+        before_ms = now_ms - self._keep_ms
+        condition = f"acknowledged_ms IS NOT NULL AND newest_ms < {before_ms} AND formed_ms < {before_ms}"
         return self._change(partial(_delete_oldest, condition=condition, limit=PRUNE_PACKS))
 
     def _begin(self, db: sqlite3.Connection) -> None:

@@ -3,22 +3,21 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from random import Random
-from typing import TYPE_CHECKING
 
 import msgspec
 import structlog
 
 from edge.delivery import LIVE_WINDOW_MS, Delivery, Key, Lane
+from edge.journal import JournalThread
+from edge.settings import EdgeConfig
 from runtime.mqtt import BrokerUrl, Connection, LinkLostError, Message, Will, keep_connected
 from telemetry import topics
 from telemetry.messages import Ack, BadMessageError, Birth, Command, Epoch, State, decode_message
 
-if TYPE_CHECKING:
-    from edge.config import EdgeConfig
-    from edge.journal import JournalThread
-
 HEARTBEAT_S = 5.0
+FAREWELL_S = 1.0
 IDLE_S = 1.0  # how long the sender sleeps at most: the rate cap of the backlog refills meanwhile
 
 log = structlog.get_logger(__name__)
@@ -33,8 +32,8 @@ class Uplink:
 
     def __init__(
         self,
-        config: "EdgeConfig",
-        journal: "JournalThread",
+        config: EdgeConfig,
+        journal: JournalThread,
         *,
         clock: Callable[[], int],
         rng: Random,
@@ -103,11 +102,17 @@ class Uplink:
             log.error("pack set aside: it broke the connection three times", journal=journal, seq=seq)
 
     async def _talk(self, connection: Connection) -> None:
-        await self._introduce(connection)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._listen(connection), name="listen")
-            group.create_task(self._send(connection), name="send")
-            group.create_task(self._beat(connection), name="heartbeat")
+        try:
+            await self._introduce(connection)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._listen(connection), name="listen")
+                group.create_task(self._send(connection), name="send")
+                group.create_task(self._beat(connection), name="heartbeat")
+        except asyncio.CancelledError:
+            with suppress(LinkLostError, TimeoutError):
+                async with asyncio.timeout(FAREWELL_S):
+                    await self._say_state(connection, online=False)
+            raise
 
     async def _introduce(self, connection: Connection) -> None:
         birth = msgspec.json.encode(self._birth(self._session))
@@ -189,7 +194,7 @@ class Uplink:
         payload = await self._journal.payload(journal, seq)
         if payload is None:
             self._delivery.forget(key)
-            log.error("pack cannot be read from the journal", journal=journal, seq=seq)
+            log.error("pack is gone or damaged in the journal", journal=journal, seq=seq)
             return
         name = topics.PackName(self._gateway, journal, seq)
         await connection.publish(topics.up(self._root, self._config.site.id, name), payload)

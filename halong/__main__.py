@@ -196,10 +196,14 @@ def edge(config: Config) -> None:
     from edge.config import EdgeConfig
     from edge.config import check as check_edge
     from runtime import log
+    from runtime.config import ConfigError
 
     settings = _load(config, EdgeConfig, check_edge)
     log.configure(process=settings.gateway)
-    run(lambda stop: run_agent(settings, stop=stop))
+    try:
+        run(lambda stop: run_agent(settings.located_in(config.parent), stop=stop))
+    except ConfigError as error:
+        raise fail(str(error)) from None
 
 
 @app.command()

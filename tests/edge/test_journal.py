@@ -134,6 +134,15 @@ def test_prune_forgets_only_what_is_acknowledged_and_old(path: Path) -> None:
     journal.close()
 
 
+def test_prune_keeps_old_observations_that_were_accepted_lately(path: Path) -> None:
+    journal = open_journal(path, keep_days=1)
+    journal.append([some_pack(NOW - 900 * DAY_MS)], NOW)
+    journal.acknowledge({journal.id: [(0, 0)]}, NOW)
+    assert journal.prune(NOW + DAY_MS) == 0
+    assert journal.prune(NOW + DAY_MS + 1) == 1
+    journal.close()
+
+
 def test_recent_gives_the_newest_observations(journal: Journal) -> None:
     journal.append([some_pack(NOW + 5), some_pack(NOW), some_pack(NOW + 9)], NOW)
     newest = [decode_pack(payload).readings[0].observed_at for payload in journal.recent(2)]

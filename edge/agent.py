@@ -1,0 +1,160 @@
+"""The agent on a gateway:
+
+    ports ───┐
+             ├─→ intake ─→ unique keys ─→ packs ─→ journal ─→ uplink ─→ ingest
+    sources ─┘                                        ↑─────────┘ "stored: these packs"
+
+What the journal has committed is accepted, and is never lost. What is read and not yet committed goes with a kill.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from random import Random
+
+import structlog
+
+from edge.config import EdgeConfig
+from edge.intake import Intake
+from edge.journal import JournalThread, JournalUnavailableError
+from edge.keys import Keys
+from edge.packing import NewPack, pack
+from edge.ports import Port, build_ports
+from edge.settings import Encoding
+from edge.sources import SourceLink, build_links
+from edge.uplink import Session, Uplink
+from runtime.config import ConfigError
+from telemetry.messages import Birth, State
+from telemetry.senml import SenmlError, decode_pack
+
+DRAIN_S = 2.0
+RETRY_S = 1.0
+PRUNE_EVERY_S = 600.0
+REMEMBERED_PACKS = 200  # enough to know again what a source repeats after our restart
+
+log = structlog.get_logger(__name__)
+
+
+def wall_clock_ms() -> int:
+    """Milliseconds since 1970 UTC."""
+    return time.time_ns() // 1_000_000
+
+
+async def run(
+    config: EdgeConfig,
+    *,
+    stop: asyncio.Event,
+    clock: Callable[[], int] = wall_clock_ms,
+    rng: Random | None = None,
+) -> None:
+    """Collect until `stop`, then leave in order. Raises ConfigError when the configuration or journal cannot be used."""
+    rng = rng or Random()
+    settings = config.journal
+    opening = JournalThread.open(
+        Path(settings.path), clock=clock, rng=rng, keep_days=settings.keep_days, max_mb=settings.max_mb
+    )
+    try:
+        async with opening as journal:
+            await Agent(config, journal, clock=clock, rng=rng).run(stop)
+    except JournalUnavailableError as error:
+        raise ConfigError(str(error)) from error
+
+
+class Agent:
+    """One gateway's collecting, from its ports to its uplink. Opens nothing before `run`."""
+
+    def __init__(
+        self, config: EdgeConfig, journal: JournalThread, *, clock: Callable[[], int], rng: Random
+    ) -> None:
+        self._config, self._journal, self._clock = config, journal, clock
+        self._intake, self._keys = Intake(), Keys()
+        deliver = self._intake.put
+        self._readers: list[Port | SourceLink] = [
+            *build_ports(config, deliver, clock),
+            *build_links(config, deliver, clock, rng),
+        ]
+        self._uplink = Uplink(config, journal, clock=clock, rng=rng, birth=self._birth, state=self._state)
+        self._accepted = 0
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Collect until `stop`; then no new readings, the last commit, a short drain, and good-bye."""
+        await self._remember()
+        log.info("collecting", sensors=self._config.sensor_count, waiting=await self._journal.waiting())
+        async with asyncio.TaskGroup() as group:
+            readers = [group.create_task(reader.run(), name=reader.name) for reader in self._readers]
+            commit = group.create_task(self._commit(), name="commit")
+            prune = group.create_task(self._prune(), name="prune")
+            uplink = group.create_task(self._uplink.run(), name="uplink")
+            await stop.wait()
+            await _end(*readers)
+            self._intake.close()
+            await asyncio.wait([commit], timeout=DRAIN_S)
+            await self._uplink.drain(DRAIN_S)
+            await _end(commit, prune, uplink)
+        log.info("stopped", accepted=self._accepted, waiting=await self._journal.waiting())
+
+    async def _remember(self) -> None:
+        """What the last life journalled, so that a reading that is repeated now is known."""
+        for payload in reversed(await self._journal.recent(REMEMBERED_PACKS)):
+            with suppress(SenmlError):
+                self._keys.preload(decode_pack(payload).readings)
+
+    async def _commit(self) -> None:
+        """Group by group: unique keys, packs, one fsync, and the uplink hears of it. Ends when the intake is closed."""
+        site, cbor = self._config.site.id, self._config.broker.encoding is Encoding.CBOR
+        while readings := await self._intake.group(self._config.journal.commit_ms / 1000):
+            packs = pack(site, self._keys.unique(readings), cbor=cbor)
+            if packs:
+                await self._keep(packs)
+
+    async def _keep(self, packs: Sequence[NewPack]) -> None:
+        """Journal the packs, trying until it can be written: meanwhile the intake fills and the ports wait."""
+        while True:
+            try:
+                await self._journal.append(packs, self._clock())
+            except JournalUnavailableError:
+                await asyncio.sleep(RETRY_S)
+            else:
+                self._accepted += sum(pack.readings for pack in packs)
+                self._uplink.committed()
+                return
+
+    async def _prune(self) -> None:
+        while True:
+            await self._journal.prune(self._clock())
+            await asyncio.sleep(PRUNE_EVERY_S)
+
+    def _birth(self, session: Session) -> Birth:
+        config = self._config
+        return Birth(config.gateway, config.site, config.sensors(), session, self._clock(), _version())
+
+    def _state(self, session: Session, online: bool) -> State:
+        return State(
+            self._config.gateway,
+            online,
+            session,
+            self._clock(),
+            accepted=self._accepted,
+            duplicates=self._keys.duplicates,
+            nudged=self._keys.nudged,
+            backlog=self._uplink.waiting,
+            set_aside=self._uplink.set_aside,
+            ports=tuple(counters for reader in self._readers for counters in reader.counters()),
+        )
+
+
+async def _end(*tasks: asyncio.Task[None]) -> None:
+    """Cancel and wait; a task that failed has already brought the group down."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _version() -> str:
+    try:
+        return version("halong-telemetry")
+    except PackageNotFoundError:
+        return ""

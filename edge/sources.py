@@ -1,0 +1,144 @@
+"""Devices that publish over MQTT: one link per broker, each message handed to the sources whose topic it matches."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from random import Random
+
+import structlog
+
+from edge.driver import BadFrameError
+from edge.payloads import Dated, JsonMapping, SenmlMapping
+from edge.settings import EdgeConfig, MqttSource
+from runtime.mqtt import BrokerUrl, Connection, LinkLostError, Message, keep_connected
+from telemetry.messages import PortCounters
+from telemetry.reading import Reading
+from telemetry.senml import RELATIVE_BELOW
+
+FIRST_TIME_MS = RELATIVE_BELOW * 1000
+LAST_TIME_MS = 253_402_300_799_999  # the end of the year 9999
+
+log = structlog.get_logger(__name__)
+Deliver = Callable[[Sequence[Reading]], Awaitable[None]]
+
+
+def matches(topic_filter: str, topic: str) -> bool:
+    """Does the topic match the filter, with its + and # (MQTT 3.1.1 section 4.7)?"""
+    wanted, given = topic_filter.split("/"), topic.split("/")
+    if wanted[-1] == "#":
+        wanted, given = wanted[:-1], given[: len(wanted) - 1]
+    return len(wanted) == len(given) and all(w in ("+", g) for w, g in zip(wanted, given, strict=True))
+
+
+class Source:
+    """One publishing device: its payloads become readings. Opens nothing."""
+
+    def __init__(self, settings: MqttSource) -> None:
+        self.settings = settings
+        self._mapping: JsonMapping | SenmlMapping = settings.mapping()
+        self._frames = self._bad = self._readings = 0
+        self._last_ms: int | None = None
+        self._complained = False
+        self._log = log.bind(sensor=settings.sensor, topic=settings.topic)
+
+    def counters(self, *, up: bool) -> PortCounters:
+        """What this source has sent since the agent's start."""
+        return PortCounters(self.settings.topic, up, self._frames, self._bad, self._readings, self._last_ms)
+
+    def readings(self, message: Message, now_ms: int) -> list[Reading]:
+        """What the message reports; a bad payload is counted and gives nothing.
+
+        A retained message without a time of its own is an old value of unknown age: it gives nothing either.
+        """
+        try:
+            found = self._decode(message.payload, now_ms)
+            _check_times(found)
+        except ValueError as error:  # BadFrameError, or a JMESPath function that refuses this payload
+            self._bad += 1
+            if not self._complained:
+                self._log.warning("source sends what cannot be read", reason=str(error))
+            self._complained = True
+            return []
+        self._frames += 1
+        self._complained = False
+        readings = [
+            Reading(self.settings.sensor, quantity, now_ms if time_ms is None else time_ms, value, flags)
+            for quantity, value, time_ms, flags in found
+            if not (message.retain and time_ms is None)
+        ]
+        if readings:
+            self._readings += len(readings)
+            self._last_ms = max(reading.observed_at for reading in readings)
+        return readings
+
+    def _decode(self, payload: bytes, now_ms: int) -> list[Dated]:
+        match self._mapping:
+            case JsonMapping() as mapping:
+                return mapping.decode(payload)
+            case SenmlMapping() as mapping:
+                return mapping.decode(payload, now_ms)
+
+
+def _check_times(found: Sequence[Dated]) -> None:
+    """A pack can only carry absolute times of four-digit years; whether they are plausible, ingest judges."""
+    for dated in found:
+        if dated.time_ms is not None and not FIRST_TIME_MS <= dated.time_ms <= LAST_TIME_MS:
+            raise BadFrameError(f"time {dated.time_ms} ms is out of range")
+
+
+class SourceLink:
+    """One broker with the sources that publish there. `deliver` may wait: then messages wait in the client."""
+
+    def __init__(
+        self,
+        url: str,
+        client_id: str,
+        sources: Sequence[Source],
+        *,
+        deliver: Deliver,
+        clock: Callable[[], int],
+        rng: Random,
+    ) -> None:
+        self._url, self._client_id, self._sources = url, client_id, sources
+        self._deliver, self._clock, self._rng = deliver, clock, rng
+        self._up = False
+        self.name = client_id
+
+    def counters(self) -> list[PortCounters]:
+        """One entry a source."""
+        return [source.counters(up=self._up) for source in self._sources]
+
+    async def run(self) -> None:
+        """Stay connected and listen, for ever."""
+        await keep_connected(
+            BrokerUrl.parse(self._url),
+            self._client_id,
+            self._listen,
+            subscriptions=list(dict.fromkeys(source.settings.topic for source in self._sources)),
+            rng=self._rng,
+            on_change=self._on_change,
+        )
+
+    def _on_change(self, up: bool) -> None:
+        self._up = up
+
+    async def _listen(self, connection: Connection) -> None:
+        async for message in connection.messages():
+            now_ms = self._clock()
+            for source in self._sources:
+                if matches(source.settings.topic, message.topic):
+                    await self._deliver(source.readings(message, now_ms))
+        raise LinkLostError("the stream of messages ended")
+
+
+def build_links(
+    config: EdgeConfig, deliver: Deliver, clock: Callable[[], int], rng: Random
+) -> list[SourceLink]:
+    """A link for each broker that sources publish to, nothing opened; raises ValueError for a bad mapping."""
+    by_url: dict[str, list[Source]] = {}
+    for settings in config.mqtt:
+        by_url.setdefault(settings.url or config.broker.url, []).append(Source(settings))
+    return [
+        SourceLink(
+            url, f"halong-{config.gateway}-sources-{index}", sources, deliver=deliver, clock=clock, rng=rng
+        )
+        for index, (url, sources) in enumerate(by_url.items())
+    ]

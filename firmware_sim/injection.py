@@ -1,0 +1,66 @@
+"""Faults put into a healthy device: into what it measures (spike, stuck) and into what it sends (silence, garbage). Pure."""
+
+from collections.abc import Sequence
+from random import Random
+
+from firmware_sim.device import Emission, Measure
+from firmware_sim.faults import Fault, FaultKind
+from firmware_sim.model import SPIKES
+
+NOISE_BYTES = (3, 40)
+
+
+class Injector:
+    """The faults of one sensor; `start_s` is when the simulation began, in seconds since 1970."""
+
+    def __init__(self, sensor: str, faults: Sequence[Fault], *, start_s: float, rng: Random) -> None:
+        self._faults = [fault for fault in faults if fault.sensor in (None, sensor)]
+        self._sensor, self._start, self._rng = sensor, start_s, rng
+        self._held: dict[str, float] = {}
+        self._announced: set[Fault] = set()
+
+    def active(self, kind: FaultKind, at_s: float) -> bool:
+        """Whether a fault of this kind is on now."""
+        return any(
+            fault.kind is kind and fault.active(self._sensor, at_s - self._start) for fault in self._faults
+        )
+
+    def begun(self, at_s: float) -> list[tuple[FaultKind, float, float]]:
+        """Faults that have begun since the last call: kind, start and end in seconds since 1970."""
+        new = [f for f in self._faults if f not in self._announced and self._start + f.start_s <= at_s]
+        self._announced.update(new)
+        return [(f.kind, self._start + f.start_s, self._start + f.start_s + f.duration_s) for f in new]
+
+    def wrap(self, measure: Measure) -> Measure:
+        """The same measurements with spikes in them, or stuck."""
+
+        def measured(quantity: str, at_s: float) -> float:
+            if self.active(FaultKind.STUCK, at_s):
+                return self._held.setdefault(quantity, measure(quantity, at_s))
+            self._held.pop(quantity, None)
+            return measure(quantity, at_s) + self.bias(quantity, at_s)
+
+        return measured
+
+    def bias(self, quantity: str, at_s: float) -> float:
+        """What a spike adds now."""
+        return SPIKES.get(quantity, 0.0) if self.active(FaultKind.SPIKE, at_s) else 0.0
+
+    def spoil(self, emissions: Sequence[Emission], at_s: float) -> list[Emission]:
+        """The emissions as they leave a faulty device; a frame with a flipped bit carries no readings."""
+        if self.active(FaultKind.SILENCE, at_s):
+            return []
+        if not self.active(FaultKind.GARBAGE, at_s):
+            return list(emissions)
+        spoiled = []
+        for emission in emissions:
+            spoiled.append(Emission(self._rng.randbytes(self._rng.randint(*NOISE_BYTES))))
+            flip = self._rng.random() < 0.5
+            spoiled.append(Emission(_flipped(emission.data, self._rng)) if flip else emission)
+        return spoiled
+
+
+def _flipped(data: bytes, rng: Random) -> bytes:
+    broken = bytearray(data)
+    broken[rng.randrange(len(broken))] ^= 1 << rng.randrange(8)
+    return bytes(broken)

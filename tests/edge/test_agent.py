@@ -1,0 +1,288 @@
+"""The agent as a whole: a real pty, a real broker, a real journal, and an ingest of twenty lines."""
+
+import asyncio
+import sqlite3
+import zlib
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import msgspec
+import pytest
+
+from edge.agent import Agent, run, wall_clock_ms
+from edge.config import EdgeConfig, check
+from edge.journal import JournalThread, JournalUnavailableError, PackRow
+from edge.packing import NewPack
+from runtime.config import ConfigError, parse
+from runtime.mqtt import BrokerUrl, Connection, Message, keep_connected
+from telemetry import topics
+from telemetry.messages import Ack, Birth, Epoch, State
+from telemetry.reading import Reading
+from telemetry.senml import decode_pack
+
+if TYPE_CHECKING:
+    from conftest import PtyPort
+
+PATIENCE_S = 15.0
+SETTLE_S = 0.3  # for the port and the subscription, which tell nobody when they are there
+NOBODY = "mqtt://127.0.0.1:1"
+CONFIG = """
+gateway = "gw-1"
+[site]
+id = "bai-chay"
+name = "Bãi Cháy"
+latitude = 20.9
+longitude = 107.0
+[broker]
+url = "{url}"
+root = "{root}"
+[journal]
+path = "{directory}/journal.db"
+commit_ms = 20
+[[serial]]
+path = "{directory}/ttyTEST0"
+protocol = "ops243"
+sensor = "radar-1"
+period_s = 0
+[[mqtt]]
+topic = "{root}/devices/co2"
+sensor = "co2-1"
+fields = {{ co2 = {{ path = "v" }} }}
+time = "at"
+"""
+
+
+def configured(directory: Path, url: str, root: str | None = None) -> EdgeConfig:
+    text = CONFIG.format(directory=directory, url=url, root=root or f"test-{uuid4().hex}")
+    config = parse(text, EdgeConfig, "edge.toml")
+    check(config)
+    return config
+
+
+class Ingest:
+    """Acknowledges what it hears, when it is willing; keeps what was said."""
+
+    def __init__(self, config: EdgeConfig) -> None:
+        self._config, self._root = config, config.broker.root
+        self.willing = True
+        self.births: list[Birth] = []
+        self.states: list[State] = []
+        self.readings: list[Reading] = []
+        self.sites: set[str] = set()
+        self.connection: Connection | None = None
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["Ingest"]:
+        wanted = [f"{self._root}/{branch}" for branch in ("up/#", "birth/+", "state/+")]
+        task = asyncio.create_task(
+            keep_connected(
+                BrokerUrl.parse(self._config.broker.url),
+                f"ingest-{self._root}",
+                self._listen,
+                subscriptions=wanted,
+                rng=Random(1),
+            )
+        )
+        yield self
+        task.cancel()
+        await asyncio.wait([task])
+
+    async def publish(self, topic: str, payload: bytes) -> None:
+        await until(lambda: self.connection is not None)
+        assert self.connection is not None
+        await self.connection.publish(f"{self._root}/{topic}", payload)
+
+    async def _listen(self, connection: Connection) -> None:
+        self.connection = connection
+        async for message in connection.messages():
+            match message.topic.removeprefix(f"{self._root}/").split("/")[0]:
+                case "birth":
+                    self.births.append(msgspec.json.decode(message.payload, type=Birth))
+                case "state":
+                    self.states.append(msgspec.json.decode(message.payload, type=State))
+                case _ if self.willing:
+                    await self._store(connection, message)
+
+    async def _store(self, connection: Connection, message: Message) -> None:
+        parsed = topics.parse_up(self._root, message.topic)
+        assert parsed is not None
+        pack = decode_pack(message.payload)
+        self.sites.add(pack.site)
+        self.readings.extend(pack.readings)
+        ack = Ack({parsed[1].journal: [(parsed[1].seq, parsed[1].seq)]}, wall_clock_ms(), 16)
+        await connection.publish(topics.ack(self._root, parsed[1].gateway), ack.encode())
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+@asynccontextmanager
+async def collecting(config: EdgeConfig) -> AsyncIterator[None]:
+    """The agent runs inside the context and must end in order with it."""
+    stop = asyncio.Event()
+    task = asyncio.create_task(run(config, stop=stop, rng=Random()))
+    yield
+    stop.set()
+    async with asyncio.timeout(PATIENCE_S):
+        await task
+
+
+def journalled(config: EdgeConfig) -> list[tuple[Reading, bool]]:
+    """Every reading in the journal and whether it is acknowledged, by a reader of our own."""
+    path = Path(config.journal.path)
+    if not path.exists():
+        return []
+    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as database:
+        rows = database.execute(
+            "SELECT payload, acknowledged_ms FROM packs ORDER BY formed_ms, seq"
+        ).fetchall()
+    database.close()
+    return [
+        (reading, acknowledged is not None)
+        for payload, acknowledged in rows
+        for reading in decode_pack(zlib.decompress(payload)).readings
+    ]
+
+
+def values(readings: Sequence[Reading]) -> list[float]:
+    return sorted(reading.value for reading in readings)
+
+
+def speed(value: float) -> bytes:
+    return b'{"unit":"kmph","speed":"%.1f"}\r\n' % value
+
+
+async def test_readings_go_from_the_street_to_ingest_and_are_acknowledged(
+    pty_port: "PtyPort", tmp_path: Path, mosquitto_url: str
+) -> None:
+    config = configured(tmp_path, mosquitto_url)
+    pty_port.plug()
+    async with Ingest(config).running() as ingest:
+        async with collecting(config):
+            await until(
+                lambda: any(port.up for state in ingest.states for port in state.ports) or bool(ingest.births)
+            )
+            await asyncio.sleep(SETTLE_S)
+            pty_port.send(speed(30.5) + speed(40.0))
+            await ingest.publish("devices/co2", b'{"v": 400, "at": 1700000000}')
+            await until(lambda: len(ingest.readings) == 3)
+        await until(lambda: not ingest.states[-1].online)
+    (birth, *_) = ingest.births
+    assert [(sensor.id, sensor.period_s) for sensor in birth.sensors] == [("radar-1", 0.0), ("co2-1", 0.0)]
+    assert birth.site == config.site
+    assert birth.session[1] >= 1
+    assert values(ingest.readings) == [30.5, 40.0, 400.0]
+    assert ingest.sites == {"bai-chay"}
+    last = ingest.states[-1]
+    assert last.accepted == 3
+    assert {port.name: port.readings for port in last.ports} == {
+        f"{tmp_path}/ttyTEST0": 2,
+        f"{config.broker.root}/devices/co2": 1,
+    }
+    assert [acknowledged for _, acknowledged in journalled(config)] == [True] * 3
+
+
+async def test_without_a_broker_it_collects_and_a_later_life_delivers(
+    pty_port: "PtyPort", tmp_path: Path, mosquitto_url: str
+) -> None:
+    config = configured(tmp_path, NOBODY)
+    pty_port.plug()
+    async with collecting(config):
+        await asyncio.sleep(SETTLE_S)
+        pty_port.send(speed(30.5) + speed(41.5))
+        await until(lambda: len(journalled(config)) == 2)
+    assert [acknowledged for _, acknowledged in journalled(config)] == [False] * 2
+    later = configured(tmp_path, mosquitto_url)
+    async with Ingest(later).running() as ingest, collecting(later):
+        await until(lambda: len(ingest.readings) == 2)
+    assert [acknowledged for _, acknowledged in journalled(later)] == [True] * 2
+    assert values(ingest.readings) == [30.5, 41.5]
+
+
+async def test_the_last_group_is_committed_at_the_end(pty_port: "PtyPort", tmp_path: Path) -> None:
+    config = configured(tmp_path, NOBODY)
+    slow = msgspec.structs.replace(config, journal=msgspec.structs.replace(config.journal, commit_ms=10_000))
+    pty_port.plug()
+    async with collecting(slow):
+        await asyncio.sleep(SETTLE_S)
+        pty_port.send(speed(30.5))
+        await asyncio.sleep(SETTLE_S)
+        assert journalled(slow) == []
+    assert [reading.value for reading, _ in journalled(slow)] == [30.5]
+
+
+async def test_what_a_source_repeats_after_a_restart_is_known(tmp_path: Path, mosquitto_url: str) -> None:
+    config = configured(tmp_path, mosquitto_url)
+    payload = b'{"v": 400, "at": 1700000000}'
+    async with Ingest(config).running() as ingest:
+        for life in (1, 2):
+            async with collecting(config):
+                await until(lambda life=life: len({b.session[0] for b in ingest.births}) == life)  # type: ignore[misc]
+                await asyncio.sleep(SETTLE_S)
+                await ingest.publish("devices/co2", payload)
+                await until(lambda: bool(journalled(config)))
+                await asyncio.sleep(SETTLE_S)
+        await until(lambda: ingest.states[-1].duplicates == 1)
+    assert len(journalled(config)) == 1
+
+
+async def test_a_new_ingest_hears_the_birth_again_and_gets_what_waits(
+    pty_port: "PtyPort", tmp_path: Path, mosquitto_url: str
+) -> None:
+    config = configured(tmp_path, mosquitto_url)
+    pty_port.plug()
+    async with Ingest(config).running() as ingest, collecting(config):
+        ingest.willing = False
+        await until(lambda: bool(ingest.births))
+        await asyncio.sleep(SETTLE_S)
+        pty_port.send(speed(30.5))
+        await until(lambda: len(journalled(config)) == 1)
+        heard, ingest.willing = len(ingest.births), True
+        await ingest.publish("ingest/all", msgspec.json.encode(Epoch("e2", online=True)))
+        await until(lambda: len(ingest.births) > heard)
+        await until(lambda: values(ingest.readings) == [30.5])
+
+
+async def test_a_journal_in_use_is_one_clear_line(tmp_path: Path) -> None:
+    config = configured(tmp_path, NOBODY)
+    async with JournalThread.open(Path(config.journal.path), clock=wall_clock_ms, rng=Random(1)):
+        with pytest.raises(ConfigError, match=r"journal .*journal\.db: another agent is using it"):
+            await run(config, stop=asyncio.Event())
+
+
+class ReluctantJournal(JournalThread):
+    """Refuses the first append, as a full disk does."""
+
+    def __init__(self, journal: JournalThread) -> None:
+        super().__init__(journal._journal, journal._worker)
+        self.refused = 0
+
+    async def append(self, packs: Sequence[NewPack], now_ms: int) -> list[PackRow]:
+        if not self.refused:
+            self.refused += 1
+            raise JournalUnavailableError("disk full")
+        return await super().append(packs, now_ms)
+
+
+async def test_a_journal_that_refuses_is_tried_again_with_the_same_readings(
+    pty_port: "PtyPort", tmp_path: Path
+) -> None:
+    config = configured(tmp_path, NOBODY)
+    pty_port.plug()
+    stop = asyncio.Event()
+    async with JournalThread.open(Path(config.journal.path), clock=wall_clock_ms, rng=Random(1)) as journal:
+        reluctant = ReluctantJournal(journal)
+        task = asyncio.create_task(Agent(config, reluctant, clock=wall_clock_ms, rng=Random(1)).run(stop))
+        await asyncio.sleep(SETTLE_S)
+        pty_port.send(speed(30.5))
+        await until(lambda: len(journalled(config)) == 1)
+        stop.set()
+        await task
+    assert reluctant.refused == 1
