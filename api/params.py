@@ -1,0 +1,58 @@
+"""Query parameters: times, durations, and the refusal of names that no one asked for."""
+
+import inspect
+import re
+from datetime import UTC, datetime
+
+from fastapi import Request
+
+from api.problems import ProblemError, did_you_mean
+
+CITY_OFFSET_MS = 7 * 3_600_000  # Asia/Ho_Chi_Minh: UTC+7, no daylight saving since 1975
+_DURATION = re.compile(r"P(?:(?P<d>\d+)D)?(?:T(?:(?P<h>\d+)H)?(?:(?P<m>\d+)M)?(?:(?P<s>\d+)S)?)?")
+
+
+def strict_query(request: Request) -> None:
+    """A dependency: an unknown query parameter is a 400 that names the nearest known one."""
+    known = inspect.signature(request.scope["route"].endpoint).parameters
+    for name in request.query_params:
+        if name not in known:
+            names = [n for n, p in known.items() if p.annotation is not Request and n not in request.path_params]
+            raise ProblemError(400, f"unknown parameter {name!r}, {did_you_mean(name, names)}")
+
+
+def time_ms(text: str, name: str) -> int:
+    """RFC 3339 with a zone, or ms since 1970, as ms since 1970."""
+    if re.fullmatch(r"-?\d{1,15}", text):
+        return int(text)
+    try:
+        instant = datetime.fromisoformat(text.replace(" ", "+"))  # a '+' that nobody has escaped arrives as a blank
+    except ValueError:
+        raise ProblemError(400, f"{name} {text!r} is no time like 2026-11-23T08:00:00Z or 1795420800000") from None
+    if instant.tzinfo is None:
+        raise ProblemError(400, f"{name} {text!r} has no zone: add Z or +07:00")
+    return round(instant.timestamp() * 1000)
+
+
+def span(start: str | None, end: str | None, *, now_ms: int, default_ms: int) -> tuple[int, int]:
+    """The range [start, end) in ms; without an end it is now, without a start `default_ms` before the end."""
+    end_ms = time_ms(end, "end") if end is not None else now_ms + 1
+    start_ms = time_ms(start, "start") if start is not None else end_ms - default_ms
+    if start_ms >= end_ms:
+        raise ProblemError(400, "start must be before end")
+    return start_ms, end_ms
+
+
+def duration_ms(text: str, name: str) -> int:
+    """An ISO 8601 duration of days, hours, minutes and seconds, in ms."""
+    match = _DURATION.fullmatch(text)
+    parts = {unit: int(count) for unit, count in match.groupdict().items() if count} if match else {}
+    total = sum(parts[unit] * factor for unit, factor in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)) if unit in parts)
+    if not total:
+        raise ProblemError(400, f"{name} {text!r} is no duration like PT5M, PT1H or P1D")
+    return total * 1000
+
+
+def rfc3339(ms: int) -> str:
+    """UTC with milliseconds and Z."""
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,84 @@
+"""Every error as a problem document (RFC 9457, application/problem+json): one clear sentence in `detail`."""
+
+import difflib
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from storage.book import BookUnavailableError
+from storage.store import StoreUnavailableError
+
+MEDIA_TYPE = "application/problem+json"
+
+log = structlog.get_logger(__name__)
+
+
+class ProblemError(Exception):
+    """A request that cannot be answered; `detail` says what to do. `more` goes into the document."""
+
+    def __init__(self, status: int, detail: str, **more: Any) -> None:
+        super().__init__(detail)
+        self.status, self.detail, self.more = status, detail, more
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The end of a sentence about an unknown name."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names[:20])}" if names else "none is known yet"
+
+
+def problem(request: Request, status: int, detail: str, **more: Any) -> JSONResponse:
+    """The answer."""
+    headers = {"Retry-After": "2"} if status == HTTPStatus.SERVICE_UNAVAILABLE else None
+    content = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "instance": request.url.path,
+        **more,
+    }
+    return JSONResponse(content, status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of `app` with a problem document."""
+
+    @app.exception_handler(ProblemError)
+    async def known(request: Request, error: ProblemError) -> JSONResponse:
+        return problem(request, error.status, error.detail, **error.more)
+
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, error: HTTPException) -> JSONResponse:
+        if error.status_code == HTTPStatus.NOT_FOUND:
+            paths = [route.path for route in app.routes if hasattr(route, "path")]
+            return problem(request, 404, f"there is nothing at {request.url.path}, {did_you_mean(request.url.path, paths)}")
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            return problem(request, 405, f"{request.method} is not possible at {request.url.path}")
+        return problem(request, error.status_code, str(error.detail))
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        errors = [{"parameter": str(e["loc"][-1]), "message": str(e["msg"])} for e in error.errors()]
+        sentence = "; ".join(f"{e['parameter']}: {e['message']}" for e in errors)
+        return problem(request, 400, sentence, errors=errors)
+
+    @app.exception_handler(StoreUnavailableError)
+    async def away(request: Request, error: StoreUnavailableError) -> JSONResponse:
+        return problem(request, 503, f"the store does not answer now: {error}")
+
+    @app.exception_handler(BookUnavailableError)
+    async def closed(request: Request, error: BookUnavailableError) -> JSONResponse:
+        return problem(request, 503, f"the book does not answer now: {error}")
+
+    @app.exception_handler(Exception)
+    async def bug(request: Request, error: Exception) -> JSONResponse:
+        log.error("request failed", path=request.url.path, exc_info=error)
+        return problem(request, 500, "something is wrong in the hub; its log says what")

@@ -1,0 +1,93 @@
+"""Anomalies and quarantine."""
+
+import base64
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+
+from api.examples import example
+from api.params import rfc3339, strict_query, time_ms
+from api.problems import ProblemError, did_you_mean
+from api.services import Services, services
+from telemetry.anomaly import Anomaly, AnomalyKind
+
+SHOWN_BYTES = 4096
+
+router = APIRouter(prefix="/v1", tags=["anomalies"], dependencies=[Depends(strict_query)])
+Hub = Annotated[Services, Depends(services)]
+
+
+@router.get("/anomalies", summary="What was unusual, and why", responses=example("anomalies"))
+async def anomalies(
+    hub: Hub,
+    sensor: str | None = None,
+    site: str | None = None,
+    kind: str | None = None,
+    open: bool = False,  # noqa: A002  # the name of the query parameter
+    start: str | None = None,
+    end: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> dict[str, Any]:
+    """Newest first. `end` is null while it lasts; `text` and `text_vi` say it in one sentence."""
+    found = hub.book.anomalies(
+        start_ms=time_ms(start, "start") if start is not None else None,
+        end_ms=time_ms(end, "end") if end is not None else None,
+        sensor=sensor,
+        site=site,
+        kind=_kind(kind),
+        open_only=open,
+        limit=limit,
+    )
+    return {"items": [_anomaly(one) for one in found], "next": None}
+
+
+def _kind(name: str | None) -> AnomalyKind | None:
+    if name is None:
+        return None
+    try:
+        return AnomalyKind(name)
+    except ValueError:
+        raise ProblemError(400, f"unknown kind {name!r}, {did_you_mean(name, list(AnomalyKind))}") from None
+
+
+def _anomaly(one: Anomaly) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "sensor": one.sensor,
+        "quantity": one.quantity,
+        "site": one.site,
+        "kind": one.kind,
+        "severity": one.severity,
+        "start": rfc3339(one.start_ms),
+        "start_ms": one.start_ms,
+        "end": rfc3339(one.end_ms) if one.end_ms is not None else None,
+        "end_ms": one.end_ms,
+        "score": one.score,
+        "value": one.value,
+        "expected": one.expected,
+        "low": one.low,
+        "high": one.high,
+        "text": one.text,
+        "text_vi": one.text_vi,
+    }
+
+
+@router.get("/quarantine", summary="What was set aside instead of stored, and why", responses=example("quarantine"))
+async def quarantine(hub: Hub, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> dict[str, Any]:
+    """Newest first. `payload` is base64, at most 4 KiB of it."""
+    items = [
+        {
+            "id": row.id,
+            "reason": row.reason,
+            "detail": row.detail,
+            "topic": row.topic,
+            "gateway": row.gateway,
+            "sensor": row.sensor,
+            "payload": base64.b64encode(row.payload[:SHOWN_BYTES]).decode(),
+            "count": row.count,
+            "first_seen": rfc3339(row.first_ms),
+            "last_seen": rfc3339(row.last_ms),
+        }
+        for row in hub.book.quarantined(limit)
+    ]
+    return {"items": items, "next": None, "total": hub.book.quarantine_total()}
