@@ -17,7 +17,9 @@ def strict_query(request: Request) -> None:
     known = inspect.signature(request.scope["route"].endpoint).parameters
     for name in request.query_params:
         if name not in known:
-            names = [n for n, p in known.items() if p.annotation is not Request and n not in request.path_params]
+            names = [
+                n for n, p in known.items() if p.annotation is not Request and n not in request.path_params
+            ]
             raise ProblemError(400, f"unknown parameter {name!r}, {did_you_mean(name, names)}")
 
 
@@ -26,9 +28,13 @@ def time_ms(text: str, name: str) -> int:
     if re.fullmatch(r"-?\d{1,15}", text):
         return int(text)
     try:
-        instant = datetime.fromisoformat(text.replace(" ", "+"))  # a '+' that nobody has escaped arrives as a blank
+        instant = datetime.fromisoformat(
+            text.replace(" ", "+")
+        )  # a '+' that nobody has escaped arrives as a blank
     except ValueError:
-        raise ProblemError(400, f"{name} {text!r} is no time like 2026-11-23T08:00:00Z or 1795420800000") from None
+        raise ProblemError(
+            400, f"{name} {text!r} is no time like 2026-11-23T08:00:00Z or 1795420800000"
+        ) from None
     if instant.tzinfo is None:
         raise ProblemError(400, f"{name} {text!r} has no zone: add Z or +07:00")
     return round(instant.timestamp() * 1000)
@@ -47,7 +53,11 @@ def duration_ms(text: str, name: str) -> int:
     """An ISO 8601 duration of days, hours, minutes and seconds, in ms."""
     match = _DURATION.fullmatch(text)
     parts = {unit: int(count) for unit, count in match.groupdict().items() if count} if match else {}
-    total = sum(parts[unit] * factor for unit, factor in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)) if unit in parts)
+    total = sum(
+        parts[unit] * factor
+        for unit, factor in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
+        if unit in parts
+    )
     if not total:
         raise ProblemError(400, f"{name} {text!r} is no duration like PT5M, PT1H or P1D")
     return total * 1000

@@ -31,7 +31,13 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """The end of a sentence about an unknown name."""
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names[:20])}" if names else "none is known yet"
+    return (
+        f"did you mean {near[0]!r}?"
+        if near
+        else f"known: {', '.join(names[:20])}"
+        if names
+        else "none is known yet"
+    )
 
 
 def problem(request: Request, status: int, detail: str, **more: Any) -> JSONResponse:
@@ -59,7 +65,11 @@ def install(app: FastAPI) -> None:
     async def http(request: Request, error: HTTPException) -> JSONResponse:
         if error.status_code == HTTPStatus.NOT_FOUND:
             paths = [route.path for route in app.routes if hasattr(route, "path")]
-            return problem(request, 404, f"there is nothing at {request.url.path}, {did_you_mean(request.url.path, paths)}")
+            return problem(
+                request,
+                404,
+                f"there is nothing at {request.url.path}, {did_you_mean(request.url.path, paths)}",
+            )
         if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             return problem(request, 405, f"{request.method} is not possible at {request.url.path}")
         return problem(request, error.status_code, str(error.detail))

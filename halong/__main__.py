@@ -139,7 +139,7 @@ def _load(path: Path, kind: type, check: Callable[[Any], None]) -> Any:
     from runtime.config import ConfigError, load
 
     try:
-        config = load(path, kind)
+        config: Any = load(path, kind)
         check(config)
     except ConfigError as error:
         raise fail(str(error), 2) from None

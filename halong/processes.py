@@ -38,7 +38,7 @@ class Child:
     command: Sequence[str]
     process: asyncio.subprocess.Process | None = None
     watcher: asyncio.Task[None] | None = None
-    stopping: bool = False
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
     restarts: int = 0
     exit_code: int | None = None
     started: asyncio.Event = field(default_factory=asyncio.Event)
@@ -90,7 +90,7 @@ class Processes:
         """SIGTERM to these at once, SIGKILL to those that do not go; their exit codes."""
         children = [self._children[name] for name in names if name in self._children]
         for child in children:
-            child.stopping = True
+            child.stopping.set()
             if child.process is not None and child.process.returncode is None:
                 with suppress(ProcessLookupError):
                     child.process.send_signal(signal.SIGTERM)
@@ -117,7 +117,7 @@ class Processes:
 
     async def _keep(self, child: Child) -> None:
         backoff = RESTART_FIRST_S
-        while not child.stopping:
+        while not child.stopping.is_set():
             began = time.monotonic()
             with self.log_path(child.name).open("ab") as output:
                 child.process = await asyncio.create_subprocess_exec(
@@ -131,7 +131,7 @@ class Processes:
                 )
             child.started.set()
             child.exit_code = await child.process.wait()
-            if child.stopping:
+            if child.stopping.is_set():
                 return
             down_ms = time.time_ns() // 1_000_000
             child.restarts += 1

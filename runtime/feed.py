@@ -84,7 +84,9 @@ class Feed:
         """Make events of what has gathered and hand them to every listener."""
         events = []
         if self._readings:
-            events.append(self._event("readings", [encode_latest(latest) for latest in self._readings.values()]))
+            events.append(
+                self._event("readings", [encode_latest(latest) for latest in self._readings.values()])
+            )
             self._readings = {}
         if self._anomalies:
             newest = {anomaly.id: anomaly for anomaly in self._anomalies}
@@ -107,7 +109,9 @@ class Feed:
         for listener in list(self._listeners):
             self._dismiss(listener, None)
 
-    async def listen(self, last_id: str | None = None, *, idle_s: float = 15.0) -> AsyncIterator[Event | None]:
+    async def listen(
+        self, last_id: str | None = None, *, idle_s: float = 15.0
+    ) -> AsyncIterator[Event | None]:
         """Events from now on, after those missed since `last_id`; None after `idle_s` without one. Ends when let go."""
         queue: asyncio.Queue[Event | None] = asyncio.Queue(BEHIND)
         missed = self._missed(last_id)

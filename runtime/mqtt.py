@@ -156,7 +156,11 @@ async def keep_connected(
 def _forgive_late_writer(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """aiomqtt 2.5 may register a socket for writing after paho has closed it: that is only a lost link."""
     error = context.get("exception")
-    if isinstance(error, OSError) and error.errno == errno.EBADF and "add_writer" in str(context.get("message")):
+    if (
+        isinstance(error, OSError)
+        and error.errno == errno.EBADF
+        and "add_writer" in str(context.get("message"))
+    ):
         return
     loop.default_exception_handler(context)
 

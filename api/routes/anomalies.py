@@ -72,7 +72,9 @@ def _anomaly(one: Anomaly) -> dict[str, Any]:
     }
 
 
-@router.get("/quarantine", summary="What was set aside instead of stored, and why", responses=example("quarantine"))
+@router.get(
+    "/quarantine", summary="What was set aside instead of stored, and why", responses=example("quarantine")
+)
 async def quarantine(hub: Hub, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> dict[str, Any]:
     """Newest first. `payload` is base64, at most 4 KiB of it."""
     items = [

@@ -20,10 +20,16 @@ Hub = Annotated[Services, Depends(services)]
 
 @router.get("/sensors", summary="Every sensor, its place and state", responses=example("sensors"))
 async def sensors(
-    hub: Hub, site: str | None = None, gateway: str | None = None, quantity: str | None = None, protocol: str | None = None
+    hub: Hub,
+    site: str | None = None,
+    gateway: str | None = None,
+    quantity: str | None = None,
+    protocol: str | None = None,
 ) -> dict[str, Any]:
     """`state` is `ok`, `silent` (it reports nothing although it should) or `unknown` (never heard since the hub knows it)."""
-    silent = {anomaly.sensor for anomaly in hub.book.anomalies(kind=AnomalyKind.SILENCE, open_only=True, limit=1000)}
+    silent = {
+        anomaly.sensor for anomaly in hub.book.anomalies(kind=AnomalyKind.SILENCE, open_only=True, limit=1000)
+    }
     heard: dict[str, int] = {}
     for (sensor, _), latest in hub.feed.latest.items():
         heard[sensor] = max(heard.get(sensor, 0), latest.reading.observed_at)

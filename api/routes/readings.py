@@ -33,9 +33,15 @@ async def latest(
     if quantity is not None:
         known_quantity(quantity)
     items = [
-        {**encode_latest(found), "time": rfc3339(found.reading.observed_at), "unit": QUANTITIES[found.reading.quantity].unit}
+        {
+            **encode_latest(found),
+            "time": rfc3339(found.reading.observed_at),
+            "unit": QUANTITIES[found.reading.quantity].unit,
+        }
         for found in sorted(hub.feed.latest.values(), key=lambda found: found.reading.series)
-        if sensor in (None, found.reading.sensor) and site in (None, found.site) and quantity in (None, found.reading.quantity)
+        if sensor in (None, found.reading.sensor)
+        and site in (None, found.site)
+        and quantity in (None, found.reading.quantity)
     ]
     return {"items": items, "next": None}
 
@@ -63,17 +69,26 @@ async def readings(
         if not cursor.isdecimal():
             raise ProblemError(400, f"cursor {cursor!r} is not one that this API gave")
         start_ms = max(start_ms, int(cursor))
-    rows = await hub.store.readings(sensor, quantity, start_ms, end_ms, limit=limit) if start_ms < end_ms else []
+    rows = (
+        await hub.store.readings(sensor, quantity, start_ms, end_ms, limit=limit) if start_ms < end_ms else []
+    )
     following = str(rows[-1].observed_at + 1) if len(rows) == limit else None
     unit = QUANTITIES[quantity].unit
     if _wants_csv(request):
         lines = [(rfc3339(row.observed_at), row.value, row.flags) for row in rows]
         return _csv(("time", f"{quantity} ({unit})", "flags"), lines, following)
-    items = [{"time": rfc3339(row.observed_at), "t": row.observed_at, "value": row.value, "flags": row.flags} for row in rows]
-    return JSONResponse({"sensor": sensor, "quantity": quantity, "unit": unit, "items": items, "next": following})
+    items = [
+        {"time": rfc3339(row.observed_at), "t": row.observed_at, "value": row.value, "flags": row.flags}
+        for row in rows
+    ]
+    return JSONResponse(
+        {"sensor": sensor, "quantity": quantity, "unit": unit, "items": items, "next": following}
+    )
 
 
-@router.get("/aggregate", summary="One figure per window, for one or several sensors", responses=example("aggregate"))
+@router.get(
+    "/aggregate", summary="One figure per window, for one or several sensors", responses=example("aggregate")
+)
 async def aggregate(
     request: Request,
     hub: Hub,
@@ -97,16 +112,30 @@ async def aggregate(
     windows = (end_ms - start_ms) // window_ms * len(sensor)
     if windows > MAX_WINDOWS:
         raise ProblemError(
-            400, f"{windows} windows are more than {MAX_WINDOWS}: ask for a longer window, a shorter range or fewer sensors"
+            400,
+            f"{windows} windows are more than {MAX_WINDOWS}: ask for a longer window, a shorter range or fewer sensors",
         )
     buckets = await hub.store.aggregate(
-        sensor, quantity, start_ms, end_ms, window_ms=window_ms, function=chosen, offset_ms=-CITY_OFFSET_MS % window_ms
+        sensor,
+        quantity,
+        start_ms,
+        end_ms,
+        window_ms=window_ms,
+        function=chosen,
+        offset_ms=-CITY_OFFSET_MS % window_ms,
     )
     if _wants_csv(request):
         lines = [(b.sensor, rfc3339(b.start_ms), b.value, b.count) for b in buckets]
         return _csv(("sensor", "start", f"{chosen} of {quantity}", "count"), lines, None)
     items = [
-        {"sensor": b.sensor, "start": rfc3339(b.start_ms), "t": b.start_ms, "value": b.value, "count": b.count} for b in buckets
+        {
+            "sensor": b.sensor,
+            "start": rfc3339(b.start_ms),
+            "t": b.start_ms,
+            "value": b.value,
+            "count": b.count,
+        }
+        for b in buckets
     ]
     head = {"quantity": quantity, "unit": QUANTITIES[quantity].unit, "function": chosen, "window": window}
     return JSONResponse({**head, "items": items, "next": None})

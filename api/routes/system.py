@@ -36,7 +36,11 @@ async def readyz(hub: Hub) -> JSONResponse:
     return JSONResponse({"status": "ready", "checks": state})
 
 
-@router.get("/v1/account", summary="What came in and what became of it, since the hub's start", responses=example("account"))
+@router.get(
+    "/v1/account",
+    summary="What came in and what became of it, since the hub's start",
+    responses=example("account"),
+)
 async def account(hub: Hub) -> dict[str, Any]:
     """messages received = decoded + quarantined + refused + waiting; readings decoded = stored + duplicate + quarantined +
     in flight."""
@@ -62,8 +66,12 @@ class _Account(Collector):
                 yield GaugeMetricFamily(f"halong_{name}", name.replace("_", " "), value)
             else:
                 yield CounterMetricFamily(f"halong_{name}", name.replace("_", " "), value)
-        yield GaugeMetricFamily("halong_stream_listeners", "clients of the live stream", self._hub.feed.listeners)
-        yield CounterMetricFamily("halong_stream_dropped", "clients dropped as too slow", self._hub.feed.dropped)
+        yield GaugeMetricFamily(
+            "halong_stream_listeners", "clients of the live stream", self._hub.feed.listeners
+        )
+        yield CounterMetricFamily(
+            "halong_stream_dropped", "clients dropped as too slow", self._hub.feed.dropped
+        )
         uptime_s = (self._hub.clock() - self._hub.started_ms) / 1000
         yield GaugeMetricFamily("halong_uptime_seconds", "age of the process", uptime_s)
         ready = GaugeMetricFamily("halong_ready", "what the hub needs is there", labels=["part"])

@@ -247,7 +247,9 @@ async def test_a_new_ingest_hears_the_birth_again_and_gets_what_waits(
         heard, ingest.willing = len(ingest.births), True
         await ingest.publish("ingest/all", msgspec.json.encode(Epoch("e2", online=True)))
         await until(lambda: len(ingest.births) > heard)
-        await until(lambda: set(values(ingest.readings)) == {30.5})  # once or twice: it may have been on its way
+        await until(
+            lambda: set(values(ingest.readings)) == {30.5}
+        )  # once or twice: it may have been on its way
 
 
 async def test_a_journal_in_use_is_one_clear_line(tmp_path: Path) -> None:

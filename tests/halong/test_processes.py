@@ -59,13 +59,15 @@ def test_children_die_with_a_killed_parent(tmp_path: Path) -> None:
         [
             sys.executable,
             "-c",
-            ("import asyncio, sys; from pathlib import Path; from halong.processes import Processes\n"
-            "async def main():\n"
-            f"    processes = Processes(Path({str(tmp_path)!r}))\n"
-            f"    await processes.start('child', {SLEEPER!r})\n"
-            "    print(processes._children['child'].process.pid, flush=True)\n"
-            "    await asyncio.sleep(600)\n"
-            "asyncio.run(main())\n"),
+            (
+                "import asyncio, sys; from pathlib import Path; from halong.processes import Processes\n"
+                "async def main():\n"
+                f"    processes = Processes(Path({str(tmp_path)!r}))\n"
+                f"    await processes.start('child', {SLEEPER!r})\n"
+                "    print(processes._children['child'].process.pid, flush=True)\n"
+                "    await asyncio.sleep(600)\n"
+                "asyncio.run(main())\n"
+            ),
         ],
         stdout=subprocess.PIPE,
         text=True,

@@ -1,0 +1,190 @@
+"""What each route answers, for the reference: one true-to-life example each, and the problem document of its errors."""
+
+from typing import Any
+
+_READING = {"time": "2026-11-23T01:00:00.123Z", "t": 1795395600123, "value": 18.0, "flags": 0}
+_EXAMPLES: dict[str, Any] = {
+    "sensors": {
+        "items": [
+            {
+                "id": "bai-chay-pm-1",
+                "name": "Bụi mịn, Bãi Cháy",
+                "site": "bai-chay",
+                "gateway": "gw-bai-chay",
+                "protocol": "pms5003",
+                "quantities": [{"name": "pm25", "unit": "ug/m3"}],
+                "period_s": 1.0,
+                "latitude": None,
+                "longitude": None,
+                "since": "2026-11-20T00:00:00.000Z",
+                "last": "2026-11-23T01:00:00.123Z",
+                "state": "ok",
+            }
+        ],
+        "next": None,
+    },
+    "sites": {
+        "items": [
+            {
+                "id": "bai-chay",
+                "name": "Bãi Cháy",
+                "latitude": 20.953,
+                "longitude": 107.043,
+                "kind": "beach",
+            }
+        ],
+        "next": None,
+    },
+    "gateways": {
+        "items": [
+            {
+                "id": "gw-bai-chay",
+                "site": {"id": "bai-chay", "name": "Bãi Cháy"},
+                "online": True,
+                "last_seen": "2026-11-23T01:00:00.000Z",
+                "sensors": 5,
+                "accepted": 48211,
+                "backlog": 0,
+                "set_aside": 0,
+                "ports": [
+                    {
+                        "name": "/dev/serial/by-id/usb-particles",
+                        "up": True,
+                        "frames": 3600,
+                        "bad": 1,
+                        "readings": 10800,
+                    }
+                ],
+            }
+        ],
+        "next": None,
+    },
+    "quantities": {
+        "items": [
+            {
+                "name": "noise_laeq",
+                "unit": "dB",
+                "kind": "level_db",
+                "aggregate": "energy_mean",
+                "low": 20,
+                "high": 140,
+                "decimals": 1,
+                "title": "Equivalent sound level",
+                "title_vi": "Mức âm tương đương",
+            }
+        ],
+        "next": None,
+    },
+    "latest": {
+        "items": [
+            {
+                "sensor": "bai-chay-pm-1",
+                "site": "bai-chay",
+                "quantity": "pm25",
+                "t": 1795395600123,
+                "value": 18.0,
+                "flags": 0,
+                "time": "2026-11-23T01:00:00.123Z",
+                "unit": "ug/m3",
+            }
+        ],
+        "next": None,
+    },
+    "readings": {
+        "sensor": "bai-chay-pm-1",
+        "quantity": "pm25",
+        "unit": "ug/m3",
+        "items": [_READING],
+        "next": "1795395600124",
+    },
+    "aggregate": {
+        "quantity": "pm25",
+        "unit": "ug/m3",
+        "function": "mean",
+        "window": "PT5M",
+        "items": [
+            {
+                "sensor": "bai-chay-pm-1",
+                "start": "2026-11-23T01:00:00.000Z",
+                "t": 1795395600000,
+                "value": 17.6,
+                "count": 300,
+            }
+        ],
+        "next": None,
+    },
+    "anomalies": {
+        "items": [
+            {
+                "id": "8c1f2b7a90d3e4f5",
+                "sensor": "ha-tu-pm-1",
+                "quantity": "pm25",
+                "site": "ha-tu",
+                "kind": "spike",
+                "severity": "warning",
+                "start": "2026-11-23T01:00:00.000Z",
+                "start_ms": 1795395600000,
+                "end": None,
+                "end_ms": None,
+                "score": 3.4,
+                "value": 214.0,
+                "expected": 34.0,
+                "low": 16.0,
+                "high": 52.0,
+                "text": "Bụi mịn, Hà Tu: PM2.5 is 214.0 µg/m³, usual now is 16.0 to 52.0 µg/m³.",
+                "text_vi": "Bụi mịn, Hà Tu: bụi PM2.5 là 214,0 µg/m³, bình thường lúc này là 16,0 đến 52,0 µg/m³.",
+            }
+        ],
+        "next": None,
+    },
+    "quarantine": {
+        "items": [
+            {
+                "id": 12,
+                "reason": "undecodable",
+                "detail": "not a SenML JSON pack: JSON is malformed",
+                "topic": "halong/v1/up/1f/gw-bai-chay/0a1b2c3d4e5f6071/7",
+                "gateway": "gw-bai-chay",
+                "sensor": "",
+                "payload": "bm90IHNlbm1s",
+                "count": 1,
+                "first_seen": "2026-11-23T01:00:00.000Z",
+                "last_seen": "2026-11-23T01:00:00.000Z",
+            }
+        ],
+        "next": None,
+        "total": 1,
+    },
+    "healthz": {"status": "alive", "version": "0.1.0", "uptime_s": 86400},
+    "readyz": {"status": "ready", "checks": {"broker": True, "store": True}},
+    "account": {"messages_received": 5120, "messages_decoded": 5120, "readings_stored": 60211},
+}
+_TEXTS = {
+    "stream": (
+        "text/event-stream",
+        'event: readings\nid: 5f2a9c01-17\ndata: [{"sensor":"bai-chay-pm-1","site":"bai-chay","quantity":"pm25",'
+        '"t":1795395600123,"value":18.0,"flags":0}]\n\n',
+    ),
+    "metrics": ("text/plain", "halong_readings_stored_total 60211.0\n"),
+}
+_PROBLEM = {
+    "type": "about:blank",
+    "title": "Bad Request",
+    "status": 400,
+    "detail": "unknown parameter 'senor', did you mean 'sensor'?",
+    "instance": "/v1/readings",
+}
+
+Responses = dict[int | str, dict[str, Any]]
+
+
+def example(name: str) -> Responses:
+    """The `responses` of the route called `name`; KeyError when nobody has written its example."""
+    media_type, content = _TEXTS[name] if name in _TEXTS else ("application/json", _EXAMPLES[name])
+    return {
+        200: {"content": {media_type: {"example": content}}},
+        "4XX": {
+            "description": "A problem document (RFC 9457) that says what to do",
+            "content": {"application/problem+json": {"example": _PROBLEM}},
+        },
+    }
