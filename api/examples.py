@@ -162,8 +162,10 @@ _EXAMPLES: dict[str, Any] = {
 _TEXTS = {
     "stream": (
         "text/event-stream",
-        'event: readings\nid: 5f2a9c01-17\ndata: [{"sensor":"bai-chay-pm-1","site":"bai-chay","quantity":"pm25",'
-        '"t":1795395600123,"value":18.0,"flags":0}]\n\n',
+        (
+            'event: readings\nid: 5f2a9c01-17\ndata: [{"sensor":"bai-chay-pm-1","site":"bai-chay","quantity":"pm25",'
+            '"t":1795395600123,"value":18.0,"flags":0}]\n\n'
+        ),
     ),
     "metrics": ("text/plain", "halong_readings_stored_total 60211.0\n"),
 }

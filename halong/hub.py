@@ -17,6 +17,7 @@ import structlog
 import uvicorn
 
 from api.app import Services, create
+from halong.follower import Follower
 from ingest.pipeline import Pipeline
 from runtime.config import ConfigError
 from runtime.feed import Feed
@@ -138,12 +139,13 @@ async def run(
             on_anomaly=feed.anomaly,
             trace=lines,
         )
+        follower = Follower(store, book, feed, clock=_clock)
         services = Services(
             store=store,
             book=book,
             feed=feed,
             account=pipeline.account.as_mapping,
-            ready=pipeline.ready,
+            ready=pipeline.ready if part != "api" else lambda: {"store": follower.reached},
             version=version("halong-telemetry"),
             started_ms=_clock(),
             clock=_clock,
@@ -160,11 +162,14 @@ async def run(
         )
         await _open(store)
         async with asyncio.TaskGroup() as group:
-            tasks = []
+            serving: asyncio.Task[None] | None = None
+            working = []
             if part in ("hub", "ingest"):
-                tasks.append(group.create_task(pipeline.run(), name="ingest"))
+                working.append(group.create_task(pipeline.run(), name="ingest"))
             if part in ("hub", "api"):
-                tasks.append(group.create_task(server.serve(), name="api"))
+                working.append(group.create_task(feed.run(), name="feed"))
+                working.append(group.create_task(follower.run(once=part == "hub"), name="follow"))
+                serving = group.create_task(server.serve(), name="api")
             log.info(
                 "hub is up",
                 part=part,
@@ -172,8 +177,10 @@ async def run(
                 api=f"http://{config.api.host}:{config.api.port}",
             )
             await stop.wait()
+            feed.close()
             server.should_exit = True
-            for task in tasks:
-                if task.get_name() == "ingest":
-                    task.cancel()
+            if serving is not None:
+                await serving
+            for task in working:
+                task.cancel()
     log.info("hub stopped")

@@ -5,6 +5,7 @@ import json
 import time
 import urllib.error
 import urllib.request
+from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from rich.text import Text
 REFRESH_S = 1.0
 PLAIN_EVERY_S = 5.0
 SHOWN_ANOMALIES = 8
+RATE_SAMPLES = 10  # looks over which a rate is taken; heartbeats come every five seconds
 _COLOUR = {"critical": "bold red", "warning": "yellow", "info": "cyan"}
 
 
@@ -44,7 +46,7 @@ class Status:
 
     def __init__(self, url: str, console: Console, *, expected: int) -> None:
         self._url, self._console, self._expected = url, console, expected
-        self._accepted: dict[str, tuple[float, int]] = {}
+        self._accepted: dict[str, deque[tuple[float, int]]] = {}
         self._told: set[str] = set()
         self._began = time.monotonic()
 
@@ -72,12 +74,12 @@ class Status:
         now, rates = time.monotonic(), {}
         for gateway in gateways:
             name, accepted = gateway["id"], int(gateway.get("accepted") or 0)
-            before, count = self._accepted.get(name, (now, accepted))
-            if accepted < count or now - before > 10:  # a new agent counts from 0
-                before, count = now, accepted
-            rates[name] = (accepted - count) / (now - before) if now > before else 0.0
-            if name not in self._accepted or now - before > 5 or accepted < count:
-                self._accepted[name] = (now, accepted)
+            samples = self._accepted.setdefault(name, deque(maxlen=RATE_SAMPLES))
+            if samples and accepted < samples[-1][1]:  # a new agent counts from 0
+                samples.clear()
+            samples.append((now, accepted))
+            began, first = samples[0]
+            rates[name] = (accepted - first) / (now - began) if now > began else 0.0
         return rates
 
     def _picture(self, snapshot: Snapshot | None) -> RenderableType:

@@ -23,6 +23,7 @@ from rich.console import Console
 from firmware_sim import city
 from halong import broker, street, verify
 from halong.account import Account, Sequences, Window, compare
+from halong.broker import BrokerKind
 from halong.hub import ApiSettings, BrokerSettings, HubConfig, StoreSettings, store_url
 from halong.processes import Processes
 from halong.status import Status
@@ -61,7 +62,7 @@ class Options(NamedTuple):
     store: str = "embedded"
     influx_url: str = "http://127.0.0.1:8086/halong"
     broker: str | None = None
-    broker_kind: broker.BrokerKind | None = None
+    broker_kind: BrokerKind | None = None
     root: str = DEFAULT_ROOT
     host: str = "127.0.0.1"
     port: int = 8080
@@ -106,13 +107,15 @@ async def up(options: Options, *, stop: asyncio.Event, console: Console) -> int:
         url = await _start_broker(options, paths, processes)
         config = _hub_config(options, paths, url)
         street.write_gateways(plan, paths.edge, ports=paths.ports, broker=url, root=options.root)
+        console.print("starting broker and hub …")
         await processes.start("hub", [*_halong(), "hub", str(paths.hub), "--trace", str(paths.trace)])
+        await _wait_ready(options, processes)
+        console.print(f"starting {options.gateways} gateways and their sensors …")
         await processes.start("sim", _sim_command(options, paths, url))
         for gateway in gateways:
             await processes.start(gateway, [*_halong(), "edge", str(paths.edge(gateway) / "edge.toml")])
-        await _wait_ready(options, processes)
         console.print(
-            f"\n[bold]Hạ Long is up[/]: page http://{options.host}:{options.port}/   API docs /docs   data {paths.data}"
+            f"[bold]Hạ Long is up[/]: page http://{options.host}:{options.port}/   API docs /docs   data {paths.data}"
         )
         await _watch(options, processes, console, len(gateways), stop)
         console.print("stopping the devices, draining the journals …")
