@@ -29,7 +29,7 @@ class ProblemError(Exception):
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """The end of a sentence about an unknown name."""
-    names = sorted(known)
+    names = sorted(map(str, known))
     near = difflib.get_close_matches(name, names, n=1)
     return (
         f"did you mean {near[0]!r}?"
@@ -64,7 +64,7 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> JSONResponse:
         if error.status_code == HTTPStatus.NOT_FOUND:
-            paths = [route.path for route in app.routes if hasattr(route, "path")]
+            paths = ["/", "/docs", *app.openapi()["paths"]]
             return problem(
                 request,
                 404,

@@ -48,7 +48,7 @@ class Status:
         self._url, self._console, self._expected = url, console, expected
         self._accepted: dict[str, deque[tuple[float, int]]] = {}
         self._told: set[str] = set()
-        self._began = time.monotonic()
+        self._began, self._began_ms = time.monotonic(), time.time_ns() // 1_000_000
 
     async def show(self) -> None:
         """For ever; the hub being away is shown, too."""
@@ -64,7 +64,9 @@ class Status:
     async def _look(self) -> Snapshot | None:
         try:
             gateways = items(await asyncio.to_thread(_get, f"{self._url}/v1/gateways"))
-            anomalies = items(await asyncio.to_thread(_get, f"{self._url}/v1/anomalies?limit=50"))
+            anomalies = items(
+                await asyncio.to_thread(_get, f"{self._url}/v1/anomalies?limit=50&start={self._began_ms}")
+            )
             account = await asyncio.to_thread(_get, f"{self._url}/v1/account")
         except (urllib.error.URLError, OSError, json.JSONDecodeError, TimeoutError):
             return None
@@ -126,7 +128,7 @@ class Status:
             highlight=False,
         )
         for anomaly in reversed(snapshot.anomalies):
-            if anomaly["id"] not in self._told:
+            if anomaly["id"] not in self._told and anomaly["start_ms"] >= self._began_ms:
                 self._told.add(anomaly["id"])
                 self._console.print(
                     f"         ! {anomaly['text']}", style=_COLOUR.get(anomaly["severity"], "")
