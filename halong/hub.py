@@ -3,6 +3,7 @@
 import asyncio
 import os
 import secrets
+import socket
 import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -112,6 +113,17 @@ def _clock() -> int:
     return time.time_ns() // 1_000_000
 
 
+def _listen(settings: ApiSettings) -> socket.socket:
+    """The listening socket; raises ConfigError."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot listen on {settings.host}:{settings.port} ({os.strerror(error.errno or 0)}); give another api.port"
+        ) from None
+
+
 async def run(
     config: HubConfig,
     *,
@@ -123,6 +135,7 @@ async def run(
     data = Path(config.data)
     data.mkdir(parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
+        listening = stack.enter_context(_listen(config.api)) if part != "ingest" else None
         store = open_store(store_url(config, data, os.environ))
         stack.push_async_callback(store.close)
         book = stack.enter_context(Book(data / "book.sqlite"))
@@ -153,8 +166,6 @@ async def run(
         server = _Server(
             uvicorn.Config(
                 create(services),
-                host=config.api.host,
-                port=config.api.port,
                 log_level="warning",
                 access_log=False,
                 timeout_graceful_shutdown=3,
@@ -166,10 +177,10 @@ async def run(
             working = []
             if part in ("hub", "ingest"):
                 working.append(group.create_task(pipeline.run(), name="ingest"))
-            if part in ("hub", "api"):
+            if listening is not None:
                 working.append(group.create_task(feed.run(), name="feed"))
                 working.append(group.create_task(follower.run(once=part == "hub"), name="follow"))
-                serving = group.create_task(server.serve(), name="api")
+                serving = group.create_task(server.serve([listening]), name="api")
             log.info(
                 "hub is up",
                 part=part,
