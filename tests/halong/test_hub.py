@@ -14,6 +14,9 @@ from time import monotonic, sleep
 
 import pytest
 
+import halong.hub
+from runtime.config import load
+
 NOBODY = "mqtt://127.0.0.1:1"  # nothing listens on port 1
 
 
@@ -125,3 +128,12 @@ def test_the_embedded_store_belongs_to_the_hub(tmp_path: Path, part: str) -> Non
     assert done.returncode == 2
     assert done.stderr.strip().count("\n") == 0
     assert "belongs to one process" in done.stderr
+
+
+def test_the_sample_shows_every_key_with_its_default() -> None:
+    sample = Path(halong.hub.__file__).with_name("hub.sample.toml")
+    settings = load(sample, halong.hub.HubConfig)
+    halong.hub.check(settings)
+    assert settings == halong.hub.HubConfig()
+    keys = {line.partition("=")[0].strip() for line in sample.read_text(encoding="utf-8").splitlines()}
+    assert keys >= {"data", "url", "root", "host", "port"}

@@ -1,0 +1,45 @@
+"""The documents say what is true: links lead somewhere, routes and commands are those of the program."""
+
+import re
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from api.app import DESCRIPTION, create
+from api.services import Services
+from halong.__main__ import app
+from telemetry.reading import Flag
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", text)
+    for link in links:
+        if "://" not in link:
+            assert (document.parent / link).exists(), link
+
+
+def test_the_table_of_routes_is_the_api(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"^\| `(/[^`]*)` \|", text, re.MULTILINE))
+    services = Services.__new__(Services)
+    object.__setattr__(services, "version", "0")
+    assert listed == set(create(services).openapi()["paths"])
+    assert DESCRIPTION
+
+
+def test_the_flags_are_all_explained() -> None:
+    text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    (sentence,) = re.findall(r"bit field: (.*?)\.\n", text, re.DOTALL)
+    assert [int(number) for number in re.findall(r"(\d+) [a-z]", sentence)] == [int(flag) for flag in Flag]
+
+
+def test_every_command_is_in_the_readme_or_the_docs() -> None:
+    text = "\n".join(document.read_text(encoding="utf-8") for document in DOCUMENTS)
+    for name in get_command(app).commands:  # type: ignore[attr-defined]
+        assert f"halong {name}" in text or f"`{name}`" in text, name
