@@ -1,6 +1,7 @@
 """Real servers for the tests that need them: one influxd and one mosquitto a session, on free ports of 127.0.0.1."""
 
 import http.client
+import os
 import shutil
 import socket
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from hypothesis import settings
 
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 20.0
@@ -37,6 +39,11 @@ bind-address = "127.0.0.1:{rpc_port}"
   suppress-logo = true
 """
 MOSQUITTO_CONFIG = "listener {port} 127.0.0.1\nallow_anonymous true\n"
+
+# A busy machine is no error: no deadline. `make fuzz` tries twenty times as much.
+settings.register_profile("quick", deadline=None)
+settings.register_profile("fuzz", deadline=None, max_examples=2000)
+settings.load_profile(os.environ.get("HALONG_HYPOTHESIS", "quick"))
 
 
 @pytest.fixture(scope="session")
