@@ -1,0 +1,48 @@
+"""What is written where: every generated file below a directory, and how the directory differs from that."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from grafana import provision
+from grafana.overview import OVERVIEW
+
+HERE = Path(__file__).parent
+DASHBOARDS = (OVERVIEW,)
+
+
+def rendered() -> dict[str, str]:
+    """Path below the directory -> content."""
+    files = {f"dashboards/{dashboard.uid}.json": dashboard.text() for dashboard in DASHBOARDS}
+    files["provisioning/datasources/halong.yaml"] = provision.DATASOURCE
+    files["provisioning/dashboards/halong.yaml"] = provision.DASHBOARDS
+    return files
+
+
+def write(directory: Path) -> list[Path]:
+    """Bring every generated file up to date; returns those that were not. Raises OSError."""
+    changed = []
+    for name, text in rendered().items():
+        path = directory / name
+        if _content(path) != text.encode():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(text.encode())
+            changed.append(path)
+    return changed
+
+
+def differences(directory: Path) -> Iterator[str]:
+    """One line for each file that is absent, differs, or that nothing generates. Raises OSError."""
+    wanted = rendered()
+    for name, text in wanted.items():
+        content = _content(directory / name)
+        if content is None:
+            yield f"{directory / name} is not there: run python -m grafana"
+        elif content != text.encode():
+            yield f"{directory / name} is not what the code makes: run python -m grafana"
+    for path in sorted([*directory.glob("dashboards/**/*.json"), *directory.glob("provisioning/**/*.yaml")]):
+        if path.relative_to(directory).as_posix() not in wanted:
+            yield f"{path} is not made by any code: delete it"
+
+
+def _content(path: Path) -> bytes | None:
+    return path.read_bytes() if path.exists() else None

@@ -1,0 +1,228 @@
+"""The simulated city's sensors, an hour of their readings written by the collector's own store into a real InfluxDB, and a
+stand-in for Grafana that expands and asks a query as Grafana's InfluxDB data source does.
+"""
+
+import asyncio
+import base64
+import json
+import re
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from random import Random
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+import pytest
+
+from firmware_sim import city
+from grafana.files import DASHBOARDS
+from storage.influx import InfluxStore
+from storage.influx_http import InfluxUrl
+from storage.store import Columns
+from telemetry.reading import Flag, Reading
+
+HOUR_MS = 3_600_000
+STEP_MS = 20_000
+SILENT_MS = 1_200_000
+SILENT, RESET, FLAGGED, LATE = "hon-gai-co2-1", "bai-chay-power-1", "hon-gai-pm-1", "ha-tu-pm-2"
+MEANS = {"noise_level": (60.0, 8.0), "wind_direction": (0.0, 25.0), "vehicle_count": (5.0, 0.0)}
+ROUND_S = (
+    1,
+    2,
+    5,
+    10,
+    15,
+    20,
+    30,
+    60,
+    120,
+    300,
+    600,
+    900,
+    1200,
+    1800,
+    3600,
+    7200,
+    10800,
+    21600,
+    43200,
+    86400,
+)
+
+
+class Row(NamedTuple):
+    """One reading as it was written."""
+
+    site: str
+    reading: Reading
+    late_s: int | None
+
+
+class Table(NamedTuple):
+    """One series of an answer."""
+
+    name: str
+    tags: Mapping[str, str]
+    columns: Sequence[str]
+    values: Sequence[Sequence[float | None]]
+
+
+class Written(NamedTuple):
+    """What the database holds: every reading in [start_ms, end_ms]."""
+
+    rows: Sequence[Row]
+    start_ms: int
+    end_ms: int
+    url: str
+    database: str
+
+    def where(
+        self, quantity: str = "", site: Sequence[str] | None = None, sensor: Sequence[str] | None = None
+    ) -> list[Row]:
+        """The rows of a selection; None is all."""
+        return [
+            row
+            for row in self.rows
+            if (not quantity or row.reading.quantity == quantity)
+            and (site is None or row.site in site)
+            and (sensor is None or row.reading.sensor in sensor)
+        ]
+
+    def ask(self, query: str) -> list[Table]:
+        """As the data source does it: one statement, POST, ms, and a Basic header that InfluxDB without users ignores."""
+        assert not re.search(r"\$[\w{]", query)
+        parameters = urllib.parse.urlencode({"db": self.database, "epoch": "ms"})
+        request = urllib.request.Request(
+            f"{self.url}/query?{parameters}", urllib.parse.urlencode({"q": query}).encode()
+        )
+        request.add_header("Authorization", "Basic " + base64.b64encode(b":").decode())
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            body: dict[str, Any] = json.load(answer)
+        (result,) = body["results"]
+        assert "error" not in result, f"{query}\n{result['error']}"
+        return [
+            Table(one["name"], one.get("tags", {}), one["columns"], one["values"])
+            for one in result.get("series", [])
+        ]
+
+    def expand(
+        self,
+        query: str,
+        *,
+        site: Sequence[str] | None = None,
+        sensor: Sequence[str] | None = None,
+        interval: str = "1m",
+    ) -> str:
+        """Variables first, in the browser; then the macros in the server's order. None is All."""
+        for name, chosen in (("site", site), ("sensor", sensor)):
+            text = ".+" if chosen is None else f"({'|'.join(map(escape_regex, chosen))})"
+            query = re.sub(rf"\${name}\b", lambda _, text=text: text, query)
+        milliseconds = {"s": 1000, "m": 60_000, "h": HOUR_MS, "d": 24 * HOUR_MS}[interval[-1]] * int(
+            interval[:-1]
+        )
+        query = query.replace("$timeFilter", f"time >= {self.start_ms}ms and time <= {self.end_ms}ms")
+        query = query.replace("$interval", interval).replace("$__interval_ms", str(milliseconds))
+        return query.replace("$__interval", interval)
+
+    def interval(self, panel: Mapping[str, Any], shortest: str) -> str:
+        """The window Grafana chooses: the time range over the points, rounded, but not below the shortest."""
+        exact = (self.end_ms - self.start_ms) / 1000 / panel.get("maxDataPoints", 1000)
+        rounded = min(ROUND_S, key=lambda step: (abs(step - exact), -step))
+        lowest = max(map(seconds, (shortest, panel.get("interval", shortest))))
+        return f"{max(rounded, lowest)}s" if max(rounded, lowest) < 60 else f"{max(rounded, lowest) // 60}m"
+
+
+def seconds(duration: str) -> int:
+    """Of "10s" or "1m"."""
+    return {"s": 1, "m": 60}[duration[-1]] * int(duration[:-1])
+
+
+def escape_regex(text: str) -> str:
+    """What Grafana escapes in a value of a variable: not the hyphen."""
+    return re.sub(r"[\\^$*+?.()|\[\]{}/]", lambda found: "\\" + found[0], text)
+
+
+def panels() -> list[dict[str, Any]]:
+    """Every panel with a query of every dashboard, as Grafana reads it."""
+    return [
+        panel
+        for dashboard in DASHBOARDS
+        for panel in json.loads(dashboard.text())["panels"]
+        if panel["type"] != "row"
+    ]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """`panel`: every panel."""
+    if "panel" in metafunc.fixturenames:
+        metafunc.parametrize("panel", panels(), ids=lambda panel: panel["title"].partition(" ·")[0])
+
+
+def hour_of_the_city(end_ms: int) -> Iterator[Row]:
+    """A reading of each quantity every 20 s. One sensor falls silent, one counter restarts, some are flagged, some late."""
+    rng = Random(1)
+    devices = [
+        (gateway.site.id, device.sensor, device.quantities)
+        for gateway in city.plan(1).gateways
+        for device in gateway.devices
+    ]
+    for site, sensor, quantities in [*devices, ("hon-gai", "hon-gai-gate-1", ("vehicle_count",))]:
+        phase = rng.randrange(STEP_MS)
+        for number in range(HOUR_MS // STEP_MS):
+            at = end_ms - HOUR_MS + phase + number * STEP_MS
+            if sensor == SILENT and at > end_ms - SILENT_MS:
+                continue
+            for quantity in quantities:
+                mean, spread = MEANS.get(quantity, (50.0, 10.0))
+                value = rng.gauss(mean, spread)
+                if quantity == "wind_direction":
+                    value %= 360
+                if quantity == "energy":
+                    value = 1000 + number * 0.25 - (1010 if sensor == RESET and number > 100 else 0)
+                flags = int(Flag.SPIKE) if sensor == FLAGGED and number % 40 == 7 else 0
+                late_s = 61 + number if sensor == LATE and number % 30 == 11 else None
+                yield Row(site, Reading(sensor, quantity, at, value, flags), late_s)
+
+
+def write(url: str, rows: Sequence[Row], end_ms: int) -> Written:
+    """The rows in a database of their own."""
+    database = f"halong_{uuid4().hex[:12]}"
+    columns = Columns()
+    for row in rows:
+        columns.append(row.site, row.reading, row.reading.flags, row.late_s)
+
+    async def store() -> None:
+        influx = InfluxStore(InfluxUrl.parse(f"{url}/{database}"))
+        await influx.open()
+        try:
+            assert (await influx.write(columns)).rejected == ()
+        finally:
+            await influx.close()
+
+    asyncio.run(store())
+    return Written(rows, end_ms - HOUR_MS, end_ms, url, database)
+
+
+@pytest.fixture(scope="session")
+def written(influxd_url: str) -> Written:
+    """The last hour of the city."""
+    end_ms = time.time_ns() // 1_000_000
+    return write(influxd_url, list(hour_of_the_city(end_ms)), end_ms)
+
+
+@pytest.fixture(scope="session")
+def healthy(influxd_url: str) -> Written:
+    """Some readings, none of them late or flagged."""
+    end_ms = time.time_ns() // 1_000_000
+    rows = [
+        Row("hon-gai", Reading("pm-1", "pm25", end_ms - number * 1000, 9.0), None) for number in range(30)
+    ]
+    return write(influxd_url, rows, end_ms)
+
+
+@pytest.fixture
+def column() -> Callable[[Table, str], list[Any]]:
+    """The values of a column of an answer."""
+    return lambda table, name: [row[table.columns.index(name)] for row in table.values]

@@ -1,0 +1,141 @@
+"""The dashboards as Grafana reads them: ids, places, variables, data sources, and nothing that would be empty."""
+
+import json
+import re
+from collections import Counter
+from itertools import combinations, pairwise
+from pathlib import Path
+
+import pytest
+
+from firmware_sim import city
+from grafana import files, provision
+from grafana.panels import UNITS
+
+DOCUMENT = Path(__file__).parents[2] / "docs/grafana.md"
+MACROS = {"timeFilter", "__interval"}
+NAME = re.compile(r"\$\{?(\w+)")
+
+
+@pytest.fixture(params=files.DASHBOARDS, ids=lambda dashboard: dashboard.uid)
+def dashboard(request):
+    return json.loads(request.param.text())
+
+
+def shown(dashboard):
+    return [panel for panel in dashboard["panels"] if panel["type"] != "row"]
+
+
+def variables(dashboard):
+    return {variable["name"]: variable for variable in dashboard["templating"]["list"]}
+
+
+def test_ids_and_titles_are_unique(dashboard):
+    for key in ("id", "title"):
+        assert max(Counter(panel[key] for panel in dashboard["panels"]).values()) == 1
+    assert len({one.uid for one in files.DASHBOARDS}) == len(files.DASHBOARDS)
+    assert len(dashboard["uid"]) <= 40
+
+
+def test_panels_stay_on_the_grid_and_do_not_overlap(dashboard):
+    places = [panel["gridPos"] for panel in dashboard["panels"]]
+    assert all(p["x"] >= 0 and p["x"] + p["w"] <= 24 and p["w"] > 0 and p["h"] > 0 for p in places)
+    for a, b in combinations(places, 2):
+        beside = a["x"] + a["w"] <= b["x"] or b["x"] + b["w"] <= a["x"]
+        assert beside or a["y"] + a["h"] <= b["y"] or b["y"] + b["h"] <= a["y"]
+
+
+def test_every_panel_has_one_query_in_the_data_source_that_is_chosen(dashboard):
+    for panel in shown(dashboard):
+        (target,) = panel["targets"]
+        assert target["query"].startswith("SELECT ")
+        assert target["rawQuery"] is True
+        for source in (panel["datasource"], target["datasource"]):
+            assert source == {"type": "influxdb", "uid": "${ds}"}
+
+
+def test_every_name_is_a_variable_or_a_macro(dashboard):
+    declared = variables(dashboard)
+    assert list(declared) == ["ds", "site", "sensor"]
+    for panel in shown(dashboard):
+        (target,) = panel["targets"]
+        query, alias = target["query"], target["alias"]
+        assert set(NAME.findall(query)) <= MACROS | declared.keys()
+        assert {"site", "sensor", "timeFilter"} <= set(NAME.findall(query))
+        for name in NAME.findall(alias):
+            assert name == "m" or f'"{name.removeprefix("tag_")}"' in query.rpartition("GROUP BY")[2]
+        assert "$" not in panel.get("description", "") + panel["title"]
+    assert not NAME.findall(declared["site"]["query"])
+    assert NAME.findall(declared["sensor"]["query"]) == ["site"]
+
+
+def test_choices_are_of_any_number_and_all(dashboard):
+    for variable in variables(dashboard).values():
+        if variable["type"] == "query":
+            assert variable["multi"]
+            assert variable["includeAll"]
+            assert variable["allValue"] == ".+"
+            assert variable["definition"] == variable["query"]
+
+
+def test_the_data_source_is_the_provisioned_one(dashboard):
+    source = variables(dashboard)["ds"]
+    assert (source["type"], source["query"]) == ("datasource", "influxdb")
+    assert source["current"]["value"] == provision.DATASOURCE_UID
+
+
+def test_it_opens_with_no_more_than_six_hours(dashboard):
+    assert dashboard["time"] == {"from": "now-6h", "to": "now"}
+
+
+def test_no_panel_shows_what_the_simulated_city_does_not_measure(dashboard):
+    measured = {
+        q for gateway in city.plan(1).gateways for device in gateway.devices for q in device.quantities
+    }
+    named = {
+        q for panel in shown(dashboard) for q in re.findall(r'FROM "(\w+)"', panel["targets"][0]["query"])
+    }
+    assert named
+    assert named <= measured
+
+
+def test_units_and_colours_are_such_as_grafana_knows(dashboard):
+    known = {*UNITS.values(), "short", "s", "dateTimeFromNow"}
+    for panel in shown(dashboard):
+        defaults = panel["fieldConfig"]["defaults"]
+        properties = [p for override in panel["fieldConfig"]["overrides"] for p in override["properties"]]
+        units = [p["value"] for p in properties if p["id"] == "unit"]
+        assert {*units, *([defaults["unit"]] if "unit" in defaults else [])} <= known
+        assert units or "unit" in defaults
+        base, *steps = defaults.get("thresholds", {}).get("steps", [{"color": "green", "value": None}])
+        assert base["value"] is None
+        assert all(a["value"] < b["value"] for a, b in pairwise(steps))
+        assert all(re.fullmatch(r"#[0-9a-f]{6}|green|yellow|red", step["color"]) for step in [base, *steps])
+
+
+def test_a_table_groups_the_columns_its_query_has(dashboard):
+    tables = [panel for panel in shown(dashboard) if panel["type"] == "table"]
+    assert tables
+    for panel in tables:
+        (target,) = panel["targets"]
+        ((group,),) = [[one["options"]["fields"]] for one in panel["transformations"]]
+        assert target["resultFormat"] == "table"
+        for column in group.keys() - {"Time", "sensor"}:
+            assert f'AS "{column}"' in target["query"]
+        names = {
+            f"{name} ({calculation})" for name, one in group.items() for calculation in one["aggregations"]
+        }
+        assert {override["matcher"]["options"] for override in panel["fieldConfig"]["overrides"]} == names
+
+
+def test_the_document_lists_the_panels(dashboard):
+    text = DOCUMENT.read_text(encoding="utf-8")
+    rows = {}
+    for panel in dashboard["panels"]:
+        if panel["type"] == "row":
+            titles = rows[panel["title"]] = []
+        else:
+            titles.append(panel["title"].partition(" ·")[0])
+    assert f"`{dashboard['uid']}`" in text
+    for row, titles in rows.items():
+        assert f"| {row} | {'; '.join(titles)} |" in text
