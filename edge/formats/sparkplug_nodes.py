@@ -57,7 +57,9 @@ class Node:
             self.wants_rebirth = True
 
     def _count(self, seq: int | None) -> None:
-        if seq is None:
+        if (
+            seq is None or seq == self.seq
+        ):  # the same again: a broker may deliver twice where subscriptions overlap
             return
         if self.seq is not None and seq != (self.seq + 1) % _SEQ:
             self.wants_rebirth = True

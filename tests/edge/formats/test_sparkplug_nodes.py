@@ -100,6 +100,13 @@ def test_the_sequence_wraps_and_counts_devices() -> None:
     assert host.asks("DDATA", payload(metric(alias=9, number=402.0), seq=3), "edge1/gas")
 
 
+def test_a_message_that_comes_twice_is_no_gap() -> None:
+    host = Host()
+    data = payload(metric(alias=1, number=1.5), seq=1)
+    for kind, content in (("NBIRTH", BIRTH), ("NBIRTH", BIRTH), ("NDATA", data), ("NDATA", data)):
+        assert not host.asks(kind, content)
+
+
 def test_data_before_birth_is_ignored_and_asked_for() -> None:
     host = Host()
     understood = host.hears("NDATA", payload(metric(alias=1, number=1.5), seq=9))
