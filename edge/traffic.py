@@ -131,7 +131,7 @@ class Traffic:
                 if one.first_ms < end
             ]
             values["occupancy"] = 100 * _covered(spans) / self._period_ms
-        return [Dated(quantity, value, end) for quantity, value in values.items()]
+        return [Dated(quantity, round(value, 6), end) for quantity, value in values.items()]
 
     def _told(self, now_ms: int) -> list[Dated]:
         """The vehicles that are gone, each once."""
