@@ -205,8 +205,13 @@ def _bad_format(where: str, source: MqttSource) -> Iterator[str]:
     if source.device_from is DeviceFrom.TOPIC and not (lorawan and source.device):
         yield f"{where}: device_from = 'topic' needs the device of a LoRaWAN source"
     levels = source.topic.split("/")
-    if given is PayloadFormat.SPARKPLUG and not (levels[0] == "spBv1.0" and levels[2:3] in (["+"], ["#"])):
-        yield f"{where}: a Sparkplug source must hear births as well, like topic = 'spBv1.0/GROUP/+/NODE/#'"
+    if given is PayloadFormat.SPARKPLUG and not _hears_births(levels):
+        yield f"{where}: a Sparkplug source must hear births and all of a node, like topic = 'spBv1.0/GROUP/+/NODE/#'"
+
+
+def _hears_births(levels: list[str]) -> bool:
+    """Without all messages of a node and its devices there would be a gap in every sequence."""
+    return levels[0] == "spBv1.0" and levels[-1] == "#" and (len(levels) < 4 or levels[2] == "+")
 
 
 def _bad_listener(where: str, listener: HttpListener) -> Iterator[str]:

@@ -18,6 +18,7 @@ from telemetry.quantities import QUANTITIES
 from telemetry.reading import Flag
 
 MAX_NODES = 256
+MAX_DEVICES = 1024  # of a node; what more are born stay unknown
 DATA, BIRTHS = ("NDATA", "DDATA"), ("NBIRTH", "DBIRTH")
 _SEQ = 256
 
@@ -48,7 +49,8 @@ class Node:
         self._count(payload.seq)
         match topic.kind:
             case "DBIRTH":
-                self.tables[device] = sparkplug.table(payload.metrics)
+                if device in self.tables or len(self.tables) < MAX_DEVICES:
+                    self.tables[device] = sparkplug.table(payload.metrics)
             case "DDEATH":
                 self.tables.pop(device, None)
             case _ if device not in self.tables:
@@ -93,6 +95,8 @@ class Sparkplug:
         topic = sparkplug.parse_topic(arrival.topic)
         if topic is None:
             return _state(arrival)
+        if self._device and topic.node != self._device.partition("/")[0]:
+            return Understood(Verdict.IGNORE, None, reason="another node")
         payload = sparkplug.decode(arrival.payload)
         node = self._node(topic)
         node.take(topic, payload)

@@ -94,6 +94,11 @@ def test_sensors_say_what_they_are() -> None:
     assert sensors["m-1"].quantities == ()
 
 
+@pytest.mark.parametrize("topic", ["spBv1.0/#", "spBv1.0/City/#", "spBv1.0/+/+/#", "spBv1.0/City/+/edge1/#"])
+def test_topics_on_which_a_node_is_whole(topic: str) -> None:
+    check(config(SPARKPLUG.replace("spBv1.0/City/+/edge1/#", topic)))
+
+
 def test_publishers_say_what_they_are() -> None:
     text = LORA + CO2_FIELD + SPARKPLUG + 'names = { a = "pm25" }\n' + HTTP + NODE + 'quantities = ["pm10"]\n'
     check(config(text))
@@ -185,8 +190,10 @@ def test_a_configuration_can_be_built_without_toml() -> None:
         (LORA + CO2_FIELD + 'time = "t"', r"time is for JSON, chirpstack-v4 knows where it stands"),
         (LORA + CO2_FIELD + 'device_from = "topic"', r"device_from = 'topic' needs the device"),
         (LORA + CO2_FIELD.replace('"CO2"', '"CO2["'), r"mqtt\[0\]: not a JMESPath"),
-        (SPARKPLUG.replace("+/edge1", "NDATA/edge1"), r"must hear births as well"),
-        (SPARKPLUG.replace("spBv1.0", "spAv1.0"), r"must hear births as well"),
+        (SPARKPLUG.replace("+/edge1", "NDATA/edge1"), r"must hear births and all of a node"),
+        (SPARKPLUG.replace("edge1/#", "edge1"), r"must hear births and all of a node"),
+        (SPARKPLUG.replace("edge1/#", "edge1/+"), r"must hear births and all of a node"),
+        (SPARKPLUG.replace("spBv1.0", "spAv1.0"), r"must hear births and all of a node"),
         (SPARKPLUG + 'zone = "Asia/Ho_Chi_Minh"', r"zone is for tasmota"),
         (TASMOTA + 'zone = "Asia/Halong"', r"unknown time zone 'Asia/Halong'"),
         (TASMOTA + 'device = "x"', r"tasmota does not say which device it is"),

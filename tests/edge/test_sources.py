@@ -284,9 +284,8 @@ async def test_a_node_is_asked_once_a_minute_whoever_asks(monkeypatch: pytest.Mo
     async def deliver(readings: Sequence[Reading]) -> None:
         assert not readings
 
-    (link,) = build_links(
-        parse(NETWORKS.format(url="mqtt://x"), EdgeConfig, "x"), deliver, lambda: NOW, Random(1)
-    )
+    networks = NETWORKS.format(url="mqtt://x").replace('device = "edge1"', "")
+    (link,) = build_links(parse(networks, EdgeConfig, "x"), deliver, lambda: NOW, Random(1))
     loop, broker, now_s = asyncio.get_running_loop(), Broker(), [100.0]
     monkeypatch.setattr(loop, "time", lambda: now_s[0])
     topic, payload = vector("sp-m2")

@@ -11,7 +11,7 @@ from edge.driver import BadFrameError, Verdict
 from edge.formats import sparkplug
 from edge.formats.contract import Arrival, Options, Understood
 from edge.formats.protobuf import encode_bytes, encode_varint
-from edge.formats.sparkplug_nodes import MAX_NODES, Sparkplug
+from edge.formats.sparkplug_nodes import MAX_DEVICES, MAX_NODES, Sparkplug
 from edge.payloads import Dated, FieldSpec
 from telemetry.reading import Flag
 
@@ -161,6 +161,23 @@ def test_names_units_and_the_device_that_is_meant() -> None:
         Dated("pressure", pytest.approx(1013.0), AT),
         Dated("humidity", 50.0, AT),
     )
+
+
+def test_another_node_is_not_even_read() -> None:
+    host = Host(device="edge2/weather")
+    assert host.hears("NDATA", b"no payload").verdict is Verdict.IGNORE
+    assert host.asks("NDATA", payload(metric(alias=1, number=1.5), seq=1), "edge2")
+
+
+def test_a_nodes_devices_are_bounded() -> None:
+    host = Host()
+    host.hears("NBIRTH", BIRTH)
+    for number in range(MAX_DEVICES):
+        host.hears("DBIRTH", payload(PM25, seq=None), f"edge1/dev{number}")
+    assert not host.asks(
+        "DDATA", payload(metric(alias=1, number=1.5), seq=None), f"edge1/dev{MAX_DEVICES - 2}"
+    )
+    assert host.asks("DDATA", payload(metric(alias=1, number=1.5), seq=None), f"edge1/dev{MAX_DEVICES - 1}")
 
 
 def test_a_hosts_state_and_commands_publish_nothing() -> None:
