@@ -2,7 +2,8 @@
 
     ports ───┐
              ├─→ intake ─→ unique keys ─→ packs ─→ journal ─→ uplink ─→ ingest
-    sources ─┘                                        ↑─────────┘ "stored: these packs"
+    sources ─┤                                        ↑─────────┘ "stored: these packs"
+    pushes ──┘
 
 What the journal has committed is accepted, and is never lost. What is read and not yet committed goes with a kill.
 """
@@ -18,9 +19,11 @@ from random import Random
 import structlog
 
 from edge.config import EdgeConfig
+from edge.counting import Counting, build_counting
 from edge.intake import Intake
 from edge.journal import JournalThread, JournalUnavailableError
 from edge.keys import Keys
+from edge.listener import Listener, build_listeners
 from edge.packing import NewPack, pack
 from edge.ports import Port, build_ports
 from edge.settings import Encoding
@@ -72,9 +75,12 @@ class Agent:
         self._config, self._journal, self._clock = config, journal, clock
         self._intake, self._keys = Intake(), Keys()
         deliver = self._intake.put
-        self._readers: list[Port | SourceLink] = [
-            *build_ports(config, deliver, clock),
+        ports = build_ports(config, deliver, clock)
+        self._readers: list[Port | Counting | SourceLink | Listener] = [
+            *ports,
+            *build_counting(ports, deliver, clock),
             *build_links(config, deliver, clock, rng),
+            *build_listeners(config, deliver, clock),
         ]
         self._uplink = Uplink(config, journal, clock=clock, rng=rng, birth=self._birth, state=self._state)
         self._accepted = 0

@@ -3,14 +3,14 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+from edge.formats.sensor_community import MAX_PIN, NODE
+from edge.publishers import DeviceFrom, HttpListener, HttpSensor, MqttSource, PayloadFormat
 from edge.settings import (
     BrokerSettings,
     EdgeConfig,
     JournalSettings,
     ModbusBus,
     ModbusUnit,
-    MqttSource,
-    PayloadFormat,
     SerialDevice,
     near,
 )
@@ -23,7 +23,7 @@ from telemetry.topics import DEFAULT_ROOT
 __all__ = ["EdgeConfig", "check"]
 
 MIN_JOURNAL_MB = 4
-MAX_PERIOD_S = 86_400
+MAX_PERIOD_S = DAY_S = 86_400
 
 
 def check(config: EdgeConfig) -> None:
@@ -44,7 +44,10 @@ def _complaints(config: EdgeConfig) -> Iterator[str]:
         yield from _bad_bus(f"modbus[{index}]", bus)
     for index, source in enumerate(config.mqtt):
         yield from _bad_source(f"mqtt[{index}]", source)
+    for index, listener in enumerate(config.http):
+        yield from _bad_listener(f"http[{index}]", listener)
     yield from _twice("sensor", (sensor for sensor in _sensor_ids(config)))
+    yield from _twice("http address", [f"{one.listen}:{one.port}" for one in config.http])
     yield from _twice("path", [device.path for device in config.serial] + [bus.path for bus in config.modbus])
 
 
@@ -52,6 +55,7 @@ def _sensor_ids(config: EdgeConfig) -> Iterator[str]:
     yield from (device.sensor for device in config.serial)
     yield from (unit.sensor for bus in config.modbus for unit in bus.units)
     yield from (source.sensor for source in config.mqtt)
+    yield from (sensor.sensor for listener in config.http for sensor in listener.sensors)
 
 
 def _twice(what: str, values: Iterable[str]) -> Iterator[str]:
@@ -99,7 +103,7 @@ def _bad_journal(journal: JournalSettings) -> Iterator[str]:
         yield f"journal.max_mb {journal.max_mb} must be at least {MIN_JOURNAL_MB}"
 
 
-def _bad_device(where: str, device: SerialDevice | ModbusUnit | MqttSource) -> Iterator[str]:
+def _bad_device(where: str, device: SerialDevice | ModbusUnit | MqttSource | HttpSensor) -> Iterator[str]:
     yield from _bad_id(f"{where}.sensor", device.sensor)
     yield from _bad_place(where, device.latitude, device.longitude)
     if not 0 <= device.period_s <= MAX_PERIOD_S:
@@ -114,6 +118,12 @@ def _bad_serial(where: str, device: SerialDevice) -> Iterator[str]:
     except ValueError as error:
         yield f"{where}: {error}"
         return
+    if device.aggregate_s and "vehicle_speed" not in driver.quantities:
+        yield f"{where}: aggregate_s is for vehicle radars, {device.protocol} reports no vehicle_speed"
+    if device.aggregate_s < 0 or (device.aggregate_s and DAY_S % device.aggregate_s):
+        yield f"{where}: aggregate_s {device.aggregate_s} must divide a day into equal periods, like 60"
+    if device.raw and not device.aggregate_s:
+        yield f"{where}: raw goes with aggregate_s, without it every event is published"
     if driver.requests and device.period_s == 0:
         yield f"{where}: a {device.protocol} device is polled, its period_s must be above 0"
 
@@ -156,13 +166,8 @@ def _bad_source(where: str, source: MqttSource) -> Iterator[str]:
         or any(len(level) > 1 and set(level) & set("+#") for level in levels)
     ):
         yield f"{where}: topic {source.topic!r} is no topic filter"
-    if source.format is PayloadFormat.JSON and not source.fields:
-        yield f"{where}: a JSON source needs fields, like fields = {{ temperature = {{ path = 't', unit = 'Cel' }} }}"
-    if source.format is not PayloadFormat.JSON and (source.fields or source.time):
-        yield f"{where}: fields and time are for JSON, a SenML record names itself"
-    for quantity in (*source.fields, *source.names.values(), *source.quantities):
-        if quantity not in QUANTITIES:
-            yield f"{where}: unknown quantity {quantity!r}, {near(quantity, QUANTITIES)}"
+    yield from _bad_format(where, source)
+    yield from _bad_quantities(where, (*source.fields, *source.names.values(), *source.quantities))
     for quantity, field in source.fields.items():
         try:
             to_canonical(quantity, 0.0, field.unit or QUANTITIES[quantity].unit)
@@ -172,3 +177,59 @@ def _bad_source(where: str, source: MqttSource) -> Iterator[str]:
         source.mapping()
     except ValueError as error:
         yield f"{where}: {error}"
+
+
+def _bad_quantities(where: str, quantities: Iterable[str]) -> Iterator[str]:
+    for quantity in quantities:
+        if quantity not in QUANTITIES:
+            yield f"{where}: unknown quantity {quantity!r}, {near(quantity, QUANTITIES)}"
+
+
+def _bad_format(where: str, source: MqttSource) -> Iterator[str]:
+    """What the source's format needs, and what means nothing to it."""
+    given, lorawan = source.format, source.format in (PayloadFormat.CHIRPSTACK, PayloadFormat.TTS)
+    if given is PayloadFormat.JSON and not source.fields:
+        yield f"{where}: a JSON source needs fields, like fields = {{ temperature = {{ path = 't', unit = 'Cel' }} }}"
+    if lorawan and not source.fields:
+        yield f"{where}: a {given} source needs fields, paths in what the codec decodes, like co2 = {{ path = 'CO2' }}"
+    if given in (PayloadFormat.SENML, PayloadFormat.SENML_CBOR) and (source.fields or source.time):
+        yield f"{where}: fields and time are for JSON, a SenML record names itself"
+    if given is not PayloadFormat.JSON and source.time:
+        yield f"{where}: time is for JSON, {given} knows where it stands"
+    if source.names and (lorawan or given is PayloadFormat.JSON):
+        yield f"{where}: {given} takes fields, not names"
+    if source.zone and given is not PayloadFormat.TASMOTA:
+        yield f"{where}: zone is for tasmota, {given} has no local times"
+    if source.device and not (lorawan or given in (PayloadFormat.SPARKPLUG, PayloadFormat.SHELLY)):
+        yield f"{where}: {given} does not say which device it is, choose it by the topic"
+    if source.device_from is DeviceFrom.TOPIC and not (lorawan and source.device):
+        yield f"{where}: device_from = 'topic' needs the device of a LoRaWAN source"
+    levels = source.topic.split("/")
+    if given is PayloadFormat.SPARKPLUG and not _hears_births(levels):
+        yield f"{where}: a Sparkplug source must hear births and all of a node, like topic = 'spBv1.0/GROUP/+/NODE/#'"
+
+
+def _hears_births(levels: list[str]) -> bool:
+    """Without all messages of a node and its devices there would be a gap in every sequence."""
+    return levels[0] == "spBv1.0" and levels[-1] == "#" and (len(levels) < 4 or levels[2] == "+")
+
+
+def _bad_listener(where: str, listener: HttpListener) -> Iterator[str]:
+    if not listener.listen:
+        yield f"{where}: listen must be an address, like 127.0.0.1"
+    if not 1 <= listener.port <= 65535:
+        yield f"{where}: port {listener.port} must be 1 to 65535"
+    if not listener.path.startswith("/") or not listener.path.isascii() or set(listener.path) & set(" ?#"):
+        yield f"{where}: path {listener.path!r} must be like /v1/push-sensor-data/"
+    if not listener.sensors:
+        yield f"{where}: no [[http.sensor]]"
+    for index, sensor in enumerate(listener.sensors):
+        place = f"{where}.sensor[{index}]"
+        yield from _bad_device(place, sensor)
+        if not NODE.fullmatch(sensor.node):
+            yield f"{place}: node {sensor.node!r} must be like esp8266-1234567"
+        if not 0 <= sensor.pin <= MAX_PIN:
+            yield f"{place}: pin {sensor.pin} must be 0 to {MAX_PIN}"
+        yield from _bad_quantities(place, (*sensor.names.values(), *sensor.quantities))
+    nodes = (f"{sensor.node} pin {sensor.pin}" for sensor in listener.sensors)
+    yield from (f"{where}: {complaint}" for complaint in _twice("node", nodes))

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from edge import lines, registers
+from edge.decode_payloads import PAYLOADS
 from edge.driver import BadFrameError, Decoded, Driver, Verdict
 from edge.drivers import DRIVERS, modbus, omnipresense, plantower, winsen
 from edge.framing import LineFramer
@@ -197,6 +198,14 @@ def _lines(data: bytes, parse: Callable[[bytes], Any]) -> DecodeReport:
     return DecodeReport(Verdict.ACCEPT, decoded[0] if len(decoded) == 1 else decoded, [])
 
 
+def _payload(protocol: str, data: bytes, meta: Meta) -> DecodeReport:
+    understood = PAYLOADS[protocol](data, meta)
+    readings = [
+        _reading(one.quantity, one.value, time_ms=one.time_ms, flags=one.flags) for one in understood.dated
+    ]
+    return DecodeReport(understood.verdict, understood.decoded, readings, understood.reason)
+
+
 PROTOCOLS: dict[str, Callable[[bytes, Meta], DecodeReport]] = {
     "pms5003": partial(_plantower, "pms5003"),
     "pms5003t": partial(_plantower, "pms5003t"),
@@ -208,4 +217,5 @@ PROTOCOLS: dict[str, Callable[[bytes, Meta], DecodeReport]] = {
     "senml-cbor": partial(_senml, True),
     "line-ndjson": _ndjson,
     "line-delimited": _delimited,
+    **{protocol: partial(_payload, protocol) for protocol in PAYLOADS},
 }

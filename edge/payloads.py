@@ -59,14 +59,17 @@ class JsonMapping:
 
     def decode(self, payload: bytes) -> list[Dated]:
         """The measurements of one message; raises BadFrameError when it is no such message."""
-        content = _parse(payload)
-        time_ms = _time_ms(self._time.search(content)) if self._time is not None else None
+        content = parse_object(payload)
+        return self.find(content, time_ms(_search(self._time, content, "time")) if self._time else None)
+
+    def find(self, content: Any, at_ms: int | None) -> list[Dated]:
+        """The measurements in what has been parsed already, dated `at_ms`; raises BadFrameError."""
         found: list[Dated] = []
         for quantity, path, unit in self._fields:
-            value = path.search(content)
+            value = _search(path, content, quantity)
             if value is None:
                 continue
-            found.append(Dated(quantity, to_canonical(quantity, _number(value, quantity), unit), time_ms))
+            found.append(Dated(quantity, to_canonical(quantity, number(value, quantity), unit), at_ms))
         return found
 
 
@@ -105,7 +108,15 @@ def _senml_time(time_s: float, now_ms: int) -> int | None:
     return round(time_s * 1000) + (now_ms if time_s < senml.RELATIVE_BELOW else 0)
 
 
-def _parse(payload: bytes) -> dict[str, Any]:
+def _search(path: Any, content: Any, what: str) -> Any:
+    try:
+        return path.search(content)
+    except JMESPathError as error:  # a function that refuses this content
+        raise BadFrameError(f"{what}: {error}".splitlines()[0]) from None
+
+
+def parse_object(payload: bytes) -> dict[str, Any]:
+    """The JSON object in `payload`; raises BadFrameError."""
     if len(payload) > MAX_PAYLOAD:
         raise BadFrameError(f"payload of {len(payload)} bytes is above {MAX_PAYLOAD}")
     try:
@@ -114,31 +125,33 @@ def _parse(payload: bytes) -> dict[str, Any]:
         raise BadFrameError(f"not a JSON object: {error}") from None
 
 
-def _number(value: Any, what: str) -> float:
+def number(value: Any, what: str) -> float:
+    """A finite number, or the text of one; raises BadFrameError."""
     if isinstance(value, str):
         try:
             value = float(value)
         except ValueError:
-            raise BadFrameError(f"{what} is not a number: {value!r}") from None
+            raise BadFrameError(f"{what} is not a number: {value[:40]!r}") from None
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise BadFrameError(f"{what} is not a number")
     try:
-        number = float(value)
+        found = float(value)
     except OverflowError:
         raise BadFrameError(f"{what} is too large") from None
-    if not math.isfinite(number):
+    if not math.isfinite(found):
         raise BadFrameError(f"{what} is not finite")
-    return number
+    return found
 
 
-def _time_ms(value: Any) -> int:
+def time_ms(value: Any) -> int:
+    """Milliseconds since 1970 from RFC 3339 text with a zone, or from seconds or milliseconds; raises BadFrameError."""
     if isinstance(value, str):
         try:
             instant = datetime.fromisoformat(value)
         except ValueError:
-            raise BadFrameError(f"time {value!r} is not RFC 3339") from None
+            raise BadFrameError(f"time {value[:40]!r} is not RFC 3339") from None
         if instant.tzinfo is None:
             raise BadFrameError(f"time {value!r} has no zone")
         return round(instant.timestamp() * 1000)
-    number = _number(value, "time")
-    return round(number * 1000) if abs(number) < _SECONDS_BELOW else round(number)
+    since = number(value, "time")
+    return round(since * 1000) if abs(since) < _SECONDS_BELOW else round(since)

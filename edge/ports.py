@@ -9,6 +9,7 @@ import structlog
 from edge.driver import BadFrameError, Driver, Frame, Framer, Verdict
 from edge.line import Chunk, Line, PortLostError
 from edge.settings import EdgeConfig
+from edge.traffic import Traffic
 from edge.turns import Turns
 from telemetry.messages import PortCounters
 from telemetry.reading import Flag, Reading
@@ -25,11 +26,12 @@ Deliver = Callable[[Sequence[Reading]], Awaitable[None]]
 
 
 class Device(NamedTuple):
-    """A sensor on a port; `period_s` matters when its driver polls."""
+    """A sensor on a port; `period_s` matters when its driver polls. `traffic` counts instead of publishing each event."""
 
     sensor: str
     driver: Driver
     period_s: float
+    traffic: Traffic | None = None
 
 
 class Port:
@@ -54,6 +56,12 @@ class Port:
         self._last_ms: int | None = None
         self._silent_s = max(MIN_SILENT_S, SILENT_BYTES * BITS_PER_BYTE / baud)
         self._log = log.bind(port=path)
+        self.open_since_ms: int | None = None
+
+    @property
+    def devices(self) -> Sequence[Device]:
+        """The sensors on it."""
+        return self._devices
 
     def counters(self) -> list[PortCounters]:
         """What this port has seen since the agent's start: one entry."""
@@ -66,6 +74,7 @@ class Port:
                 async with Line.open(self.name, self._baud, self._clock) as line:
                     self._log.info("port open", sensors=[device.sensor for device in self._devices])
                     self._up, self._known_away = True, False
+                    self.open_since_ms = self._clock()
                     await self._serve(line)
             except PortLostError as error:
                 if not self._known_away:
@@ -73,6 +82,7 @@ class Port:
                 self._known_away = True
             finally:
                 self._up = False
+                self.open_since_ms = None
             await asyncio.sleep(self._backoff)
             self._backoff = min(BACKOFF_LAST_S, self._backoff * 2)
 
@@ -149,12 +159,10 @@ class Port:
         doubt = int(Flag.DEVICE) if decoded.verdict is Verdict.FLAG else 0
         observed_at = at_ms - round(frame.after * BITS_PER_BYTE * 1000 / self._baud)
         self._last_ms = observed_at
-        self._readings += len(decoded.measurements)
+        measured = device.traffic.take(decoded, observed_at) if device.traffic else decoded.measurements
+        self._readings += len(measured)
         await self._deliver(
-            [
-                Reading(device.sensor, m.quantity, observed_at, m.value, m.flags | doubt)
-                for m in decoded.measurements
-            ]
+            [Reading(device.sensor, m.quantity, observed_at, m.value, m.flags | doubt) for m in measured]
         )
 
 
@@ -166,7 +174,7 @@ def build_ports(config: EdgeConfig, deliver: Deliver, clock: Callable[[], int]) 
         ports.append(
             Port(
                 device.path,
-                [Device(device.sensor, driver, device.period_s)],
+                [Device(device.sensor, driver, device.period_s, device.traffic())],
                 baud=device.baud or driver.baud,
                 timeout_s=device.timeout_s,
                 deliver=deliver,

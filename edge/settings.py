@@ -9,11 +9,14 @@ import msgspec
 
 from edge.driver import Driver
 from edge.drivers import DRIVERS
-from edge.payloads import FieldSpec, JsonMapping, SenmlMapping
+from edge.publishers import HttpListener, HttpSensor, MqttSource
+from edge.traffic import QUANTITIES as COUNTED
+from edge.traffic import Traffic
 from telemetry.inventory import Sensor, Site
 from telemetry.topics import DEFAULT_ROOT
 
 MODBUS = "modbus-rtu"
+PUSH = "sensor-community"
 
 
 class Encoding(StrEnum):
@@ -27,14 +30,6 @@ class Trust(StrEnum):
     """When the gateway's clock may date readings."""
 
     SYSTEM = "system"  # always: the host keeps it right
-
-
-class PayloadFormat(StrEnum):
-    """What an MQTT source publishes."""
-
-    JSON = "json"
-    SENML = "senml"
-    SENML_CBOR = "senml-cbor"
 
 
 class BrokerSettings(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -73,10 +68,20 @@ class SerialDevice(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     latitude: float | None = None
     longitude: float | None = None
     options: dict[str, bool | int | float | str | list[str]] = {}
+    aggregate_s: int = 0
+    raw: bool = False
 
     def driver(self) -> Driver:
         """The driver of this device; raises ValueError."""
         return _driver(self.protocol, self.options)
+
+    def traffic(self) -> Traffic | None:
+        """What counts its vehicles every `aggregate_s` seconds; None (0): each event is published by itself."""
+        return Traffic(self.aggregate_s * 1000, raw=self.raw) if self.aggregate_s else None
+
+    def reports(self) -> tuple[str, ...]:
+        """The quantities it reports; raises ValueError."""
+        return COUNTED if self.aggregate_s else self.driver().quantities
 
 
 class ModbusUnit(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -106,42 +111,6 @@ class ModbusBus(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     units: tuple[ModbusUnit, ...] = msgspec.field(default=(), name="unit")
 
 
-class FieldPath(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """Where a quantity stands in a JSON payload (a JMESPath), and the SenML unit it is given in (canonical when "")."""
-
-    path: str
-    unit: str = ""
-
-
-class MqttSource(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """A device that publishes by itself. `url` "": the agent's broker. `time`: a JMESPath to its own time ("": arrival)."""
-
-    topic: str
-    sensor: str
-    format: PayloadFormat = PayloadFormat.JSON
-    url: str = ""
-    name: str = ""
-    period_s: float = 0.0
-    fields: dict[str, FieldPath] = {}
-    time: str = ""
-    names: dict[str, str] = {}
-    quantities: tuple[str, ...] = ()
-    latitude: float | None = None
-    longitude: float | None = None
-
-    def mapping(self) -> JsonMapping | SenmlMapping:
-        """What understands its payloads; raises ValueError."""
-        if self.format is PayloadFormat.JSON:
-            fields = {name: FieldSpec(field.path, field.unit or None) for name, field in self.fields.items()}
-            return JsonMapping(fields, self.time or None)
-        return SenmlMapping(self.format is PayloadFormat.SENML_CBOR, self.names)
-
-    def reports(self) -> tuple[str, ...]:
-        """The quantities it is known to report."""
-        named = self.fields if self.format is PayloadFormat.JSON else self.names.values()
-        return self.quantities or tuple(dict.fromkeys(named))
-
-
 class EdgeConfig(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One gateway: where it stands, what it reads, where it sends."""
 
@@ -153,11 +122,13 @@ class EdgeConfig(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     serial: tuple[SerialDevice, ...] = ()
     modbus: tuple[ModbusBus, ...] = ()
     mqtt: tuple[MqttSource, ...] = ()
+    http: tuple[HttpListener, ...] = ()
 
     @property
     def sensor_count(self) -> int:
         """How many sensors the gateway reads."""
-        return len(self.serial) + sum(len(bus.units) for bus in self.modbus) + len(self.mqtt)
+        several = (*(bus.units for bus in self.modbus), *(listener.sensors for listener in self.http))
+        return len(self.serial) + len(self.mqtt) + sum(map(len, several))
 
     def located_in(self, directory: Path) -> "EdgeConfig":
         """The same with the journal's path taken relative to `directory`."""
@@ -166,26 +137,36 @@ class EdgeConfig(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     def sensors(self) -> tuple[Sensor, ...]:
         """What the gateway introduces itself with; raises ValueError."""
-        found = [_sensor(device, device.protocol, device.driver().quantities) for device in self.serial]
+        found = [_sensor(device, device.protocol, device.reports()) for device in self.serial]
         found += [
             _sensor(unit, MODBUS, unit.driver().quantities) for bus in self.modbus for unit in bus.units
         ]
         found += [_sensor(source, f"mqtt-{source.format}", source.reports()) for source in self.mqtt]
+        found += [
+            _sensor(sensor, PUSH, sensor.quantities or tuple(sensor.names.values()))
+            for listener in self.http
+            for sensor in listener.sensors
+        ]
         return tuple(found)
 
 
 def _sensor(
-    device: SerialDevice | ModbusUnit | MqttSource, protocol: str, quantities: tuple[str, ...]
+    device: SerialDevice | ModbusUnit | MqttSource | HttpSensor, protocol: str, quantities: tuple[str, ...]
 ) -> Sensor:
     return Sensor(
         device.sensor,
         protocol,
         quantities,
-        device.period_s,
+        _expected_s(device),
         device.name,
         device.latitude,
         device.longitude,
     )
+
+
+def _expected_s(device: SerialDevice | ModbusUnit | MqttSource | HttpSensor) -> float:
+    counted = isinstance(device, SerialDevice) and device.aggregate_s
+    return float(counted) if counted else device.period_s
 
 
 def _driver(protocol: str, options: Mapping[str, object]) -> Driver:

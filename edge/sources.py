@@ -1,19 +1,23 @@
 """Devices that publish over MQTT: one link per broker, each message handed to the sources whose topic it matches."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from random import Random
 
 import structlog
 
 from edge.driver import BadFrameError
+from edge.formats.contract import Arrival, Format, Outgoing
 from edge.payloads import Dated, JsonMapping, SenmlMapping
-from edge.settings import EdgeConfig, MqttSource
+from edge.publishers import MqttSource
+from edge.settings import EdgeConfig
 from runtime.mqtt import BrokerUrl, Connection, LinkLostError, Message, keep_connected
 from telemetry.messages import PortCounters
 from telemetry.reading import Reading
 from telemetry.senml import RELATIVE_BELOW
 
 FIRST_TIME_MS = RELATIVE_BELOW * 1000
+ASK_EVERY_S = 60.0
 LAST_TIME_MS = 253_402_300_799_999  # the end of the year 9999
 
 log = structlog.get_logger(__name__)
@@ -33,7 +37,8 @@ class Source:
 
     def __init__(self, settings: MqttSource) -> None:
         self.settings = settings
-        self._mapping: JsonMapping | SenmlMapping = settings.mapping()
+        self._mapping: JsonMapping | SenmlMapping | Format = settings.mapping()
+        self._asks: list[Outgoing] = []
         self._frames = self._bad = self._readings = 0
         self._last_ms: int | None = None
         self._complained = False
@@ -49,9 +54,9 @@ class Source:
         A retained message without a time of its own is an old value of unknown age: it gives nothing either.
         """
         try:
-            found = self._decode(message.payload, now_ms)
+            found = self._decode(message, now_ms)
             _check_times(found)
-        except ValueError as error:  # BadFrameError, or a JMESPath function that refuses this payload
+        except BadFrameError as error:
             self._bad += 1
             if not self._complained:
                 self._log.warning("source sends what cannot be read", reason=str(error))
@@ -69,12 +74,21 @@ class Source:
             self._last_ms = max(reading.observed_at for reading in readings)
         return readings
 
-    def _decode(self, payload: bytes, now_ms: int) -> list[Dated]:
+    def outgoing(self) -> list[Outgoing]:
+        """What the source asked to be sent since the last call."""
+        asks, self._asks = self._asks, []
+        return asks
+
+    def _decode(self, message: Message, now_ms: int) -> Sequence[Dated]:
         match self._mapping:
             case JsonMapping() as mapping:
-                return mapping.decode(payload)
+                return mapping.decode(message.payload)
             case SenmlMapping() as mapping:
-                return mapping.decode(payload, now_ms)
+                return mapping.decode(message.payload, now_ms)
+            case format_:
+                understood = format_.understand(Arrival(message.payload, message.topic, now_ms))
+                self._asks = list(understood.asks)
+                return understood.dated
 
 
 def _check_times(found: Sequence[Dated]) -> None:
@@ -85,7 +99,10 @@ def _check_times(found: Sequence[Dated]) -> None:
 
 
 class SourceLink:
-    """One broker with the sources that publish there. `deliver` may wait: then messages wait in the client."""
+    """One broker with the sources that publish there. `deliver` may wait: then messages wait in the client.
+
+    What sources ask to be sent goes out at most once a minute for each topic, however many sources ask.
+    """
 
     def __init__(
         self,
@@ -99,6 +116,7 @@ class SourceLink:
     ) -> None:
         self._url, self._client_id, self._sources = url, client_id, sources
         self._deliver, self._clock, self._rng = deliver, clock, rng
+        self._asked: dict[str, float] = {}
         self._up = False
         self.name = client_id
 
@@ -122,11 +140,25 @@ class SourceLink:
 
     async def _listen(self, connection: Connection) -> None:
         async for message in connection.messages():
-            now_ms = self._clock()
-            for source in self._sources:
-                if matches(source.settings.topic, message.topic):
-                    await self._deliver(source.readings(message, now_ms))
+            await self.take(connection, message)
         raise LinkLostError("the stream of messages ended")
+
+    async def take(self, connection: Connection, message: Message) -> None:
+        """Hand one message to the sources it is for, and send what they ask for."""
+        now_ms = self._clock()
+        for source in self._sources:
+            if matches(source.settings.topic, message.topic):
+                await self._deliver(source.readings(message, now_ms))
+                await self._ask(connection, source.outgoing())
+
+    async def _ask(self, connection: Connection, asks: Sequence[Outgoing]) -> None:
+        now_s = asyncio.get_running_loop().time()
+        for ask in asks:
+            self._asked = {topic: at for topic, at in self._asked.items() if now_s - at < ASK_EVERY_S}
+            if ask.topic not in self._asked:
+                self._asked[ask.topic] = now_s
+                log.info("asking for births", topic=ask.topic)
+                await connection.publish(ask.topic, ask.payload, qos=0)
 
 
 def build_links(

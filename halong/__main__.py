@@ -296,6 +296,44 @@ def sim_device(
         raise fail(str(error), 2) from None
 
 
+@sim.command("publisher")
+def sim_publisher(
+    protocol: Annotated[
+        str, typer.Argument(help="chirpstack-v4, sparkplug-b, tasmota, zigbee2mqtt, shelly-gen2")
+    ],
+    broker: Annotated[str, typer.Option(help="The broker it publishes to.")],
+    name: Annotated[
+        str, typer.Option(help="The name in its topics: a DevEUI, GROUP/NODE, a device's name.")
+    ] = "",
+    period: Annotated[float, typer.Option(min=0.05, help="Seconds from message to message.")] = 1.0,
+    seed: Seed = 1,
+    record: Annotated[Path | None, typer.Option(help="Write what was sent here, as JSON lines.")] = None,
+    sensor: Annotated[
+        str | None, typer.Option(help="The sensor's id in the record; default: the protocol.")
+    ] = None,
+) -> None:
+    """One device that publishes over MQTT, until stopped."""
+    from firmware_sim import publishing
+    from runtime import log
+
+    log.configure(process="sim", level="warning")
+    try:
+        run(
+            lambda stop: publishing.run(
+                protocol,
+                broker=broker,
+                name=name,
+                sensor=sensor or protocol,
+                record=record,
+                seed=seed,
+                period_s=period,
+                stop=stop,
+            )
+        )
+    except (ValueError, OSError) as error:
+        raise fail(str(error), 2) from None
+
+
 @sim.command("city")
 def sim_city(
     directory: Annotated[

@@ -5,16 +5,8 @@ from pathlib import Path
 
 import msgspec
 
-from edge.settings import (
-    BrokerSettings,
-    EdgeConfig,
-    FieldPath,
-    ModbusBus,
-    ModbusUnit,
-    MqttSource,
-    PayloadFormat,
-    SerialDevice,
-)
+from edge.publishers import FieldPath, MqttSource, PayloadFormat
+from edge.settings import BrokerSettings, EdgeConfig, ModbusBus, ModbusUnit, SerialDevice
 from firmware_sim.city import City, DevicePlan, GatewayPlan
 
 MODBUS_MAP = "air-station"

@@ -3,6 +3,9 @@
 Units are SenML unit names (RFC 8428 section 12.1, RFC 8798 for the secondary ones such as `ug/m3`, `hPa`, `km/h`).
 `deg` for directions is not in these two documents; it is the UCUM code and is kept because degrees are what every
 wind vane reports.
+
+`vehicle_speed_p85` is a percentile of one period's vehicles. Its mean over a window is the mean of the periods' percentiles,
+not the percentile of the window's vehicles: that needs each vehicle's speed.
 """
 
 from enum import StrEnum
@@ -87,6 +90,7 @@ _ALL = (
     Quantity("solar_radiation", "W/m2", _G, 0, 1800, 0, "Solar radiation", "Bức xạ mặt trời"),
     Quantity("vehicle_count", "count", Kind.COUNT, 0, 100000, 0, "Vehicles", "Số phương tiện"),
     Quantity("vehicle_speed", "km/h", _G, 0, 300, 1, "Vehicle speed", "Tốc độ phương tiện"),
+    Quantity("vehicle_speed_p85", "km/h", _G, 0, 300, 1, "85th-percentile speed", "Tốc độ phân vị 85"),
     Quantity("occupancy", "%", _G, 0, 100, 2, "Road occupancy", "Độ chiếm dụng đường"),
     Quantity("voltage", "V", _G, 0, 1000, 1, "Voltage", "Điện áp"),
     Quantity("current", "A", _G, 0, 2000, 2, "Current", "Dòng điện"),

@@ -53,6 +53,7 @@ FLOORS: dict[str, tuple[float, float]] = {
     "solar_radiation": (30.0, 0.25),
     "vehicle_count": (3.0, 0.25),
     "vehicle_speed": (8.0, 0.0),
+    "vehicle_speed_p85": (8.0, 0.0),
     "occupancy": (4.0, 0.1),
     "voltage": (4.0, 0.0),
     "current": (0.5, 0.1),

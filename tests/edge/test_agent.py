@@ -1,6 +1,7 @@
 """The agent as a whole: a real pty, a real broker, a real journal, and an ingest of twenty lines."""
 
 import asyncio
+import socket
 import sqlite3
 import zlib
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -17,6 +18,7 @@ from edge.agent import Agent, run, wall_clock_ms
 from edge.config import EdgeConfig, check
 from edge.journal import JournalThread, JournalUnavailableError, PackRow
 from edge.packing import NewPack
+from edge.publishers import HttpListener, HttpSensor
 from runtime.config import ConfigError, parse
 from runtime.mqtt import BrokerUrl, Connection, Message, keep_connected
 from telemetry import topics
@@ -216,6 +218,35 @@ async def test_the_last_group_is_committed_at_the_end(pty_port: "PtyPort", tmp_p
         await asyncio.sleep(SETTLE_S)
         assert journalled(slow) == []
     assert [reading.value for reading, _ in journalled(slow)] == [30.5]
+
+
+async def test_a_push_is_journalled_and_counted(tmp_path: Path, mosquitto_url: str) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    node = HttpSensor(node="esp8266-1", sensor="node-1")
+    config = msgspec.structs.replace(
+        configured(tmp_path, mosquitto_url), http=(HttpListener(port=port, sensors=(node,)),)
+    )
+    check(config)
+    body = b'{"esp8266id":"1","sensordatavalues":[{"value_type":"SDS_P2","value":"8.1"}]}'
+    async with Ingest(config).running() as ingest:
+        async with collecting(config):
+            await until(lambda: bool(ingest.births))
+            await asyncio.sleep(SETTLE_S)
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(
+                b"POST /v1/push-sensor-data/ HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+            )
+            assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
+            writer.close()
+            await until(lambda: len(ingest.readings) == 1)
+        await until(lambda: not ingest.states[-1].online)
+    assert [(one.sensor, one.quantity, one.value) for one in ingest.readings] == [("node-1", "pm25", 8.1)]
+    assert {one.name: one.readings for one in ingest.states[-1].ports if one.name.startswith("http")} == {
+        f"http 127.0.0.1:{port}": 1,
+        f"http 127.0.0.1:{port} node-1": 1,
+    }
 
 
 async def test_what_a_source_repeats_after_a_restart_is_known(tmp_path: Path, mosquitto_url: str) -> None:

@@ -7,7 +7,8 @@ import pytest
 import tomli_w
 
 from edge.config import check
-from edge.settings import EdgeConfig, Encoding, JournalSettings, MqttSource, PayloadFormat
+from edge.publishers import HttpListener, HttpSensor, MqttSource, PayloadFormat
+from edge.settings import EdgeConfig, Encoding, JournalSettings
 from runtime.config import ConfigError, load, parse
 from telemetry.inventory import Site
 
@@ -27,6 +28,13 @@ BUS = '[[modbus]]\npath = "/dev/c"\n'
 UNIT = '[[modbus.unit]]\nunit = 1\nmap = "air-station"\nsensor = "air-1"\n'
 JSON = '[[mqtt]]\ntopic = "t"\nsensor = "j-1"\nfields = { co2 = { path = "c" } }\n'
 SENML = '[[mqtt]]\ntopic = "t"\nsensor = "m-1"\nformat = "senml"\n'
+RADAR = '[[serial]]\npath = "/dev/r"\nprotocol = "ops243"\nsensor = "radar-1"\n'
+LORA = '[[mqtt]]\ntopic = "application/+/device/+/event/up"\nsensor = "l-1"\nformat = "chirpstack-v4"\n'
+CO2_FIELD = 'fields = { co2 = { path = "CO2" } }\n'
+SPARKPLUG = '[[mqtt]]\ntopic = "spBv1.0/City/+/edge1/#"\nsensor = "sp-1"\nformat = "sparkplug-b"\n'
+TASMOTA = '[[mqtt]]\ntopic = "tele/x/SENSOR"\nsensor = "ta-1"\nformat = "tasmota"\n'
+HTTP = "[[http]]\n"
+NODE = '[[http.sensor]]\nnode = "esp8266-1"\nsensor = "node-1"\n'
 
 
 def config(text: str) -> EdgeConfig:
@@ -36,12 +44,13 @@ def config(text: str) -> EdgeConfig:
 def test_the_sample_loads_and_is_good() -> None:
     sample = load(SAMPLE, EdgeConfig)
     check(sample)
-    assert sample.sensor_count == 4
+    assert sample.sensor_count == 5
     assert [sensor.id for sensor in sample.sensors()] == [
         "bai-chay-pm-1",
         "bai-chay-air-1",
         "bai-chay-co2-1",
         "bai-chay-noise-1",
+        "bai-chay-node-1",
     ]
     assert all(sensor.quantities for sensor in sample.sensors())
 
@@ -52,7 +61,14 @@ def test_the_sample_shows_every_key_with_its_default() -> None:
     assert (sample.broker, sample.journal, sample.clock) == (least.broker, least.journal, least.clock)
     text = SAMPLE.read_text(encoding="utf-8")
     shown = {line.split("=")[0].strip() for line in text.splitlines() if "=" in line}
-    for struct in (JournalSettings, MqttSource, type(sample.serial[0]), type(sample.modbus[0].units[0])):
+    for struct in (
+        JournalSettings,
+        MqttSource,
+        HttpListener,
+        HttpSensor,
+        type(sample.serial[0]),
+        type(sample.modbus[0].units[0]),
+    ):
         for field in msgspec.structs.fields(struct):
             assert field.encode_name in shown or f"[mqtt.{field.encode_name}]" in text, field.encode_name
 
@@ -63,7 +79,7 @@ def test_a_gateway_without_sensors_is_good() -> None:
 
 
 def test_what_was_loaded_can_be_written_and_loaded_again() -> None:
-    first = config(PM + CO2 + BUS + UNIT + JSON + SENML)
+    first = config(PM + CO2 + BUS + UNIT + JSON + SENML + LORA + CO2_FIELD + SPARKPLUG + HTTP + NODE)
     check(first)
     assert parse(tomli_w.dumps(msgspec.to_builtins(first)), EdgeConfig, "again") == first
 
@@ -76,6 +92,28 @@ def test_sensors_say_what_they_are() -> None:
     assert sensors["air-1"].period_s == 2.0
     assert (sensors["j-1"].protocol, sensors["j-1"].quantities) == ("mqtt-json", ("co2",))
     assert sensors["m-1"].quantities == ()
+
+
+@pytest.mark.parametrize("topic", ["spBv1.0/#", "spBv1.0/City/#", "spBv1.0/+/+/#", "spBv1.0/City/+/edge1/#"])
+def test_topics_on_which_a_node_is_whole(topic: str) -> None:
+    check(config(SPARKPLUG.replace("spBv1.0/City/+/edge1/#", topic)))
+
+
+def test_publishers_say_what_they_are() -> None:
+    text = LORA + CO2_FIELD + SPARKPLUG + 'names = { a = "pm25" }\n' + HTTP + NODE + 'quantities = ["pm10"]\n'
+    check(config(text))
+    lora, sparkplug, node = config(text).sensors()
+    assert (lora.protocol, lora.quantities) == ("mqtt-chirpstack-v4", ("co2",))
+    assert (sparkplug.protocol, sparkplug.quantities) == ("mqtt-sparkplug-b", ("pm25",))
+    assert (node.protocol, node.quantities, node.period_s) == ("sensor-community", ("pm10",), 145.0)
+
+
+def test_a_radar_that_is_counted_reports_periods() -> None:
+    (sensor,) = config(RADAR + "aggregate_s = 300\nraw = true").sensors()
+    assert (sensor.period_s, sensor.quantities) == (
+        300.0,
+        ("vehicle_count", "vehicle_speed", "vehicle_speed_p85", "occupancy"),
+    )
 
 
 def test_a_unit_can_be_asked_for_some_of_its_fields() -> None:
@@ -147,6 +185,35 @@ def test_a_configuration_can_be_built_without_toml() -> None:
         (SENML + 'time = "t"', r"mqtt\[0\]: fields and time are for JSON"),
         (SENML + 'names = { x = "smell" }', r"unknown quantity 'smell'"),
         (SENML + 'quantities = ["smell"]', r"unknown quantity 'smell'"),
+        (LORA, r"mqtt\[0\]: a chirpstack-v4 source needs fields"),
+        (LORA + CO2_FIELD + 'names = { a = "co2" }', r"chirpstack-v4 takes fields, not names"),
+        (LORA + CO2_FIELD + 'time = "t"', r"time is for JSON, chirpstack-v4 knows where it stands"),
+        (LORA + CO2_FIELD + 'device_from = "topic"', r"device_from = 'topic' needs the device"),
+        (LORA + CO2_FIELD.replace('"CO2"', '"CO2["'), r"mqtt\[0\]: not a JMESPath"),
+        (SPARKPLUG.replace("+/edge1", "NDATA/edge1"), r"must hear births and all of a node"),
+        (SPARKPLUG.replace("edge1/#", "edge1"), r"must hear births and all of a node"),
+        (SPARKPLUG.replace("edge1/#", "edge1/+"), r"must hear births and all of a node"),
+        (SPARKPLUG.replace("spBv1.0", "spAv1.0"), r"must hear births and all of a node"),
+        (SPARKPLUG + 'zone = "Asia/Ho_Chi_Minh"', r"zone is for tasmota"),
+        (TASMOTA + 'zone = "Asia/Halong"', r"unknown time zone 'Asia/Halong'"),
+        (TASMOTA + 'device = "x"', r"tasmota does not say which device it is"),
+        (RADAR + "aggregate_s = 7", r"aggregate_s 7 must divide a day"),
+        (RADAR + "aggregate_s = -60", r"aggregate_s -60 must divide a day"),
+        (RADAR + "raw = true", r"raw goes with aggregate_s"),
+        (PM + "aggregate_s = 60", r"pms5003 reports no vehicle_speed"),
+        (HTTP, r"http\[0\]: no \[\[http\.sensor\]\]"),
+        (HTTP + 'listen = ""\n' + NODE, r"listen must be an address"),
+        (HTTP + "port = 0\n" + NODE, r"port 0 must be 1 to 65535"),
+        (HTTP + 'path = "push"\n' + NODE, r"path 'push' must be like"),
+        (HTTP + NODE.replace("esp8266-1", "esp 1"), r"http\[0\]\.sensor\[0\]: node 'esp 1' must be like"),
+        (HTTP + NODE + "pin = 10000", r"pin 10000 must be 0 to 9999"),
+        (HTTP + NODE + 'names = { P1 = "smell" }', r"unknown quantity 'smell'"),
+        (HTTP + NODE + NODE.replace("node-1", "node-2"), r"node 'esp8266-1 pin 0' is configured twice"),
+        (
+            HTTP + NODE + HTTP + NODE.replace("node-1", "node-2"),
+            r"http address '127\.0\.0\.1:8480' is configured twice",
+        ),
+        (PM + HTTP + NODE.replace("node-1", "pm-1"), r"sensor 'pm-1' is configured twice"),
     ],
 )
 def test_a_mistake_is_one_clear_line(text: str, complaint: str) -> None:

@@ -1,20 +1,27 @@
 """MQTT sources: topics, payloads, times; and the link on a real broker."""
 
 import asyncio
+import json
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 import structlog.testing
 
 from edge.config import EdgeConfig
-from edge.settings import FieldPath, MqttSource, PayloadFormat
+from edge.publishers import FieldPath, MqttSource, PayloadFormat
 from edge.sources import LAST_TIME_MS, Source, build_links, matches
 from runtime.config import parse
 from runtime.mqtt import BrokerUrl, Connection, Message, keep_connected
 from telemetry.reading import Reading
 
 NOW = 1_700_000_000_000
+VECTORS = {
+    vector["id"]: vector
+    for vector in json.loads((Path(__file__).parents[1] / "vectors.json").read_text(encoding="utf-8"))
+}
 PATIENCE_S = 10.0
 
 
@@ -157,3 +164,137 @@ async def test_messages_reach_the_sources_whose_topic_they_match(mosquitto_url: 
     assert got == [Reading("co2-1", "co2", NOW, 400.0), Reading("all-1", "pm25", NOW, 7.0)]
     assert [(c.frames, c.bad) for c in link.counters()] == [(1, 1), (1, 1)]
     assert [c.up for c in (*link.counters(), *away.counters())] == [False, False, False]
+
+
+NETWORKS = """
+gateway = "gw-1"
+[site]
+id = "s"
+name = "S"
+latitude = 20.9
+longitude = 107.0
+[broker]
+url = "{url}"
+[[mqtt]]
+topic = "application/+/device/+/event/+"
+sensor = "soil-1"
+format = "chirpstack-v4"
+device = "A8404187D187106E"
+fields = {{ temperature = {{ path = "temp_SOIL" }} }}
+[[mqtt]]
+topic = "spBv1.0/City/+/edge1/#"
+sensor = "edge-1"
+format = "sparkplug-b"
+names = {{ "Site/temp" = "temperature" }}
+[[mqtt]]
+topic = "spBv1.0/City/#"
+sensor = "edge-1-again"
+format = "sparkplug-b"
+device = "edge1"
+"""
+
+
+def vector(identifier: str) -> tuple[str, bytes]:
+    """Topic and payload."""
+    entry = VECTORS[identifier]
+    return entry["topic"], bytes.fromhex(entry["hex"]) if "hex" in entry else entry["text"].encode()
+
+
+async def heard(
+    url: str, topics: str, say: Callable[[Connection], Any], enough: Callable[[list[Message]], bool]
+) -> list[Message]:
+    """What a peer of the agent's hears on `topics` while it says something, until it is enough."""
+    got: list[Message] = []
+
+    async def session(connection: Connection) -> None:
+        await say(connection)
+        async with asyncio.timeout(PATIENCE_S):
+            async for message in connection.messages():
+                got.append(message)
+                if enough(got):
+                    return
+
+    await keep_connected(BrokerUrl.parse(url), "peer", session, subscriptions=[topics], rng=Random(3))
+    return got
+
+
+async def test_uplinks_and_sparkplug_through_a_real_broker(mosquitto_url: str) -> None:
+    got: list[Reading] = []
+
+    async def deliver(readings: Sequence[Reading]) -> None:
+        got.extend(readings)
+
+    (link,) = build_links(
+        parse(NETWORKS.format(url=mosquitto_url), EdgeConfig, "edge.toml"), deliver, lambda: NOW, Random(1)
+    )
+    running = asyncio.create_task(link.run())
+    await until(lambda: all(counters.up for counters in link.counters()))
+
+    async def early(connection: Connection) -> None:
+        for _ in range(3):  # data before birth
+            await connection.publish(*vector("sp-m2"))
+        await connection.publish("spBv1.0/City/NCMD/end", b"")
+
+    asks = await heard(
+        mosquitto_url,
+        "spBv1.0/City/NCMD/#",
+        early,
+        lambda got: {"spBv1.0/City/NCMD/edge1", "spBv1.0/City/NCMD/end"} <= {m.topic for m in got},
+    )
+    assert got == []
+
+    async def node(connection: Connection) -> None:
+        await connection.publish(*vector("sp-m1"))
+        await connection.publish(*vector("sp-m2"))
+        for _ in range(2):
+            await connection.publish(*vector("cs-m1"))
+        await connection.publish(*vector("cs-m3"))
+        await connection.publish("spBv1.0/City/NCMD/end", b"")
+
+    asks += await heard(mosquitto_url, "spBv1.0/City/NCMD/#", node, lambda got: bool(got))
+    await until(lambda: len(got) == 7)
+    running.cancel()
+    await asyncio.wait([running])
+
+    assert [ask.topic for ask in asks if ask.topic.endswith("edge1")] == ["spBv1.0/City/NCMD/edge1"]
+    at = {reading.key: reading.value for reading in got}
+    assert at == {
+        ("edge-1", "pm25", NOW): 12.5,
+        ("edge-1", "temperature", NOW): -53.0,
+        ("edge-1-again", "pm25", NOW): 12.5,
+        ("edge-1", "pm25", NOW + 1000): 13.25,
+        ("edge-1", "temperature", NOW + 1000): -54.0,
+        ("edge-1-again", "pm25", NOW + 1000): 13.25,
+        ("soil-1", "temperature", 1_718_873_318_864): 13.25,
+    }
+    assert link.counters()[0].bad == 0
+
+
+class Broker:
+    """Stands for a connection: keeps what is published."""
+
+    def __init__(self) -> None:
+        self.published: list[str] = []
+
+    async def publish(self, topic: str, payload: bytes, *, retain: bool = False, qos: int = 1) -> None:
+        self.published.append(topic)
+
+
+async def test_a_node_is_asked_once_a_minute_whoever_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def deliver(readings: Sequence[Reading]) -> None:
+        assert not readings
+
+    networks = NETWORKS.format(url="mqtt://x").replace('device = "edge1"', "")
+    (link,) = build_links(parse(networks, EdgeConfig, "x"), deliver, lambda: NOW, Random(1))
+    loop, broker, now_s = asyncio.get_running_loop(), Broker(), [100.0]
+    monkeypatch.setattr(loop, "time", lambda: now_s[0])
+    topic, payload = vector("sp-m2")
+    for at, place, expected in (
+        (100.0, topic, 1),
+        (159.9, topic, 1),
+        (159.9, topic.replace("edge1", "edge2"), 2),
+        (160.0, topic, 3),
+    ):
+        now_s[0] = at
+        await link.take(broker, Message(place, payload, False))  # type: ignore[arg-type]
+        assert len(broker.published) == expected
