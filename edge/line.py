@@ -41,12 +41,24 @@ class Line(asyncio.Protocol):
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, path: str, baud: int, clock: Callable[[], int]) -> AsyncIterator["Line"]:
-        """The serial port at `path`, for us alone, 8N1; raises PortLostError."""
+    async def open(
+        cls, path: str, baud: int, clock: Callable[[], int], mode: str = "8N1"
+    ) -> AsyncIterator["Line"]:
+        """The serial port at `path`, for us alone; `mode` is data bits, parity, stop bits, which a pseudo-terminal has not.
+        Raises PortLostError."""
         line = cls(path, clock)
+        if os.path.realpath(path).startswith("/dev/pts/"):
+            mode = "8N1"
         try:
             line._transport, _ = await serial_asyncio_fast.create_serial_connection(
-                asyncio.get_running_loop(), lambda: line, path, baudrate=baud, exclusive=True
+                asyncio.get_running_loop(),
+                lambda: line,
+                path,
+                baudrate=baud,
+                bytesize=int(mode[0]),
+                parity=mode[1],
+                stopbits=int(mode[2]),
+                exclusive=True,
             )
         except (OSError, termios.error, ValueError) as error:  # serial.SerialException is an OSError
             raise PortLostError(_words(error)) from error
