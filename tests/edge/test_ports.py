@@ -274,9 +274,7 @@ async def test_any_chunking_gives_the_same_readings(pty_port: "PtyPort", pieces:
 
 async def test_a_device_is_set_up_before_it_is_asked_and_again_after_silence(pty_port: "PtyPort") -> None:
     answers = iter([b"1:0\n", b"5\n", b"", b"1:0\n", b"6\n"])
-    pty_port.answer = lambda request: (
-        b"" if request.endswith(b"on\n") or request == b"really\n" else next(answers, b"")
-    )
+    pty_port.answer = line_by_line(lambda line: b"" if line in (b"on\n", b"really\n") else next(answers, b""))
     pty_port.plug()
     async with Running(pty_port, [Device("s", Thinker(1), 0.1)]) as running:
         await until(lambda: running.journal.values() == [5, 6])
