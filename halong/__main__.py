@@ -233,7 +233,7 @@ def check(configs: Annotated[list[Path], typer.Argument(help="Edge or hub config
 @app.command()
 def decode(
     protocol: Annotated[
-        str, typer.Argument(help="pms5003, mhz19, ops243, modbus-rtu, senml-json, senml-cbor, …")
+        str, typer.Argument(help="A protocol: pms5003, sds011, modbus-rtu, nmea0183, senml-json, …")
     ],
     hex_: Annotated[
         list[str] | None, typer.Option("--hex", help="The bytes, in hexadecimal; repeatable.")
@@ -267,7 +267,7 @@ def decode(
 
 @sim.command("device")
 def sim_device(
-    protocol: Annotated[str, typer.Argument(help="pms5003, mhz19, ops243, modbus-rtu, replay")],
+    protocol: Annotated[str, typer.Argument(help="A protocol of docs/drivers.md, or replay.")],
     pty: Annotated[Path, typer.Option(help="Link the pseudo-terminal here.")],
     seed: Seed = 1,
     fault: Faults = None,
