@@ -12,6 +12,7 @@ from telemetry.quantities import QUANTITIES, to_canonical
 
 UNUSABLE = frozenset(("", "nan", "+nan", "-nan", "inf", "+inf", "-inf", "ovf", "-ovf", "null", "none", "na"))
 DIGITS = 9
+LARGEST = 1e12  # no sensor means more
 
 Path = int | str
 
@@ -68,6 +69,6 @@ def number(value: object, what: str) -> float | None:
         )
     except (ValueError, OverflowError):
         found = math.nan
-    if not math.isfinite(found):
+    if not abs(found) < LARGEST:
         raise BadFrameError(f"{what} is no number: {value!r:.40}")
     return found
