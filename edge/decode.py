@@ -67,10 +67,6 @@ def _frames(protocol: str, data: bytes, meta: Meta) -> list[bytes]:
 
 
 LINES = frozenset(("ops243", "wavetronix-csv", "nmea0183", "sdi12", *TEXT))
-_DRIVEN = (
-    "pms5003", "pms7003", "pms5003t", "pms3003", "sds011", "sps30", "mhz19", "hlk-ld2451", "wavetronix-csv",
-    "davis-vantage", "nmea0183",
-)  # fmt: skip
 
 
 def _driven(protocol: str, data: bytes, meta: Meta) -> DecodeReport:
@@ -78,5 +74,5 @@ def _driven(protocol: str, data: bytes, meta: Meta) -> DecodeReport:
 
 
 PROTOCOLS: dict[str, Decoder] = (
-    {protocol: partial(_driven, protocol) for protocol in _DRIVEN} | TRAFFIC | BUS | TEXT | PACKS
+    {protocol: partial(_driven, protocol) for protocol in DRIVERS} | TRAFFIC | BUS | TEXT | PACKS
 )
