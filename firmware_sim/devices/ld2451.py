@@ -1,4 +1,4 @@
-"""A Hi-Link HLK-LD2451 vehicle radar: ten reports a second, empty while nothing moves (serial protocol V1.03)."""
+"""A Hi-Link HLK-LD2451 vehicle radar: ten reports a second, empty while nothing moves (the maker's serial protocol note)."""
 
 from collections.abc import Callable, Sequence
 
