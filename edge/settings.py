@@ -168,8 +168,13 @@ class EdgeConfig(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         return msgspec.structs.replace(self, journal=journal)
 
     def sensors(self) -> tuple[Sensor, ...]:
-        """What the gateway introduces itself with; raises ValueError."""
-        found = [_sensor(device, device.protocol, device.driver().quantities) for device in self.serial]
+        """What the gateway introduces itself with: what publishes something; raises ValueError."""
+        drivers = [(device, device.driver()) for device in self.serial]
+        found = [
+            _sensor(device, device.protocol, driver.quantities)
+            for device, driver in drivers
+            if driver.quantities
+        ]
         found += [
             _sensor(unit, MODBUS, unit.driver().quantities) for bus in self.modbus for unit in bus.units
         ]

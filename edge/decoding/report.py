@@ -44,10 +44,15 @@ def reading(quantity: str, value: float, **more: object) -> dict[str, Any]:
 
 def stream(driver: Driver, data: bytes) -> DecodeReport:
     """Every frame in these bytes, whatever lies around them."""
-    framer = driver.framer()
-    found = [driver.decode(frame.data) for frame in framer.feed(data)]
+    found: list[Decoded] = []
+    why = "no frame in these bytes"
+    for frame in driver.framer().feed(data):
+        try:
+            found.append(driver.decode(frame.data))
+        except BadFrameError as error:
+            why = str(error)
     if not found:
-        raise BadFrameError("no frame in these bytes")
+        raise BadFrameError(why)
     order = [Verdict.IGNORE, Verdict.ACCEPT, Verdict.FLAG]
     return DecodeReport(
         max((one.verdict for one in found), key=order.index),

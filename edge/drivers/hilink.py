@@ -14,8 +14,8 @@
     head
 
 Published is the speed of the clearest target. Configuration goes as FD FC FB FA LL LL cc cc .. 04 03 02 01 and is answered
-with 01 added to cc; the radar keeps what is set there, so nothing of it is ever sent. (The maker's serial protocol note; frames of
-public captures.)
+with 01 added to cc; the radar keeps what is set there, so nothing of it is ever sent. (The maker's serial protocol note;
+frames of public captures.)
 
 >>> hlk_ld2451({}).decode(bytes.fromhex("f4f3f2f107000100790e0004fff8f7f6f5")).fields["targets"][0]["angle_deg"]
 -7

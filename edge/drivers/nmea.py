@@ -99,7 +99,7 @@ class Nmea0183:
         except (ValueError, IndexError) as error:
             raise BadFrameError(f"{kind}: {error}") from None
         if fields.get("status") == "V" or fields.get("quality") == 0:
-            return Decoded(Verdict.FLAG, fields, reason="no fix")
+            return Decoded(Verdict.FLAG, fields, reason="the receiver says that it is not valid")
         return Decoded(Verdict.ACCEPT, fields)
 
 

@@ -51,6 +51,7 @@ class Sds011:
     timeout_s = 1.5
 
     def __init__(self, mode: str = "active", settle_s: float = SETTLE_S) -> None:
+        self.setup = (Step(WAKE),) if mode != "sleep" else ()  # it may have been left asleep
         self.requests: tuple[bytes, ...] = {"active": (), "query": (QUERY,), "sleep": (WAKE,)}[mode]
         self._settle_s = settle_s
 

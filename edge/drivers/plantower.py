@@ -45,12 +45,13 @@ _COMMANDS = {
     (0xE4, 0): "sleep",
     (0xE4, 1): "wake",
 }
-PASSIVE, READ, SLEEP, WAKE = (
-    bytes.fromhex(f"424d{command}") for command in ("e100000170", "e200000171", "e400000173", "e400010174")
+PASSIVE, ACTIVE, READ, SLEEP, WAKE = (
+    bytes.fromhex(f"424d{command}")
+    for command in ("e100000170", "e100010171", "e200000171", "e400000173", "e400010174")
 )
 REQUESTS = {"active": (), "passive": (READ,), "sleep": (WAKE,)}
 SETUP = {
-    "active": (),
+    "active": (Step(ACTIVE), Step(WAKE, 0.1)),  # it may have been left in another mode
     "passive": (Step(PASSIVE), Step(b"", 0.2)),
     "sleep": (
         Step(SLEEP),

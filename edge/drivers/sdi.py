@@ -62,10 +62,8 @@ class Sdi12:
         found = decoded.fields or {}
         if found.get("address", self._address) != self._address:
             raise BadFrameError(f"sensor {found['address']!r} answers, {self._address!r} was asked")
-        if "values" not in found:
+        if not found.get("values"):
             return decoded
-        if not found["values"]:
-            return Decoded(Verdict.IGNORE, found, reason="no data")
         before = 0 if text[1:3] == "D0" else len(self._values)
         measurements = self._fields.measurements(dict(enumerate(found["values"], before)))
         return decoded._replace(measurements=measurements)
@@ -141,9 +139,8 @@ def _data(match: re.Match[str], wanted: bool | None) -> Decoded:
         if (computed := crc(address + values)) != stated:
             raise BadFrameError(f"CRC is {stated!r}, should be {computed!r}")
         fields["crc"] = stated
-    return Decoded(
-        Verdict.ACCEPT, fields | {"values": [float(value) for value in re.findall(_VALUE, values)]}
-    )
+    fields["values"] = [float(value) for value in re.findall(_VALUE, values)]
+    return Decoded(Verdict.ACCEPT, fields) if values else Decoded(Verdict.IGNORE, fields, reason="no data")
 
 
 def _identity(match: re.Match[str]) -> dict[str, Any]:

@@ -33,6 +33,12 @@ def config(text: str) -> EdgeConfig:
     return parse(LEAST + text, EdgeConfig, "edge.toml")
 
 
+def test_a_receiver_that_publishes_nothing_is_no_sensor_of_the_city() -> None:
+    found = config(PM + '[[serial]]\npath = "/dev/gnss"\nprotocol = "nmea0183"\nsensor = "gnss"\n')
+    assert found.sensor_count == 2
+    assert [sensor.protocol for sensor in found.sensors()] == ["pms5003"]
+
+
 def test_the_sample_loads_and_is_good() -> None:
     sample = load(SAMPLE, EdgeConfig)
     check(sample)

@@ -5,7 +5,7 @@ import pytest
 from edge.driver import Step, Verdict, extras
 from edge.drivers import pms5003, sds011, sensirion, sps30
 from edge.drivers.nova import QUERY, SLEEP, WAKE
-from edge.drivers.plantower import PASSIVE, READ
+from edge.drivers.plantower import ACTIVE, PASSIVE, READ
 from edge.drivers.plantower import SLEEP as PMS_SLEEP
 from edge.drivers.plantower import WAKE as PMS_WAKE
 
@@ -38,7 +38,7 @@ def test_sleeping_plantower_is_woken_given_time_asked_and_laid_down() -> None:
 def test_a_sensor_in_query_mode_is_asked_and_never_set_so() -> None:
     driver = sds011({"mode": "query"})
     assert driver.requests == (QUERY,) == (bytes.fromhex("aab404000000000000000000000000ffff02ab"),)
-    assert extras(driver).setup == ()
+    assert [step.data for step in extras(driver).setup] == [WAKE]
     assert [frame.data for frame in driver.framer(QUERY).feed(AWAKE + SDS)] == [SDS]
 
 
@@ -90,3 +90,8 @@ def test_wrong_options_are_one_line(options: dict[str, object]) -> None:
     for make in (pms5003, sds011):
         with pytest.raises(ValueError, match=r"^[^\n]+$"):
             make(options)
+
+
+def test_a_stream_that_an_earlier_configuration_has_stopped_is_started() -> None:
+    assert [step.data for step in extras(pms5003({})).setup] == [ACTIVE, PMS_WAKE]
+    assert [step.data for step in extras(sds011({})).setup] == [WAKE]
