@@ -1,7 +1,6 @@
-"""Radars: what passes is reported, and nothing else."""
+"""A simulated LD2451: who is in sight is reported, and nothing else."""
 
 from firmware_sim.devices.ld2451 import Ld2451
-from firmware_sim.devices.wavetronix import Wavetronix
 
 
 def passes(second: int) -> list[tuple[float, float]]:
@@ -24,12 +23,3 @@ def test_an_ld2451_is_silent_while_it_is_configured() -> None:
     assert radar.emit(1000.1) == []
     radar.receive(bytes.fromhex("fdfcfbfa0200fe0004030201"), 1000.2)
     assert radar.emit(1000.3)
-
-
-def test_a_wavetronix_line_for_each_vehicle() -> None:
-    sensor = Wavetronix(passes, start_s=1000.0)
-    near, far = sensor.emit(1000.9)
-    assert near.data == b"1970:01:01,00:16:40.050,00,0028.2,0014.4,00000348,0045.0,01\r\n"
-    assert near.readings == (("vehicle_count", 1.0), ("vehicle_speed", 45.383501))
-    assert far.data.split(b",")[2] == b"01"
-    assert sensor.emit(1001.5) == []
