@@ -12,7 +12,7 @@ import serial
 import serial_asyncio_fast
 
 MAX_CHUNKS = 64  # more than so many unread: the line is not read any more and its bytes wait in the kernel
-
+MAX_UNSENT = 4096
 CLOSE_S = 2.0
 
 
@@ -92,9 +92,10 @@ class Line(asyncio.Protocol):
         self._raise_if_lost()
 
     def write(self, data: bytes) -> None:
-        """Send; raises PortLostError when the line is known to be gone."""
+        """Send, unless too much still waits to leave; raises PortLostError when the line is known to be gone."""
         self._raise_if_lost()
-        self._transport.write(data)
+        if self._transport.get_write_buffer_size() < MAX_UNSENT:
+            self._transport.write(data)
 
     def drop_input(self) -> None:
         """Forget what came unasked; raises PortLostError."""

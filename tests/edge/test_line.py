@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 import serial_asyncio_fast
 
-from edge.line import MAX_CHUNKS, Line, PortLostError
+from edge.line import MAX_CHUNKS, MAX_UNSENT, Line, PortLostError
 
 if TYPE_CHECKING:
     from conftest import PtyPort
@@ -129,3 +129,12 @@ async def test_seven_bits_with_parity_are_asked_of_a_port_and_not_of_a_pseudo_te
         async with Line.open("/dev/ttyUSB99", 1200, lambda: 0, "7E1"):
             pass
     assert [asked[name] for name in ("baudrate", "bytesize", "parity", "stopbits")] == [1200, 7, "E", 1]
+
+
+async def test_what_nobody_takes_does_not_pile_up(pty_port: "PtyPort") -> None:
+    pty_port.plug()
+    async with Line.open(str(pty_port.link), 9600, lambda: 0) as line:
+        for _ in range(100):
+            line.write(bytes(1000))
+            await asyncio.sleep(0)
+        assert line._transport.get_write_buffer_size() < MAX_UNSENT + 1000
