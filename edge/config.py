@@ -1,5 +1,6 @@
 """The agent's configuration, checked as a whole before any port opens. `edge.settings` says what it can hold."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
@@ -112,7 +113,7 @@ def _bad_device(where: str, device: SerialDevice | ModbusUnit | MqttSource | Htt
 
 def _bad_serial(where: str, device: SerialDevice) -> Iterator[str]:
     yield from _bad_device(where, device)
-    yield from _bad_line(where, device.baud or 1, device.timeout_s)
+    yield from _bad_line(where, device.baud or 1, device.line or "8N1", device.timeout_s or 1)
     try:
         driver = device.driver()
     except ValueError as error:
@@ -128,15 +129,17 @@ def _bad_serial(where: str, device: SerialDevice) -> Iterator[str]:
         yield f"{where}: a {device.protocol} device is polled, its period_s must be above 0"
 
 
-def _bad_line(where: str, baud: int, timeout_s: float) -> Iterator[str]:
+def _bad_line(where: str, baud: int, line: str, timeout_s: float) -> Iterator[str]:
     if baud < 1:
         yield f"{where}: baud {baud} must be above 0"
+    if not re.fullmatch("[78][NEO][12]", line):
+        yield f"{where}: line {line!r} must be data bits, parity and stop bits, like 8N1 or 7E1"
     if not 0 < timeout_s <= 60:
         yield f"{where}: timeout_s {timeout_s} must be above 0 and at most 60"
 
 
 def _bad_bus(where: str, bus: ModbusBus) -> Iterator[str]:
-    yield from _bad_line(where, bus.baud, bus.timeout_s)
+    yield from _bad_line(where, bus.baud, bus.line, bus.timeout_s)
     if not bus.units:
         yield f"{where}: no [[modbus.unit]] on {bus.path}"
     for index, unit in enumerate(bus.units):

@@ -1,6 +1,6 @@
 """What a sensor driver is. A driver turns bytes into measurements; it never reads a port, a clock or a random number."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
 
@@ -70,3 +70,33 @@ class Driver(Protocol):
     def decode(self, frame: bytes, request: bytes | None = None) -> Decoded:
         """The frame (an answer to `request` when given); raises BadFrameError."""
         ...
+
+
+class Step(NamedTuple):
+    """One thing to say: `data` after a pause of `after_s` seconds, which the bytes `early` from the device end. No data: wait."""
+
+    data: bytes
+    after_s: float = 0.0
+    early: bytes = b""
+
+
+def _nothing_more(request: bytes, decoded: Decoded) -> tuple[Step, ...]:
+    return ()
+
+
+class Extras(NamedTuple):
+    """What a driver may have beyond the contract, under these names; `extras` reads it with its defaults."""
+
+    setup: tuple[Step, ...] = ()
+    """Said when the port opens and again after the device fell silent. Never anything that changes what a device stores."""
+    follow: Callable[[bytes, Decoded], tuple[Step, ...]] = _nothing_more
+    """(request, its answer) -> what to ask before the round goes on."""
+    line: str = "8N1"
+    """Data bits, parity, stop bits."""
+    timeout_s: float = 0.5
+    """How long an answer may take."""
+
+
+def extras(driver: Driver) -> Extras:
+    """What `driver` has beyond the contract."""
+    return Extras(**{name: getattr(driver, name) for name in Extras._fields if hasattr(driver, name)})

@@ -24,10 +24,10 @@ Measure = Callable[[bytes], int]
 
 class ScanFramer:
     """Frames of a binary protocol. `measure` looks at most `limit` bytes ahead; `echo`, when the input begins with it, is
-    dropped once (two-wire adapters return what was sent)."""
+    dropped once (two-wire adapters return what was sent); the last `shared` bytes of a frame may also begin the next."""
 
-    def __init__(self, measure: Measure, limit: int, *, echo: bytes = b"") -> None:
-        self._measure, self._limit, self._echo = measure, limit, echo
+    def __init__(self, measure: Measure, limit: int, *, echo: bytes = b"", shared: int = 0) -> None:
+        self._measure, self._limit, self._echo, self._shared = measure, limit, echo, shared
         self._buffer = bytearray()
         self.junk = 0
         self.bad = 0
@@ -41,8 +41,8 @@ class ScanFramer:
         while start is not None and start < len(buffer):
             size = self._measure(bytes(buffer[start : start + self._limit]))
             if size > 0:
-                start += size
-                frames.append(Frame(bytes(buffer[start - size : start]), len(buffer) - start))
+                frames.append(Frame(bytes(buffer[start : start + size]), len(buffer) - start - size))
+                start += size - self._shared
             elif size == Size.MORE and len(buffer) - start < self._limit:
                 break
             else:

@@ -12,7 +12,7 @@ import serial
 import serial_asyncio_fast
 
 MAX_CHUNKS = 64  # more than so many unread: the line is not read any more and its bytes wait in the kernel
-
+MAX_UNSENT = 4096
 CLOSE_S = 2.0
 
 
@@ -41,12 +41,24 @@ class Line(asyncio.Protocol):
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, path: str, baud: int, clock: Callable[[], int]) -> AsyncIterator["Line"]:
-        """The serial port at `path`, for us alone, 8N1; raises PortLostError."""
+    async def open(
+        cls, path: str, baud: int, clock: Callable[[], int], mode: str = "8N1"
+    ) -> AsyncIterator["Line"]:
+        """The serial port at `path`, for us alone; `mode` is data bits, parity, stop bits, which a pseudo-terminal has not.
+        Raises PortLostError."""
         line = cls(path, clock)
+        if os.path.realpath(path).startswith("/dev/pts/"):
+            mode = "8N1"
         try:
             line._transport, _ = await serial_asyncio_fast.create_serial_connection(
-                asyncio.get_running_loop(), lambda: line, path, baudrate=baud, exclusive=True
+                asyncio.get_running_loop(),
+                lambda: line,
+                path,
+                baudrate=baud,
+                bytesize=int(mode[0]),
+                parity=mode[1],
+                stopbits=int(mode[2]),
+                exclusive=True,
             )
         except (OSError, termios.error, ValueError) as error:  # serial.SerialException is an OSError
             raise PortLostError(_words(error)) from error
@@ -80,9 +92,10 @@ class Line(asyncio.Protocol):
         self._raise_if_lost()
 
     def write(self, data: bytes) -> None:
-        """Send; raises PortLostError when the line is known to be gone."""
+        """Send, unless too much still waits to leave; raises PortLostError when the line is known to be gone."""
         self._raise_if_lost()
-        self._transport.write(data)
+        if self._transport.get_write_buffer_size() < MAX_UNSENT:
+            self._transport.write(data)
 
     def drop_input(self) -> None:
         """Forget what came unasked; raises PortLostError."""

@@ -40,11 +40,16 @@ def decode_object(line: bytes) -> dict[str, Any]:
 
 
 def decode_delimited(line: bytes, delimiter: str, pairs: str | None) -> list[str] | dict[str, str]:
-    """Fields between `delimiter`s; with `pairs` (the sign between name and value) by their names. Raises BadFrameError."""
+    """Fields between `delimiter`s (any number of blanks is one); with `pairs` (the sign between name and value) by their
+    names. Raises BadFrameError."""
     text = _text(line)
     if len(delimiter) != 1:
         raise BadFrameError("the delimiter must be one character")
-    fields = [field.strip() for field in next(csv.reader([text], delimiter=delimiter))]
+    try:
+        parts = text.split() if delimiter == " " else next(csv.reader([text], delimiter=delimiter), [])
+    except csv.Error as error:
+        raise BadFrameError(f"not one line of fields: {error}") from None
+    fields = [field.strip() for field in parts]
     if pairs is None:
         return fields
     found: dict[str, str] = {}

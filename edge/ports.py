@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import structlog
 
-from edge.driver import BadFrameError, Driver, Frame, Framer, Verdict
+from edge.driver import BadFrameError, Decoded, Driver, Frame, Framer, Step, Verdict, extras
 from edge.line import Chunk, Line, PortLostError
 from edge.settings import EdgeConfig
 from edge.traffic import Traffic
@@ -17,9 +17,9 @@ from telemetry.reading import Flag, Reading
 BACKOFF_FIRST_S = 0.5
 BACKOFF_LAST_S = 5.0
 QUIET_S = 5.0  # after so long without a byte: is this still the port the path leads to?
-BITS_PER_BYTE = 10  # 8N1: start, eight, stop
 SILENT_BYTES = 4  # Modbus asks for 3.5 characters of silence between two frames
 MIN_SILENT_S = 0.002
+MAX_STEPS = 32  # so many questions a round at most, whatever a driver follows up with
 
 log = structlog.get_logger(__name__)
 Deliver = Callable[[Sequence[Reading]], Awaitable[None]]
@@ -46,15 +46,17 @@ class Port:
         timeout_s: float,
         deliver: Deliver,
         clock: Callable[[], int],
+        mode: str = "8N1",
     ) -> None:
         self.name, self._devices = path, devices
-        self._baud, self._timeout_s = baud, timeout_s
+        self._baud, self._timeout_s, self._mode = baud, timeout_s, mode
+        self._byte_s = (1 + int(mode[0]) + (mode[1] != "N") + int(mode[2])) / baud
         self._deliver, self._clock = deliver, clock
         self._backoff = BACKOFF_FIRST_S
         self._up = self._known_away = False
         self._frames = self._bad = self._readings = 0
         self._last_ms: int | None = None
-        self._silent_s = max(MIN_SILENT_S, SILENT_BYTES * BITS_PER_BYTE / baud)
+        self._silent_s = max(MIN_SILENT_S, SILENT_BYTES * self._byte_s)
         self._log = log.bind(port=path)
         self.open_since_ms: int | None = None
 
@@ -71,7 +73,7 @@ class Port:
         """Keep the port open and read it, for ever."""
         while True:
             try:
-                async with Line.open(self.name, self._baud, self._clock) as line:
+                async with Line.open(self.name, self._baud, self._clock, self._mode) as line:
                     self._log.info("port open", sensors=[device.sensor for device in self._devices])
                     self._up, self._known_away = True, False
                     self.open_since_ms = self._clock()
@@ -94,10 +96,12 @@ class Port:
 
     async def _stream(self, line: Line, device: Device) -> None:
         framer = device.driver.framer()
+        await self._prepare(line, device)
         while True:
             chunk = await line.read(QUIET_S)
             if chunk is None:
                 line.check_there()
+                await self._prepare(line, device)
                 continue
             for frame in self._feed(framer, chunk):
                 await self._take(device, frame, chunk.at_ms)
@@ -105,37 +109,66 @@ class Port:
     async def _poll(self, line: Line) -> None:
         loop = asyncio.get_running_loop()
         turns = Turns([device.period_s for device in self._devices], loop.time())
+        unprepared = set(range(len(self._devices)))
         while True:
             index, due = turns.next()
             await line.idle(max(due - loop.time(), self._silent_s))
             device = self._devices[index]
+            if index in unprepared:
+                await self._prepare(line, device)
             answered = await self._ask(line, device)
+            (unprepared.discard if answered else unprepared.add)(index)
             if turns.done(index, loop.time(), answered=answered):
                 words = "device answers again" if answered else "device does not answer"
                 self._log.warning(words, sensor=device.sensor)
             if not answered:
                 line.check_there()
 
+    async def _prepare(self, line: Line, device: Device) -> None:
+        """Say what sets the device up; its answers are not waited for."""
+        for step in extras(device.driver).setup:
+            await self._say(line, step)
+
     async def _ask(self, line: Line, device: Device) -> bool:
-        """One polling round; False when the device said nothing at all, which costs one timeout."""
+        """One polling round; False when the device left a question without a byte, which costs one timeout."""
+        follow, asked = extras(device.driver).follow, 0
         for request in device.driver.requests:
-            line.drop_input()
-            line.write(request)
-            if not await self._hear(line, device, request):
-                return False
-            await line.idle(self._silent_s)
+            steps = [Step(request)]
+            while steps and asked < MAX_STEPS:
+                step = steps.pop(0)
+                await self._say(line, step)
+                asked += 1
+                heard, decoded = await self._hear(line, device, step.data)
+                if not heard:
+                    return False
+                if decoded is not None:
+                    steps = [*follow(step.data, decoded), *steps]
+                await line.idle(self._silent_s)
         return True
 
-    async def _hear(self, line: Line, device: Device, request: bytes) -> bool:
-        """Take the answer to `request`; False when not a byte came in time. A garbled answer is one."""
+    async def _say(self, line: Line, step: Step) -> None:
+        """Wait as the step says, then send it."""
+        loop, seen = asyncio.get_running_loop(), b""
+        until = loop.time() + step.after_s
+        while step.early and (chunk := await line.read(until - loop.time())) is not None:
+            seen = (seen + chunk.data)[-256:]
+            if step.early in seen:
+                break
+        else:
+            await line.idle(until - loop.time())
+        line.drop_input()
+        if step.data:
+            line.write(step.data)
+
+    async def _hear(self, line: Line, device: Device, request: bytes) -> tuple[bool, Decoded | None]:
+        """Take the answer to `request`: whether a byte came in time, and what was understood of a whole answer."""
         loop, framer, heard = asyncio.get_running_loop(), device.driver.framer(request), False
         deadline = loop.time() + self._timeout_s
         while (chunk := await line.read(deadline - loop.time())) is not None:
             heard = True
             if frames := self._feed(framer, chunk):
-                await self._take(device, frames[0], chunk.at_ms, request)
-                break
-        return heard
+                return True, await self._take(device, frames[0], chunk.at_ms, request)
+        return heard, None
 
     def _feed(self, framer: Framer, chunk: Chunk) -> list[Frame]:
         bad_before = framer.bad
@@ -143,27 +176,30 @@ class Port:
         self._bad += framer.bad - bad_before
         return frames
 
-    async def _take(self, device: Device, frame: Frame, at_ms: int, request: bytes | None = None) -> None:
+    async def _take(
+        self, device: Device, frame: Frame, at_ms: int, request: bytes | None = None
+    ) -> Decoded | None:
         try:
             decoded = device.driver.decode(frame.data, request)
         except BadFrameError:
             self._bad += 1
-            return
+            return None
         if decoded.verdict is Verdict.REJECT:
             self._bad += 1
-            return
+            return None
         self._backoff = BACKOFF_FIRST_S
         self._frames += 1
-        if decoded.verdict is Verdict.IGNORE:
-            return
+        if decoded.verdict is Verdict.IGNORE or not decoded.measurements:
+            return decoded
         doubt = int(Flag.DEVICE) if decoded.verdict is Verdict.FLAG else 0
-        observed_at = at_ms - round(frame.after * BITS_PER_BYTE * 1000 / self._baud)
+        observed_at = at_ms - round(frame.after * self._byte_s * 1000)
         self._last_ms = observed_at
         measured = device.traffic.take(decoded, observed_at) if device.traffic else decoded.measurements
         self._readings += len(measured)
         await self._deliver(
             [Reading(device.sensor, m.quantity, observed_at, m.value, m.flags | doubt) for m in measured]
         )
+        return decoded
 
 
 def build_ports(config: EdgeConfig, deliver: Deliver, clock: Callable[[], int]) -> list[Port]:
@@ -171,19 +207,29 @@ def build_ports(config: EdgeConfig, deliver: Deliver, clock: Callable[[], int]) 
     ports = []
     for device in config.serial:
         driver = device.driver()
+        more = extras(driver)
         ports.append(
             Port(
                 device.path,
                 [Device(device.sensor, driver, device.period_s, device.traffic())],
                 baud=device.baud or driver.baud,
-                timeout_s=device.timeout_s,
+                timeout_s=device.timeout_s or more.timeout_s,
                 deliver=deliver,
                 clock=clock,
+                mode=device.line or more.line,
             )
         )
     for bus in config.modbus:
         units = [Device(unit.sensor, unit.driver(), unit.period_s) for unit in bus.units]
         ports.append(
-            Port(bus.path, units, baud=bus.baud, timeout_s=bus.timeout_s, deliver=deliver, clock=clock)
+            Port(
+                bus.path,
+                units,
+                baud=bus.baud,
+                timeout_s=bus.timeout_s,
+                deliver=deliver,
+                clock=clock,
+                mode=bus.line,
+            )
         )
     return ports

@@ -56,7 +56,8 @@ class ClockSettings(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
 
 
 class SerialDevice(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """One device alone on a serial port. `baud` 0: the driver's. A polled device is asked every `period_s` seconds."""
+    """One device alone on a serial port. `baud`, `line` and `timeout_s` are the driver's when 0 or "". A polled device is
+    asked every `period_s` seconds."""
 
     path: str
     protocol: str
@@ -64,10 +65,11 @@ class SerialDevice(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     name: str = ""
     period_s: float = 1.0
     baud: int = 0
-    timeout_s: float = 0.5
+    line: str = ""
+    timeout_s: float = 0.0
     latitude: float | None = None
     longitude: float | None = None
-    options: dict[str, bool | int | float | str | list[str]] = {}
+    options: dict[str, bool | int | float | str | list[str] | dict[str, dict[str, int | str]]] = {}
     aggregate_s: int = 0
     raw: bool = False
 
@@ -107,6 +109,7 @@ class ModbusBus(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     path: str
     baud: int = 4800
+    line: str = "8N1"
     timeout_s: float = 0.5
     units: tuple[ModbusUnit, ...] = msgspec.field(default=(), name="unit")
 
@@ -136,8 +139,12 @@ class EdgeConfig(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         return msgspec.structs.replace(self, journal=journal)
 
     def sensors(self) -> tuple[Sensor, ...]:
-        """What the gateway introduces itself with; raises ValueError."""
-        found = [_sensor(device, device.protocol, device.reports()) for device in self.serial]
+        """What the gateway introduces itself with: what publishes something; raises ValueError."""
+        found = [
+            _sensor(device, device.protocol, reported)
+            for device in self.serial
+            if (reported := device.reports())
+        ]
         found += [
             _sensor(unit, MODBUS, unit.driver().quantities) for bus in self.modbus for unit in bus.units
         ]

@@ -9,9 +9,11 @@ from random import Random
 from typing import NamedTuple
 
 CITY_ZONE_S = 7 * 3600
+TIDE_S = 24.84 * 3600  # one high water a day in the bay
 _INDUSTRY = {"industry": 18.0, "mining": 22.0, "port": 12.0, "roads": 8.0, "bridge": 8.0, "centre": 6.0}
 SPIKES = {
-    "pm1": 120.0, "pm25": 180.0, "pm10": 260.0, "co2": 1600.0, "temperature": 18.0, "humidity": -40.0,
+    "pm1": 120.0, "pm25": 180.0, "pm4": 220.0, "pm10": 260.0, "water_level": 4.0, "solar_radiation": 700.0,
+    "co2": 1600.0, "temperature": 18.0, "humidity": -40.0,
     "noise_level": 32.0, "wind_speed": 25.0, "vehicle_speed": 90.0, "voltage": 60.0, "occupancy": 60.0, "pressure": 40.0,
 }  # fmt: skip
 
@@ -59,6 +61,8 @@ class Model:
                 return dust
             case "pm1":
                 return 0.7 * dust
+            case "pm4":
+                return 1.3 * dust
             case "pm10":
                 return 1.7 * dust
             case "co2":
@@ -79,6 +83,10 @@ class Model:
                 return 120 + 70 * weather + 20 * place
             case "illuminance":
                 return 62000 * sun
+            case "solar_radiation":
+                return 900 * sun
+            case "water_level":
+                return 2.1 + 1.6 * math.sin(at_s / TIDE_S * 2 * math.pi) + 0.1 * place
             case "rain":
                 return at_s // 1800 % 60000 * 0.1
             case "voltage":
@@ -93,7 +101,8 @@ class Model:
 
 
 _NOISE = {
-    "pm25": 1.6, "pm1": 1.2, "pm10": 2.4, "co2": 4.0, "temperature": 0.12, "device_temperature": 0.2, "humidity": 0.4,
+    "pm25": 1.6, "pm1": 1.2, "pm4": 1.8, "pm10": 2.4, "water_level": 0.01, "solar_radiation": 8.0,
+    "co2": 4.0, "temperature": 0.12, "device_temperature": 0.2, "humidity": 0.4,
     "pressure": 0.08, "noise_level": 1.8, "wind_speed": 0.35, "wind_direction": 9.0, "illuminance": 250.0,
     "voltage": 0.5, "current": 0.15, "power": 18.0,
 }  # fmt: skip

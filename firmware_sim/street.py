@@ -10,13 +10,9 @@ from pathlib import Path
 from random import Random
 
 from firmware_sim import replay
-from firmware_sim.city import LOOP, STATION, City, DevicePlan, GatewayPlan
+from firmware_sim.city import LOOP, City, DevicePlan, GatewayPlan
 from firmware_sim.device import Device, Emission
-from firmware_sim.devices.air_station import AirStation
-from firmware_sim.devices.mhz19 import MhZ19
-from firmware_sim.devices.ops243 import Ops243
 from firmware_sim.devices.payloads import JsonPublisher, Recording, SenmlPublisher
-from firmware_sim.devices.pms5003 import Pms5003
 from firmware_sim.faults import Fault, FaultKind
 from firmware_sim.injection import Injector
 from firmware_sim.model import Model
@@ -24,16 +20,13 @@ from firmware_sim.mqtt_devices import Outgoing, Publisher
 from firmware_sim.pty import PtyPort
 from firmware_sim.truth import Device as DeviceLine
 from firmware_sim.truth import Emitted, FaultRecord, Recorder, Window
+from firmware_sim.wired import WIRED, Senses
 from runtime.mqtt import BrokerUrl
 
 FLUSH_S = 3.0
 IDLE_S = 0.25  # the longest a device sleeps: a host's command may wake it meanwhile
-PROTOCOLS = {
-    "pms5003": (("pm1", "pm25", "pm10"), 1.0),
-    "mhz19": (("co2", "device_temperature"), 2.0),
-    "ops243": (("vehicle_speed",), 0.0),
-    "modbus-rtu": (STATION, 2.0),
-    "replay": (tuple(LOOP), 1.0),
+PROTOCOLS = {protocol: (kind.quantities, kind.period_s) for protocol, kind in WIRED.items()} | {
+    "replay": (tuple(LOOP), 1.0)
 }
 
 
@@ -149,23 +142,19 @@ class Street:
     def _build(self, plan: DevicePlan, kind: str, injector: Injector, rng: Random) -> Device:
         start_s = time.time() + rng.random() * min(1.0, plan.period_s or 1.0)
         measure = injector.wrap(lambda quantity, at_s: self._model.value(plan.sensor, kind, quantity, at_s))
-        match plan.protocol:
-            case "pms5003":
-                return Pms5003(measure, start_s=start_s, period_s=plan.period_s)
-            case "mhz19":
-                return MhZ19(measure)
-            case "modbus-rtu":
-                return AirStation(measure)
-            case "ops243":
-                return Ops243(
-                    lambda second: self._model.passes(plan.sensor, kind, second),
-                    start_s=start_s,
-                    bias=lambda at_s: injector.bias("vehicle_speed", at_s),
-                )
-            case "mqtt-senml":
-                return SenmlPublisher(
-                    measure, plan.sensor, plan.quantities, start_s=start_s, period_s=plan.period_s
-                )
+        if plan.protocol in WIRED:
+            senses = Senses(
+                measure,
+                lambda second: self._model.passes(plan.sensor, kind, second),
+                lambda at_s: injector.bias("vehicle_speed", at_s),
+                start_s,
+                plan.period_s,
+            )
+            return WIRED[plan.protocol].build(senses)
+        if plan.protocol == "mqtt-senml":
+            return SenmlPublisher(
+                measure, plan.sensor, plan.quantities, start_s=start_s, period_s=plan.period_s
+            )
         if plan.replay:
             series = {quantity: replay.load(quantity) for quantity in plan.quantities}
             measure = injector.wrap(Recording(series, start_s=start_s, period_s=plan.period_s).measure)

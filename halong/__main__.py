@@ -233,38 +233,41 @@ def check(configs: Annotated[list[Path], typer.Argument(help="Edge or hub config
 @app.command()
 def decode(
     protocol: Annotated[
-        str, typer.Argument(help="pms5003, mhz19, ops243, modbus-rtu, senml-json, senml-cbor, …")
+        str, typer.Argument(help="A protocol: pms5003, sds011, modbus-rtu, nmea0183, senml-json, …")
     ],
-    hex_: Annotated[str | None, typer.Option("--hex", help="The bytes, in hexadecimal.")] = None,
-    text: Annotated[str | None, typer.Option(help="The bytes, as text.")] = None,
+    hex_: Annotated[
+        list[str] | None, typer.Option("--hex", help="The bytes, in hexadecimal; repeatable.")
+    ] = None,
+    text: Annotated[list[str] | None, typer.Option(help="The bytes, as text; repeatable.")] = None,
     meta: Annotated[
         str, typer.Option(help="What else is known, as JSON: request_hex, topic, device, config, headers …")
     ] = "{}",
 ) -> None:
-    """What these bytes mean, as JSON: verdict, decoded fields, readings."""
-    from edge.decode import decode as decode_bytes
+    """What these bytes mean, as JSON: verdict, decoded fields, readings; a line for each frame."""
+    from edge.decode import decode_all
 
-    if (hex_ is None) == (text is None):
+    if bool(hex_) == bool(text):
         raise fail("give the bytes with --hex or with --text", 2)
     try:
-        data = bytes.fromhex(hex_) if hex_ is not None else (text or "").encode()
+        pieces = [bytes.fromhex(part) for part in hex_ or ()] + [part.encode() for part in text or ()]
         known = json.loads(meta)
         if not isinstance(known, dict):
             raise fail("--meta must be a JSON object", 2)
-        report = decode_bytes(protocol, data, known)
+        reports = decode_all(protocol, pieces, known)
     except json.JSONDecodeError as error:
         raise fail(f"--meta is not JSON: {error}", 2) from None
     except ValueError as error:
         raise fail(str(error), 2) from None
-    answer = {"verdict": report.verdict, "decoded": report.decoded, "readings": report.readings}
-    if report.reason:
-        answer["reason"] = report.reason
-    print(json.dumps(answer, ensure_ascii=False))
+    for report in reports:
+        answer = {"verdict": report.verdict, "decoded": report.decoded, "readings": report.readings}
+        if report.reason:
+            answer["reason"] = report.reason
+        print(json.dumps(answer, ensure_ascii=False))
 
 
 @sim.command("device")
 def sim_device(
-    protocol: Annotated[str, typer.Argument(help="pms5003, mhz19, ops243, modbus-rtu, replay")],
+    protocol: Annotated[str, typer.Argument(help="A protocol of docs/drivers.md, or replay.")],
     pty: Annotated[Path, typer.Option(help="Link the pseudo-terminal here.")],
     seed: Seed = 1,
     fault: Faults = None,

@@ -20,6 +20,7 @@ from typing import Any
 
 from edge import registers
 from edge.driver import BadFrameError, Decoded, Driver, Framer, Measurement, Verdict
+from edge.drivers.options import only
 from edge.framing import ScanFramer, Size
 from edge.registers import RegisterMap
 from telemetry.quantities import QUANTITIES, to_canonical
@@ -177,9 +178,7 @@ def _measure_any(data: bytes) -> int:
 
 def modbus_rtu(options: Mapping[str, object]) -> Driver:
     """The driver with its options `unit`, `map`, `fields`; raises ValueError."""
-    for name in options:
-        if name not in ("unit", "map", "fields"):
-            raise ValueError(f"modbus-rtu has no option {name!r}; it has unit, map, fields")
+    only("modbus-rtu", options, ("unit", "map", "fields"))
     unit, found, fields = options.get("unit", 1), options.get("map", "air-station"), options.get("fields", ())
     if unit not in range(1, 248) or not isinstance(unit, int):
         raise ValueError(f"unit must be 1 to 247, not {unit!r}")

@@ -23,6 +23,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from edge.driver import BadFrameError, Decoded, Driver, Framer, Measurement, Verdict
+from edge.drivers.options import only
 from edge.framing import LineFramer
 
 FASTEST_KMH = 311 * 3.6  # 100,000 samples a second
@@ -242,9 +243,7 @@ OPTIONS = ("units", "magnitude", "time", "json")
 
 def ops243(options: Mapping[str, object]) -> Driver:
     """The driver with its options `units`, `magnitude`, `time`, `json` (told apart by itself); raises ValueError."""
-    for name in options:
-        if name not in OPTIONS:
-            raise ValueError(f"ops243 has no option {name!r}; it has units, magnitude, time")
+    only("ops243", options, OPTIONS)
     units = UNITS.get(str(options.get("units", "m/s")))
     if units is None:
         raise ValueError(f"ops243 units must be one of {', '.join(KMH)}, not {options['units']!r}")

@@ -14,6 +14,10 @@ Measurement frame, words big-endian (manual PMS5003 V2.3, appendix I):
 
 PMS5003T has temperature (0.1 Cel, signed) and humidity (0.1 %RH) in place of the last two counts.
 
+Option `mode`: "active" reads the stream; "passive" switches it off and asks, "sleep" wakes the sensor for each round, asks
+once `settle_s` seconds of fan have passed and lays it down again. The sensor forgets all of it without power. Commands are
+`42 4D command high low sum sum`.
+
 >>> decoded = pms5003({}).decode(bytes.fromhex("424d001c00000008000800000008000800d20046002d001e00000000970002c5"))
 >>> decoded.fields["pm25_atm"], decoded.fields["n03"]
 (8, 210)
@@ -24,7 +28,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
-from edge.driver import BadFrameError, Decoded, Driver, Framer, Measurement, Verdict
+from edge.driver import BadFrameError, Decoded, Driver, Framer, Measurement, Step, Verdict
+from edge.drivers.options import choice, number, only
 from edge.framing import ScanFramer, Size
 
 HEADER = b"\x42\x4d"
@@ -40,6 +45,20 @@ _COMMANDS = {
     (0xE4, 0): "sleep",
     (0xE4, 1): "wake",
 }
+PASSIVE, ACTIVE, READ, SLEEP, WAKE = (
+    bytes.fromhex(f"424d{command}")
+    for command in ("e100000170", "e100010171", "e200000171", "e400000173", "e400010174")
+)
+REQUESTS = {"active": (), "passive": (READ,), "sleep": (WAKE,)}
+SETUP = {
+    "active": (Step(ACTIVE), Step(WAKE, 0.1)),  # it may have been left in another mode
+    "passive": (Step(PASSIVE), Step(b"", 0.2)),
+    "sleep": (
+        Step(SLEEP),
+        Step(b"", 2.5),
+    ),  # whatever it was doing, it wakes from here; it is deaf for two seconds
+}
+SETTLE_S = 30.0
 
 
 class Model(NamedTuple):
@@ -55,16 +74,24 @@ class Plantower:
     """One sensor of the family; see edge.driver.Driver."""
 
     baud = 9600
-    requests: tuple[bytes, ...] = ()
 
-    def __init__(self, model: Model) -> None:
-        self._model = model
+    def __init__(self, model: Model, mode: str = "active", settle_s: float = SETTLE_S) -> None:
+        self._model, self._settle_s = model, settle_s
+        self.requests: tuple[bytes, ...] = REQUESTS[mode]
+        self.setup = SETUP[mode]
+        self.timeout_s = 3.0 if mode == "sleep" else 0.5  # awake it speaks by itself, every 2.3 s
         self.protocol = model.protocol
         self.quantities = model.quantities
 
     def framer(self, request: bytes | None = None) -> Framer:
-        """Measurement frames and the 8-byte answers to commands."""
-        return ScanFramer(self._measure, self._model.length + 4)
+        """Measurement frames and the 8-byte answers to commands; with a request only what answers it."""
+        return ScanFramer(
+            lambda data: self._measure(data, request), self._model.length + 4, echo=request or b""
+        )
+
+    def follow(self, request: bytes, decoded: Decoded) -> tuple[Step, ...]:
+        """Awake: stop the stream when the fan has cleared the chamber, ask, sleep."""
+        return (Step(PASSIVE, self._settle_s), Step(READ, 0.1), Step(SLEEP)) if request == WAKE else ()
 
     def decode(self, frame: bytes, request: bytes | None = None) -> Decoded:
         """A measurement frame, an answer, or a command to the sensor (7 bytes)."""
@@ -75,6 +102,8 @@ class Plantower:
             raise BadFrameError(_why(frame, size))
         if len(frame) == ACK_LENGTH + 4:
             return Decoded(Verdict.ACCEPT, {"ack": _name(frame[4], frame[5])})
+        if request == WAKE:
+            return Decoded(Verdict.IGNORE, None, reason="the fan has just started")
         if not any(frame[4:-2]):
             return Decoded(Verdict.IGNORE, None, reason="warm-up: every data byte is zero")
         fields = self._model.content(frame)
@@ -84,7 +113,7 @@ class Plantower:
             )
         return _measured(fields, self.quantities)
 
-    def _measure(self, data: bytes) -> int:
+    def _measure(self, data: bytes, request: bytes | None = None) -> int:
         if not HEADER.startswith(data[:2]):
             return Size.JUNK
         if len(data) < 4:
@@ -94,8 +123,11 @@ class Plantower:
             return Size.BAD
         if len(data) < length + 4:
             return Size.MORE
-        good = sum(data[: length + 2]) == data[length + 2] << 8 | data[length + 3]
-        return length + 4 if good else Size.BAD
+        if sum(data[: length + 2]) != data[length + 2] << 8 | data[length + 3]:
+            return Size.BAD
+        acknowledged = data[4:6] if length == ACK_LENGTH else b""
+        wanted = request is None or acknowledged == (request[2:5:2] if request in (PASSIVE, SLEEP) else b"")
+        return length + 4 if wanted else Size.JUNK
 
 
 def _measured(fields: dict[str, Any], quantities: tuple[str, ...]) -> Decoded:
@@ -158,12 +190,16 @@ PMS5003T = Model("pms5003t", 28, (*_PM, "temperature", "humidity"), _pms5003t)
 PMS3003 = Model("pms3003", 20, _PM, _masses)
 
 
+PMS7003 = PMS5003._replace(protocol="pms7003")
+
+
 def _build(model: Model, options: Mapping[str, object]) -> Driver:
-    if options:
-        raise ValueError(f"{model.protocol} has no option {next(iter(options))!r}")
-    return Plantower(model)
+    only(model.protocol, options, ("mode", "settle_s"))
+    mode = choice(options, "mode", ("active", "passive", "sleep"))
+    return Plantower(model, mode, number(options, "settle_s", SETTLE_S, low=0, high=300))
 
 
 pms5003 = partial(_build, PMS5003)
+pms7003 = partial(_build, PMS7003)
 pms5003t = partial(_build, PMS5003T)
 pms3003 = partial(_build, PMS3003)

@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from edge.driver import BadFrameError, Decoded, Driver, Framer, Measurement, Verdict
+from edge.drivers.options import only
 from edge.framing import ScanFramer, Size
 from telemetry.reading import Flag
 
@@ -127,6 +128,5 @@ def _reply(frame: bytes) -> dict[str, Any]:
 
 def mhz19(options: Mapping[str, object]) -> Driver:
     """The driver; it has no options."""
-    if options:
-        raise ValueError(f"mhz19 has no option {next(iter(options))!r}")
+    only("mhz19", options)
     return MhZ19()

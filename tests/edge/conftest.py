@@ -1,12 +1,41 @@
-"""A serial port for tests: a real pty behind a link."""
+"""For the tests of the agent: a serial port, which is a real pty behind a link; and good frames of every driver."""
 
 import asyncio
+import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
+
+from edge.driver import Driver
+from edge.drivers import DRIVERS, sensirion, winsen
+
+VECTORS = json.loads((Path(__file__).parents[1] / "vectors.json").read_text(encoding="utf-8"))
+OPTIONS: Mapping[str, Mapping[str, object]] = {
+    "modbus-rtu": {"unit": 1, "map": "air-station"},
+    "sdi12": {"fields": {"water_level": {"path": 0}}, "crc": True},
+    "line-ndjson": {"fields": {"temperature": {"path": "t"}}},
+    "line-delimited": {"fields": {"temperature": {"path": 0}}},
+}
+ANSWERS = {
+    "mhz19": winsen.READ_CO2,
+    "modbus-rtu": bytes.fromhex("010301f8000385c6"),
+    "sps30": sensirion.ASK,
+    "sdi12": b"0D0!",
+    "davis-vantage": b"LOOP 1\n",
+}
+ALIASES = {"pms7003": "pms5003"}
+BEGINNINGS = {
+    "mhz19": "ff86",
+    "sds011": "aac0",
+    "sps30": "7e0003",
+    "davis-vantage": "4c4f4f",
+    "pms5003": "424d001c",
+}
+LINES = ("ops243", "wavetronix-csv", "nmea0183", "sdi12", "line-ndjson", "line-delimited")
 
 
 class PtyPort:
@@ -57,3 +86,48 @@ def pty_port(tmp_path: Path) -> Iterator[PtyPort]:
     port = PtyPort(tmp_path / "ttyTEST0")
     yield port
     port.unplug()
+
+
+class Sample(NamedTuple):
+    """A driver with good frames from its device, as they go over the wire; answers to `request` when it is given."""
+
+    protocol: str
+    request: bytes | None
+    frames: list[bytes]
+    lines: bool
+
+    @property
+    def options(self) -> Mapping[str, object]:
+        return OPTIONS.get(self.protocol, {})
+
+    def driver(self) -> Driver:
+        return DRIVERS[self.protocol](self.options)
+
+
+@pytest.fixture(scope="session", params=list(DRIVERS))
+def sample(request: pytest.FixtureRequest) -> Sample:
+    """Every driver in turn."""
+    protocol = request.param
+    return Sample(protocol, ANSWERS.get(protocol), good_frames(protocol), protocol in LINES)
+
+
+def good_frames(protocol: str) -> list[bytes]:
+    model = ALIASES.get(protocol, protocol)
+    wanted = ANSWERS.get(protocol, b"").hex()
+    return [
+        _wire(vector)
+        for vector in VECTORS
+        if vector["protocol"] == model
+        and vector["verdict"] in ("accept", "flag")
+        and vector["direction"] in ("from-device", "exchange")
+        and _wire(vector).hex().startswith(BEGINNINGS.get(model, ""))
+        and vector["id"] not in ("sd-m4", "dl-m2", "dl-m3", "nd-m2")
+        and "config" not in vector
+        and (protocol != "modbus-rtu" or vector.get("request_hex") == wanted)
+    ]
+
+
+def _wire(vector: Mapping[str, str]) -> bytes:
+    if "hex" in vector:
+        return bytes.fromhex(vector["hex"])
+    return (vector["text"].rstrip("\r\n") + "\r\n").encode()

@@ -41,6 +41,12 @@ def config(text: str) -> EdgeConfig:
     return parse(LEAST + text, EdgeConfig, "edge.toml")
 
 
+def test_a_receiver_that_publishes_nothing_is_no_sensor_of_the_city() -> None:
+    found = config(PM + '[[serial]]\npath = "/dev/gnss"\nprotocol = "nmea0183"\nsensor = "gnss"\n')
+    assert found.sensor_count == 2
+    assert [sensor.protocol for sensor in found.sensors()] == ["pms5003"]
+
+
 def test_the_sample_loads_and_is_good() -> None:
     sample = load(SAMPLE, EdgeConfig)
     check(sample)
@@ -153,7 +159,8 @@ def test_a_configuration_can_be_built_without_toml() -> None:
         ),
         (PM.replace("pms5003", "zzz"), r"unknown protocol 'zzz', known: "),
         (PM + "baud = -1", r"serial\[0\]: baud -1"),
-        (PM + "timeout_s = 0", r"timeout_s 0(\.0)? must be above 0"),
+        (PM + "timeout_s = -1", r"timeout_s -1(\.0)? must be above 0"),
+        (PM + "line = '9X1'", r"serial\[0\]: line '9X1' must be data bits, parity and stop bits"),
         (PM + "period_s = -1", r"period_s -1(\.0)? must be 0 to 86400"),
         (PM + "period_s = nan", r"period_s nan must be 0 to 86400"),
         (PM + "latitude = 91\nlongitude = 0", r"latitude 91(\.0)? is outside"),

@@ -2,77 +2,61 @@
 
 import doctest
 import importlib
-import json
 import pkgutil
-from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import edge.drivers
+from edge.contract import check_driver
 from edge.driver import BadFrameError, Driver, Verdict
 from edge.drivers import DRIVERS, modbus, winsen
 from edge.registers import Order, Type, number, shipped
 from telemetry.quantities import QUANTITIES
 
-VECTORS = json.loads((Path(__file__).parents[1] / "vectors.json").read_text(encoding="utf-8"))
-OPTIONS: Mapping[str, Mapping[str, object]] = {"modbus-rtu": {"unit": 1, "map": "air-station"}}
-ANSWERS = {"mhz19": winsen.READ_CO2, "modbus-rtu": bytes.fromhex("010301f8000385c6")}
+if TYPE_CHECKING:
+    from conftest import Sample
+
+SILENT = ("nmea0183",)  # tells place and time, publishes nothing
+MODBUS_REQUEST = bytes.fromhex("010301f8000385c6")
 MANY = st.binary(max_size=300)
 
 
 def driver(protocol: str) -> Driver:
-    return DRIVERS[protocol](OPTIONS.get(protocol, {}))
+    return DRIVERS[protocol]({})
 
 
-def wire(vector: Mapping[str, str]) -> bytes:
-    if "hex" in vector:
-        return bytes.fromhex(vector["hex"])
-    return (vector["text"].rstrip("\r\n") + "\r\n").encode()
-
-
-def good_frames(protocol: str) -> list[bytes]:
-    """Frames from the device that its stream framer must find."""
-    wanted = ANSWERS.get(protocol, b"").hex()
-    return [
-        wire(vector)
-        for vector in VECTORS
-        if vector["protocol"] == protocol
-        and vector["verdict"] in ("accept", "flag")
-        and vector["direction"] in ("from-device", "exchange")
-        and (protocol != "mhz19" or vector["hex"].startswith("ff86"))
-        and (protocol != "modbus-rtu" or vector.get("request_hex") == wanted)
-    ]
-
-
-@pytest.mark.parametrize("protocol", DRIVERS)
 class TestContract:
-    def test_it_has_its_name_baud_and_known_quantities(self, protocol: str) -> None:
-        found = driver(protocol)
-        assert found.protocol == protocol
+    def test_it_has_its_name_baud_and_known_quantities(self, sample: "Sample") -> None:
+        found = sample.driver()
+        assert found.protocol == sample.protocol
         assert found.baud > 0
-        assert found.quantities
+        assert bool(found.quantities) is (sample.protocol not in SILENT)
         assert set(found.quantities) <= QUANTITIES.keys()
 
-    def test_it_refuses_an_option_it_does_not_have(self, protocol: str) -> None:
+    def test_it_refuses_an_option_it_does_not_have(self, sample: "Sample") -> None:
         with pytest.raises(ValueError, match="frobnicate"):
-            DRIVERS[protocol]({"frobnicate": 1})
+            DRIVERS[sample.protocol]({"frobnicate": 1})
 
-    def test_there_are_captured_frames(self, protocol: str) -> None:
-        assert good_frames(protocol)
+    def test_there_are_captured_frames(self, sample: "Sample") -> None:
+        assert sample.frames
+
+    def test_it_keeps_the_contract_that_other_packages_are_held_to(self, sample: "Sample") -> None:
+        check_driver(DRIVERS[sample.protocol], sample.frames, options=sample.options, request=sample.request)
 
     @given(data=st.data())
-    def test_any_chunking_gives_the_same_frames(self, protocol: str, data: st.DataObject) -> None:
+    def test_any_chunking_gives_the_same_frames(self, sample: "Sample", data: st.DataObject) -> None:
         parts = data.draw(
-            st.lists(st.one_of(st.sampled_from(good_frames(protocol)), st.binary(max_size=20)), max_size=6)
+            st.lists(st.one_of(st.sampled_from(sample.frames), st.binary(max_size=20)), max_size=6)
         )
         stream = b"".join(parts)
-        request = ANSWERS.get(protocol)
-        whole = driver(protocol).framer(request)
+        request = sample.request
+        whole = sample.driver().framer(request)
         expected = [frame.data for frame in whole.feed(stream)]
-        pieces, framer, rest = [], driver(protocol).framer(request), stream
+        pieces, framer, rest = [], sample.driver().framer(request), stream
         while rest:
             size = data.draw(st.integers(1, len(rest)))
             pieces += [frame.data for frame in framer.feed(rest[:size])]
@@ -81,18 +65,18 @@ class TestContract:
         assert (framer.junk, framer.bad) == (whole.junk, whole.bad)
 
     @given(garbage=MANY)
-    def test_a_good_frame_after_garbage_is_found(self, protocol: str, garbage: bytes) -> None:
-        good = good_frames(protocol)[0]
-        framer = driver(protocol).framer(ANSWERS.get(protocol))
-        end = b"\n" if protocol == "ops243" else b""
+    def test_a_good_frame_after_garbage_is_found(self, sample: "Sample", garbage: bytes) -> None:
+        good = sample.frames[0]
+        framer = sample.driver().framer(sample.request)
+        end = b"\n" if sample.lines else b""
         before = [frame.data for frame in framer.feed(garbage + end)]
         found = [frame.data for frame in framer.feed(good * 12)]
         assert good.rstrip(b"\r\n") in found, (before, found)
 
     @given(data=MANY)
-    def test_arbitrary_bytes_raise_nothing_but_bad_frame(self, protocol: str, data: bytes) -> None:
-        found = driver(protocol)
-        request = ANSWERS.get(protocol)
+    def test_arbitrary_bytes_raise_nothing_but_bad_frame(self, sample: "Sample", data: bytes) -> None:
+        found = sample.driver()
+        request = sample.request
         for frame in found.framer(request).feed(data + b"\n"):
             try:
                 found.decode(frame.data, request)
@@ -106,15 +90,15 @@ class TestContract:
             assert all(measurement.value == measurement.value for measurement in decoded.measurements)
 
     @given(chunks=st.lists(st.binary(min_size=100, max_size=2000), max_size=8))
-    def test_memory_stays_bounded(self, protocol: str, chunks: list[bytes]) -> None:
-        framer = driver(protocol).framer(ANSWERS.get(protocol))
+    def test_memory_stays_bounded(self, sample: "Sample", chunks: list[bytes]) -> None:
+        framer = sample.driver().framer(sample.request)
         for chunk in chunks:
             framer.feed(chunk)
             assert len(framer._buffer) <= 4096  # type: ignore[attr-defined]
 
-    def test_the_bytes_after_a_frame_are_counted(self, protocol: str) -> None:
-        good = good_frames(protocol)[0]
-        frames = driver(protocol).framer(ANSWERS.get(protocol)).feed(good + b"zz")
+    def test_the_bytes_after_a_frame_are_counted(self, sample: "Sample") -> None:
+        good = sample.frames[0]
+        frames = sample.driver().framer(sample.request).feed(good + b"zz")
         assert [frame.after for frame in frames] == [2]
 
 
@@ -147,7 +131,7 @@ def test_a_checksum_of_zero_is_good() -> None:
 
 
 def test_an_echoed_request_is_dropped() -> None:
-    request = ANSWERS["modbus-rtu"]
+    request = MODBUS_REQUEST
     answer = bytes.fromhex("01030601c300f6020605e5")
     assert [f.data for f in driver("modbus-rtu").framer(request).feed(request + answer)] == [answer]
 

@@ -1,13 +1,15 @@
 """One open line on a real pty: chunks with their time, loss, exclusive use, bounded memory."""
 
 import asyncio
+import errno
 import itertools
 import os
 from typing import TYPE_CHECKING
 
 import pytest
+import serial_asyncio_fast
 
-from edge.line import MAX_CHUNKS, Line, PortLostError
+from edge.line import MAX_CHUNKS, MAX_UNSENT, Line, PortLostError
 
 if TYPE_CHECKING:
     from conftest import PtyPort
@@ -108,3 +110,31 @@ async def test_unread_input_is_bounded_and_nothing_of_it_is_lost(pty_port: "PtyP
             assert chunk is not None
             received += chunk.data
         assert received == bytes(range(2 * MAX_CHUNKS))
+
+
+async def test_seven_bits_with_parity_are_asked_of_a_port_and_not_of_a_pseudo_terminal(
+    pty_port: "PtyPort", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pty_port.plug()
+    async with Line.open(str(pty_port.link), 1200, lambda: 0, "7E1") as line:
+        assert line._serial.get_settings()["bytesize"] == 8
+    asked: dict[str, object] = {}
+
+    async def create(*_: object, **settings: object) -> None:
+        asked.update(settings)
+        raise OSError(errno.ENODEV, "")
+
+    monkeypatch.setattr(serial_asyncio_fast, "create_serial_connection", create)
+    with pytest.raises(PortLostError):
+        async with Line.open("/dev/ttyUSB99", 1200, lambda: 0, "7E1"):
+            pass
+    assert [asked[name] for name in ("baudrate", "bytesize", "parity", "stopbits")] == [1200, 7, "E", 1]
+
+
+async def test_what_nobody_takes_does_not_pile_up(pty_port: "PtyPort") -> None:
+    pty_port.plug()
+    async with Line.open(str(pty_port.link), 9600, lambda: 0) as line:
+        for _ in range(100):
+            line.write(bytes(1000))
+            await asyncio.sleep(0)
+        assert line._transport.get_write_buffer_size() < MAX_UNSENT + 1000

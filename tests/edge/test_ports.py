@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 import structlog.testing
 
-from edge.driver import BadFrameError, Decoded, Measurement, Verdict
+import edge.ports
+from edge.driver import BadFrameError, Decoded, Measurement, Step, Verdict, extras
 from edge.framing import LineFramer
 from edge.ports import Device, Port
 from telemetry.reading import Flag, Reading
@@ -52,6 +53,27 @@ class Answerer(Speaker):
         if not frame.startswith(self._prefix):
             raise BadFrameError("another's answer")
         return super().decode(frame[len(self._prefix) :])
+
+
+class Thinker(Answerer):
+    """Has to be switched on, then says `1:N` to `1?`: its value is ready N seconds later, or when it says `done`."""
+
+    setup = (Step(b"on\n"), Step(b"really\n", 0.01))
+
+    def follow(self, request: bytes, decoded: Decoded) -> tuple[Step, ...]:
+        if request != self.requests[0]:
+            return ()
+        return (Step(b"value\n", decoded.measurements[0].value, b"done"),)
+
+    def decode(self, frame: bytes, request: bytes | None = None) -> Decoded:
+        if request != self.requests[0]:
+            return Speaker.decode(self, frame)
+        return super().decode(frame, request)._replace(verdict=Verdict.IGNORE)
+
+
+def line_by_line(answer: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
+    """What is said in one breath is answered one by one."""
+    return lambda said: b"".join(answer(line) for line in said.splitlines(keepends=True))
 
 
 class Journal:
@@ -248,3 +270,59 @@ async def test_any_chunking_gives_the_same_readings(pty_port: "PtyPort", pieces:
             await asyncio.sleep(0)
         await until(lambda: len(running.journal.values()) == 50)
     assert running.journal.values() == list(range(50))
+
+
+async def test_a_device_is_set_up_before_it_is_asked_and_again_after_silence(pty_port: "PtyPort") -> None:
+    answers = iter([b"1:0\n", b"5\n", b"", b"1:0\n", b"6\n"])
+    pty_port.answer = line_by_line(lambda line: b"" if line in (b"on\n", b"really\n") else next(answers, b""))
+    pty_port.plug()
+    async with Running(pty_port, [Device("s", Thinker(1), 0.1)]) as running:
+        await until(lambda: running.journal.values() == [5, 6])
+    asked = b"".join(pty_port.asked)
+    assert asked.startswith(b"on\nreally\n1?\nvalue\n1?\non\nreally\n1?\nvalue\n")
+
+
+async def test_a_follow_up_waits_unless_the_device_is_ready_early(pty_port: "PtyPort") -> None:
+    def answer(request: bytes) -> bytes:
+        if request == b"1?\n":
+            asyncio.get_running_loop().call_later(0.03, pty_port.send, b"done\n")
+            return b"1:3600\n"
+        return b"7\n" if request == b"value\n" else b""
+
+    pty_port.answer = line_by_line(answer)
+    pty_port.plug()
+    async with Running(pty_port, [Device("s", Thinker(1), 3600.0)]) as running:
+        await until(lambda: running.journal.values() == [7])
+
+
+async def test_a_driver_that_follows_up_for_ever_does_not_hold_the_port(pty_port: "PtyPort") -> None:
+    class Endless(Thinker):
+        def follow(self, request: bytes, decoded: Decoded) -> tuple[Step, ...]:
+            return (Step(b"value\n"),)
+
+    replies = {b"1?\n": b"1:0\n", b"value\n": b"8\n"}
+    pty_port.answer = line_by_line(lambda line: replies.get(line, b""))
+    pty_port.plug()
+    async with Running(pty_port, [Device("s", Endless(1), 0.01)]) as running:
+        await until(lambda: len(running.journal.values()) > edge.ports.MAX_STEPS)
+    assert b"".join(pty_port.asked).count(b"1?\n") >= 2
+
+
+async def test_a_streaming_device_is_set_up_and_again_when_it_is_quiet(
+    pty_port: "PtyPort", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Sleeper(Speaker):
+        setup = (Step(b"wake\n"),)
+
+    monkeypatch.setattr(edge.ports, "QUIET_S", 0.05)
+    wakes = iter([b"", b"1\n"])
+    pty_port.answer = lambda request: next(wakes, b"")
+    pty_port.plug()
+    async with Running(pty_port, [Device("s", Sleeper(), 1.0)]) as running:
+        await until(lambda: running.journal.values() == [1])
+    assert pty_port.asked[:2] == [b"wake\n", b"wake\n"]
+
+
+def test_a_driver_without_extras_has_their_defaults() -> None:
+    found = extras(Speaker())
+    assert (found.setup, found.line, found.follow(b"", Decoded(Verdict.IGNORE, None))) == ((), "8N1", ())

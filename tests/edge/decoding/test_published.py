@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.decode import decode
-from edge.decode_payloads import PAYLOADS
+from edge.decoding.published import PUBLISHED
 from edge.driver import Verdict
 from edge.formats.protobuf import encode_bytes, encode_varint
 
@@ -83,7 +83,7 @@ def test_a_meta_that_cannot_be_used_is_one_line(protocol: str, meta: dict[str, A
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("protocol", PAYLOADS)
+@pytest.mark.parametrize("protocol", PUBLISHED)
 @given(
     data=st.binary(max_size=60),
     topic=st.sampled_from(["", "spBv1.0/G/NBIRTH/n", "spBv1.0/STATE/h", "x/status/em:0"]),

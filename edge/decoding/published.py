@@ -1,16 +1,18 @@
 """The half of `halong decode` that reads what devices publish over MQTT and HTTP. Pure.
 
-`meta` may hold `topic`, `headers`, for Sparkplug `birth` (a birth's payload in hexadecimal, or a list of them), for an array its
-`datatype`, and what a source's configuration can say: `fields` (quantity -> path, or {path, unit}), `names`, `zone`.
-Without `fields` the keys of a decoded LoRaWAN payload that are called like a quantity are taken for it, in its unit.
+`meta` may hold `topic`, `headers`, for Sparkplug `birth` (a birth's payload in hexadecimal or an object whose `hex` it is, or a
+list of them), for an array its `datatype`, and what a source's configuration can say: `fields` (quantity -> path, or {path,
+unit}), `names`, `zone`. Without `fields` the keys of a decoded LoRaWAN payload that are called like a quantity are taken for
+it, in its unit.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import msgspec
 
+from edge.decoding.report import Decoder, DecodeReport, Meta, reading
 from edge.driver import Verdict
 from edge.formats import FORMATS, sparkplug, sparkplug_arrays
 from edge.formats.contract import Arrival, Options, Understood
@@ -19,7 +21,6 @@ from edge.payloads import FieldSpec
 from edge.publishers import FieldPath
 from telemetry.quantities import QUANTITIES
 
-Meta = Mapping[str, Any]
 _LORAWAN = ("chirpstack-v4", "tts-v3")
 
 
@@ -28,7 +29,7 @@ class _Hints(msgspec.Struct):
 
     topic: str | None = None
     headers: dict[str, str | int] | None = None
-    birth: str | list[str] = []
+    birth: str | dict[str, Any] | list[str | dict[str, Any]] = []
     datatype: int | str | None = None
     fields: dict[str, str | FieldPath] | None = None
     names: dict[str, str] | None = None
@@ -54,9 +55,10 @@ class _Hints(msgspec.Struct):
     def births(self) -> list[bytes]:
         try:
             return [
-                bytes.fromhex(one) for one in ([self.birth] if isinstance(self.birth, str) else self.birth)
+                bytes.fromhex(one if isinstance(one, str) else str(one["hex"]))
+                for one in (self.birth if isinstance(self.birth, list) else [self.birth])
             ]
-        except ValueError:
+        except (ValueError, KeyError):
             raise ValueError(
                 "meta birth must be a birth's payload in hexadecimal, or a list of them"
             ) from None
@@ -102,8 +104,16 @@ def _array(data: bytes, meta: Meta) -> Understood:
     return Understood(Verdict.ACCEPT, sparkplug_arrays.decode_array(data, datatype))
 
 
-PAYLOADS: dict[str, Callable[[bytes, Meta], Understood]] = {
-    **{name: partial(_format, name) for name in FORMATS},
-    "sparkplug-b": _sparkplug,
-    "sparkplug-b-array": _array,
+def _report(understand: Callable[[bytes, Meta], Understood], data: bytes, meta: Meta) -> DecodeReport:
+    understood = understand(data, meta)
+    readings = [
+        reading(one.quantity, one.value, time_ms=one.time_ms, flags=one.flags) for one in understood.dated
+    ]
+    return DecodeReport(understood.verdict, understood.decoded, readings, understood.reason)
+
+
+PUBLISHED: dict[str, Decoder] = {
+    **{name: partial(_report, partial(_format, name)) for name in FORMATS},
+    "sparkplug-b": partial(_report, _sparkplug),
+    "sparkplug-b-array": partial(_report, _array),
 }

@@ -1,0 +1,1 @@
+"""What `halong decode` knows, one module for each family of protocols. Pure."""
