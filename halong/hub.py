@@ -28,6 +28,7 @@ from storage.store import Store, StoreUnavailableError
 from telemetry.topics import DEFAULT_ROOT
 
 SECRET_VARIABLE = "HALONG_STORE_SECRET"
+REMEMBERED_MS = 86_400_000  # the latest reading of a series is known at start when it is not older
 
 log = structlog.get_logger(__name__)
 
@@ -69,8 +70,10 @@ def check(config: HubConfig) -> None:
         raise ConfigError(str(error)) from None
     if not 0 <= config.api.port < 65536:
         raise ConfigError(f"api.port must be 0 to 65535, not {config.api.port}")
-    if not config.store.url.startswith(("duckdb:", "http://", "https://")):
-        raise ConfigError(f"store.url {config.store.url!r} must begin with duckdb: or http://")
+    try:
+        open_store(config.store.url)  # only looks at the address
+    except ValueError as error:
+        raise ConfigError(f"store.url: {error}") from None
 
 
 def store_url(config: HubConfig, data: Path, environment: Mapping[str, str]) -> str:
@@ -84,7 +87,7 @@ def store_url(config: HubConfig, data: Path, environment: Mapping[str, str]) -> 
     user, _, password = secret.partition(":")
     parts = urlsplit(url)
     return parts._replace(
-        netloc=f"{quote(user)}:{quote(password)}@{parts.netloc.rpartition('@')[2]}"
+        netloc=f"{quote(user, safe='')}:{quote(password, safe='')}@{parts.netloc.rpartition('@')[2]}"
     ).geturl()
 
 
@@ -105,6 +108,16 @@ async def _open(store: Store) -> None:
         raise
     except StoreUnavailableError as error:
         log.warning("store away, trying again", reason=str(error))
+
+
+async def _remember(store: Store, feed: Feed, since_ms: int) -> None:
+    """What the store holds is the latest until something newer comes; a store that is away cannot tell."""
+    try:
+        sites = {(series.sensor, series.quantity): series.site for series in await store.series()}
+        latest = await store.latest(since_ms)
+    except StoreUnavailableError:
+        return
+    feed.remember([(sites[reading.series], reading) for reading in latest if reading.series in sites])
 
 
 def _clock() -> int:
@@ -159,8 +172,9 @@ async def run(
             )
         )
         await _open(store)
+        await _remember(store, feed, _clock() - REMEMBERED_MS)
         async with asyncio.TaskGroup() as group:
-            tasks = []
+            tasks = [group.create_task(feed.run(), name="feed")]
             if part in ("hub", "ingest"):
                 tasks.append(group.create_task(pipeline.run(), name="ingest"))
             if part in ("hub", "api"):
@@ -173,7 +187,8 @@ async def run(
             )
             await stop.wait()
             server.should_exit = True
+            feed.close()
             for task in tasks:
-                if task.get_name() == "ingest":
+                if task.get_name() != "api":
                     task.cancel()
     log.info("hub stopped")

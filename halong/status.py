@@ -1,7 +1,9 @@
 """What `halong up` shows while it runs: one line per gateway, anomalies as they open. Reads the hub's own API."""
 
 import asyncio
+import http.client
 import json
+import math
 import time
 import urllib.error
 import urllib.request
@@ -64,20 +66,20 @@ class Status:
             gateways = items(await asyncio.to_thread(_get, f"{self._url}/v1/gateways"))
             anomalies = items(await asyncio.to_thread(_get, f"{self._url}/v1/anomalies?limit=50"))
             account = await asyncio.to_thread(_get, f"{self._url}/v1/account")
-        except (urllib.error.URLError, OSError, json.JSONDecodeError, TimeoutError):
-            return None
-        return Snapshot(gateways, anomalies, account, self._rates(gateways))
+        except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError, TimeoutError):
+            return None  # also when it is killed in the middle of an answer
+        return Snapshot(gateways, anomalies, account, self._rates(gateways, time.monotonic()))
 
-    def _rates(self, gateways: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-        now, rates = time.monotonic(), {}
+    def _rates(self, gateways: Sequence[Mapping[str, Any]], now: float) -> dict[str, float]:
+        rates = {}
         for gateway in gateways:
             name, accepted = gateway["id"], int(gateway.get("accepted") or 0)
-            before, count = self._accepted.get(name, (now, accepted))
-            if accepted < count or now - before > 10:  # a new agent counts from 0
-                before, count = now, accepted
+            before, count = self._accepted.get(name, (-math.inf, 0))
+            if accepted < count or now - before > 10:  # a new agent counts from 0; after a gap we begin anew
+                self._accepted[name] = before, count = now, accepted
             rates[name] = (accepted - count) / (now - before) if now > before else 0.0
-            if name not in self._accepted or now - before > 5 or accepted < count:
-                self._accepted[name] = (now, accepted)
+            if now - before > 5:
+                self._accepted[name] = now, accepted
         return rates
 
     def _picture(self, snapshot: Snapshot | None) -> RenderableType:
@@ -127,7 +129,9 @@ class Status:
             if anomaly["id"] not in self._told:
                 self._told.add(anomaly["id"])
                 self._console.print(
-                    f"         ! {anomaly['text']}", style=_COLOUR.get(anomaly["severity"], "")
+                    f"         ! {anomaly['text']}",
+                    style=_COLOUR.get(anomaly["severity"], ""),
+                    markup=False,
                 )
 
 
