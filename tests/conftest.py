@@ -1,6 +1,7 @@
 """Real servers for the tests that need them: one influxd and one mosquitto a session, on free ports of 127.0.0.1."""
 
 import http.client
+import os
 import shutil
 import socket
 import subprocess
@@ -11,6 +12,11 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("quick", deadline=None)  # the machine may be busy
+settings.register_profile("fuzz", deadline=None, max_examples=2000)
+settings.load_profile(os.environ.get("HALONG_HYPOTHESIS", "quick"))
 
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 20.0
