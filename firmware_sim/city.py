@@ -71,15 +71,15 @@ def plan(seed: int, gateways: int = MAX_GATEWAYS) -> City:
 
 
 def demo_faults(seed: int, gateways: int = MAX_GATEWAYS) -> list[Fault]:
-    """One fault of each kind in the first minutes, each on a sensor of its own."""
+    """One fault of each kind in the first minutes, each on a sensor of its own where there are enough of them."""
     rng = Random(seed)
     devices = [device for gateway in plan(seed, gateways).gateways for device in gateway.devices]
     particles = [device.sensor for device in devices if device.protocol == "pms5003"]
-    carbon = [device.sensor for device in devices if device.protocol == "mhz19"]
+    polled = [device.sensor for device in devices if device.protocol == "mhz19"]
     stations = [device.sensor for device in devices if device.protocol == "modbus-rtu"]
     return [
-        Fault(rng.choice(particles[:1]), FaultKind.GARBAGE, 6.0, 4.0),
-        Fault(rng.choice(carbon), FaultKind.SILENCE, 12.0, 25.0),
+        Fault(particles[0], FaultKind.GARBAGE, 6.0, 4.0),
+        Fault(rng.choice(polled or stations), FaultKind.SILENCE, 12.0, 25.0),
         Fault(rng.choice(stations), FaultKind.STUCK, 20.0, 150.0),
         Fault(rng.choice(particles[1:] or particles), FaultKind.SPIKE, 45.0, 6.0),
     ]

@@ -14,6 +14,11 @@ class Emission(NamedTuple):
     readings: tuple[tuple[str, float], ...] = ()
 
 
+def next_due(due_s: float, period_s: float, now_s: float) -> float:
+    """When a free-running device speaks next: a period later, and what a stalled host has missed is not made up for."""
+    return due_s + period_s if due_s + period_s > now_s else now_s + period_s
+
+
 class Device(Protocol):
     """One device on a wire. `due_s` is when `emit` next has something to say (infinite: only when asked)."""
 

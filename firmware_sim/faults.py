@@ -1,5 +1,8 @@
 """Faults on request: what goes wrong, with which sensor, when. Pure."""
 
+import difflib
+import math
+from collections.abc import Collection, Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -9,7 +12,7 @@ DEFAULT_DURATION_S = {"spike": 3.0, "stuck": 120.0, "silence": 30.0, "garbage": 
 class FaultKind(StrEnum):
     """What can go wrong with a device."""
 
-    SPIKE = "spike"  # the first quantity is far too high
+    SPIKE = "spike"  # values far from what they should be
     STUCK = "stuck"  # the same values again and again
     SILENCE = "silence"  # the device says nothing
     GARBAGE = "garbage"  # noise between frames, and frames with a flipped bit
@@ -28,6 +31,15 @@ class Fault(NamedTuple):
         return self.sensor in (None, sensor) and self.start_s <= at_s < self.start_s + self.duration_s
 
 
+def check_sensors(faults: Iterable[Fault], known: Collection[str]) -> None:
+    """Raises ValueError, one line, for a fault of a sensor that is not there."""
+    for fault in faults:
+        if fault.sensor is not None and fault.sensor not in known:
+            near = difflib.get_close_matches(fault.sensor, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(known))}"
+            raise ValueError(f"no sensor {fault.sensor!r} for the fault {fault.kind}, {hint}")
+
+
 def parse_fault(text: str) -> Fault:
     """`[SENSOR:]KIND@START[+SECONDS]`; raises ValueError with one line."""
     sensor, colon, rest = text.rpartition(":")
@@ -39,7 +51,7 @@ def parse_fault(text: str) -> Fault:
         lasts = float(duration) if plus else DEFAULT_DURATION_S[known]
     except ValueError:
         began = lasts = -1.0
-    if not at or began < 0 or lasts <= 0:
+    if not at or not 0 <= began < math.inf or not 0 < lasts < math.inf:
         raise ValueError(
             f"fault {text!r} must look like spike@10 or bai-chay-pm-1:silence@5+20; kinds: {', '.join(FaultKind)}"
         )

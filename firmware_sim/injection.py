@@ -38,16 +38,17 @@ class Injector:
             if self.active(FaultKind.STUCK, at_s):
                 return self._held.setdefault(quantity, measure(quantity, at_s))
             self._held.pop(quantity, None)
-            return measure(quantity, at_s) + self.bias(quantity, at_s)
+            spike = SPIKES.get(quantity, 0.0) if self.active(FaultKind.SPIKE, at_s) else 0.0
+            return measure(quantity, at_s) + spike
 
         return measured
 
-    def bias(self, quantity: str, at_s: float) -> float:
-        """What a spike adds now."""
-        return SPIKES.get(quantity, 0.0) if self.active(FaultKind.SPIKE, at_s) else 0.0
-
     def spoil(self, emissions: Sequence[Emission], at_s: float) -> list[Emission]:
-        """The emissions as they leave a faulty device; a frame with a flipped bit carries no readings."""
+        """The emissions as they leave a faulty device; a frame with a flipped bit carries no readings.
+
+        Binary frames have checksums. Text has none, so any bit but the eighth might only make it another number, which
+        nobody can tell from a good one: of text the eighth bit is flipped.
+        """
         if self.active(FaultKind.SILENCE, at_s):
             return []
         if not self.active(FaultKind.GARBAGE, at_s):
@@ -62,5 +63,5 @@ class Injector:
 
 def _flipped(data: bytes, rng: Random) -> bytes:
     broken = bytearray(data)
-    broken[rng.randrange(len(broken))] ^= 1 << rng.randrange(8)
+    broken[rng.randrange(len(broken))] ^= 0x80 if data.isascii() else 1 << rng.randrange(8)
     return bytes(broken)

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 CITY_ZONE_S = 7 * 3600
 TIDE_S = 24.84 * 3600  # one high water a day in the bay
+METER_NEW_S = 1_600_000_000  # when every energy meter stood at 0
+DAY_A, NIGHT_A = 3.0, 11.0  # a cabinet's load, and what the street lights add
 _INDUSTRY = {"industry": 18.0, "mining": 22.0, "port": 12.0, "roads": 8.0, "bridge": 8.0, "centre": 6.0}
 SPIKES = {
     "pm1": 120.0, "pm25": 180.0, "pm4": 220.0, "pm10": 260.0, "water_level": 4.0, "solar_radiation": 700.0,
@@ -55,7 +57,7 @@ class Model:
             17 + 3 * place + 14 * rush(at_s) + _INDUSTRY.get(kind, 0.0) * (0.4 + episode(at_s)) + 5 * weather
         )
         night = 1.0 if hour < 6 or hour >= 18 else 0.0
-        current = 3.0 + 11.0 * night + place
+        current = DAY_A + place + NIGHT_A * night
         match quantity:
             case "pm25":
                 return dust
@@ -96,7 +98,7 @@ class Model:
             case "power":
                 return current * 228
             case "energy":
-                return (at_s - 1_600_000_000) * 1.7e-3
+                return 0.228 * (_ampere_hours(at_s, place) - _ampere_hours(METER_NEW_S, place))
         raise ValueError(f"the city has no {quantity!r}")
 
 
@@ -122,8 +124,15 @@ def hour_of(at_s: float) -> float:
     return (at_s + CITY_ZONE_S) / 3600 % 24
 
 
+def _ampere_hours(at_s: float, place: float) -> float:
+    """The integral of a cabinet's current since 1970."""
+    hours = (at_s + CITY_ZONE_S) / 3600
+    days, hour = divmod(hours, 24)
+    return (DAY_A + place) * hours + NIGHT_A * (12 * days + min(hour, 6.0) + max(hour - 18, 0.0))
+
+
 def rush(at_s: float) -> float:
-    """0 at night to about 1 at half past seven and half past five."""
+    """0 at night to 1.25 at half past seven and half past five."""
     hour = hour_of(at_s)
     return (
         math.exp(-(((hour - 7.5) / 1.2) ** 2))

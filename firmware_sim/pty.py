@@ -27,6 +27,8 @@ class PtyPort:
     """One pseudo-terminal; `fileno` is the device's end. Raises OSError when it cannot be made."""
 
     def __init__(self, link: Path) -> None:
+        if link.exists() and not link.is_symlink():
+            raise FileExistsError(errno.EEXIST, "there is a file already, not a link of ours", str(link))
         self._link = link
         self._device, self._host = os.openpty()
         tty.setraw(self._host)

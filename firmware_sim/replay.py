@@ -19,4 +19,7 @@ def load(quantity: str) -> list[float]:
 
 def parse(lines: Iterable[str]) -> list[float]:
     """The column `value` of CSV lines with a header; raises ValueError."""
-    return [float(row["value"]) for row in csv.DictReader(lines)]
+    try:
+        return [float(row["value"]) for row in csv.DictReader(lines)]
+    except (KeyError, TypeError):
+        raise ValueError("a recorded series is CSV with a header and a column `value`") from None

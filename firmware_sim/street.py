@@ -13,7 +13,7 @@ from firmware_sim import replay
 from firmware_sim.city import LOOP, City, DevicePlan, GatewayPlan
 from firmware_sim.device import Device, Emission
 from firmware_sim.devices.payloads import JsonPublisher, Recording, SenmlPublisher
-from firmware_sim.faults import Fault, FaultKind
+from firmware_sim.faults import Fault, FaultKind, check_sensors
 from firmware_sim.injection import Injector
 from firmware_sim.model import Model
 from firmware_sim.mqtt_devices import Outgoing, Publisher
@@ -40,7 +40,11 @@ async def run(
     faults: Sequence[Fault],
     stop: asyncio.Event,
 ) -> None:
-    """The sensors of the city until `stop`: serial ones linked at directory/<sensor>, MQTT ones on the broker."""
+    """The sensors of the city until `stop`: serial ones linked at directory/<sensor>, MQTT ones on the broker.
+
+    Raises ValueError for a fault of a sensor that is not there.
+    """
+    check_sensors(faults, [device.sensor for gateway in city.gateways for device in gateway.devices])
     with ExitStack() as stack:
         recorder = Recorder(record)
         stack.callback(recorder.close)
@@ -80,6 +84,7 @@ async def run_device(
         raise ValueError(
             f"no simulated device speaks {protocol!r} on a serial line; known: {', '.join(PROTOCOLS)}"
         )
+    check_sensors(faults, [sensor])
     quantities, period_s = PROTOCOLS[protocol]
     replayed = protocol == "replay"
     plan = DevicePlan(
@@ -146,7 +151,7 @@ class Street:
             senses = Senses(
                 measure,
                 lambda second: self._model.passes(plan.sensor, kind, second),
-                lambda at_s: injector.bias("vehicle_speed", at_s),
+                lambda at_s, kmh: _seen_by_radar(injector, at_s, kmh),
                 start_s,
                 plan.period_s,
             )
@@ -205,15 +210,19 @@ class Street:
                 )
 
 
+def _seen_by_radar(injector: Injector, at_s: float, kmh: float) -> float:
+    """A faulty radar errs in the speed and not in the direction."""
+    measure = injector.wrap(lambda quantity, at_s: abs(kmh))
+    return math.copysign(measure("vehicle_speed", at_s), kmh)
+
+
 def _own_time(emission: Emission) -> int:
-    """The observation time that a published payload carries; a spoiled one has none."""
+    """The observation time that a published payload carries; a spoiled one may have none."""
     try:
         content = json.loads(emission.data)
-    except ValueError:
+        return int(content["t"]) if isinstance(content, dict) else round(float(content[0]["bt"]) * 1000)
+    except (ValueError, TypeError, LookupError, OverflowError):
         return time.time_ns() // 1_000_000
-    if isinstance(content, dict):
-        return int(content["t"])
-    return round(float(content[0]["bt"]) * 1000)
 
 
 async def _either(event: asyncio.Event, pause_s: float) -> None:

@@ -52,16 +52,19 @@ class Window(msgspec.Struct, frozen=True, tag_field="type", tag="window"):
 
 
 Line = Union[Device, Emitted, FaultRecord, Window]  # noqa: UP007  # msgspec wants a runtime union
+LINE_BEGINS = b'{"type":"'
+LINE_BYTES = 65_536  # no line is longer
 _decoder = msgspec.json.Decoder(Line)
 
 
 class Recorder:
-    """Appends lines; each call writes whole lines at once, so that a kill leaves whole lines. None: nothing is kept."""
+    """Appends lines, each call whole ones at once; what a kill has cut before goes first. None: nothing is kept."""
 
     def __init__(self, path: Path | None) -> None:
-        self._file = (
-            os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644) if path is not None else None
-        )
+        self._file: int | None = None
+        if path is not None:
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+            _drop_cut_line(self._file)
 
     def write(self, *lines: Line) -> None:
         """Append these lines."""
@@ -73,6 +76,14 @@ class Recorder:
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+
+def _drop_cut_line(file: int) -> None:
+    """Truncate to the last line end: what follows it would make one bad line with the next one written."""
+    size = os.fstat(file).st_size
+    torn = os.pread(file, LINE_BYTES, max(0, size - LINE_BYTES)).rpartition(b"\n")[2]
+    if torn[: len(LINE_BEGINS)] == LINE_BEGINS[: len(torn)]:
+        os.ftruncate(file, size - len(torn))
 
 
 class Truth(msgspec.Struct):

@@ -20,11 +20,11 @@ from firmware_sim.devices.wavetronix import Wavetronix
 
 
 class Senses(NamedTuple):
-    """What a device is given: what it measures, who passes, what a fault adds to a speed, when it starts, its period."""
+    """What a device is given: what it measures, who passes, what it makes of a speed, when it starts, its period."""
 
     measure: Measure
     passes: Callable[[int], Sequence[tuple[float, float]]]
-    bias: Callable[[float], float]
+    speed: Callable[[float, float], float]
     start_s: float
     period_s: float
 
@@ -42,7 +42,7 @@ def _pms5003(senses: Senses) -> Device:
 
 
 def _radar(kind: type[Ops243] | type[Ld2451] | type[Wavetronix]) -> Callable[[Senses], Device]:
-    return lambda senses: kind(senses.passes, start_s=senses.start_s, bias=senses.bias)
+    return lambda senses: kind(senses.passes, start_s=senses.start_s, measure=senses.speed)
 
 
 def _board(objects: bool) -> Callable[[Senses], Device]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import signal
 import sys
 from collections.abc import Callable, Coroutine
@@ -29,6 +30,7 @@ Faults = Annotated[
     ),
 ]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same city.")]
+Gateways = Annotated[int, typer.Option(min=1, max=12, help="How many gateways of the simulated city.")]
 
 
 def fail(message: str, code: int = 1) -> typer.Exit:
@@ -60,9 +62,7 @@ def up(
     ] = None,
     report: Annotated[Path | None, typer.Option(help="Write the account here as JSON.")] = None,
     seed: Seed = 1,
-    gateways: Annotated[
-        int, typer.Option(min=1, max=12, help="How many gateways of the simulated city.")
-    ] = 12,
+    gateways: Gateways = 12,
     store: Annotated[str, typer.Option(help="embedded (DuckDB, no server) or influx.")] = "embedded",
     influx_url: Annotated[
         str, typer.Option(help="With --store influx; user:secret in HALONG_STORE_SECRET.")
@@ -91,6 +91,7 @@ def up(
     from halong.up import Kill, Options, UpError
     from halong.up import up as run_up
     from runtime import log
+    from storage.store import StoreUnavailableError
 
     if store not in ("embedded", "influx"):
         raise fail(f"--store must be embedded or influx, not {store!r}", 2)
@@ -114,7 +115,7 @@ def up(
     log.configure(process="up", level="error")
     try:
         code = run(lambda stop: run_up(options, stop=stop, console=Console()))
-    except UpError as error:
+    except (UpError, StoreUnavailableError) as error:
         raise fail(str(error)) from None
     raise typer.Exit(code)
 
@@ -122,17 +123,23 @@ def up(
 def _seconds(text: str) -> float:
     units = {"s": 1, "m": 60, "h": 3600, "d": 86400}
     try:
-        return float(text[:-1]) * units[text[-1]] if text[-1:] in units else float(text)
+        seconds = float(text[:-1]) * units[text[-1]] if text[-1:] in units else float(text)
     except ValueError:
-        raise fail(f"--for must look like 30s, 5m or 2h, not {text!r}", 2) from None
+        seconds = 0.0
+    if not 0 < seconds < math.inf:
+        raise fail(f"--for must look like 30s, 5m or 2h, not {text!r}", 2)
+    return seconds
 
 
 def _kill(text: str) -> tuple[str, float]:
     name, _, at = text.partition("@")
     try:
-        return name, float(at)
+        seconds = float(at)
     except ValueError:
-        raise fail(f"--kill must look like hub@10, not {text!r}", 2) from None
+        seconds = -1.0
+    if not 0 <= seconds < math.inf:
+        raise fail(f"--kill must look like hub@10, not {text!r}", 2)
+    return name, seconds
 
 
 def _load(path: Path, kind: type, check: Callable[[Any], None]) -> Any:
@@ -215,9 +222,10 @@ def check(configs: Annotated[list[Path], typer.Argument(help="Edge or hub config
     from edge.config import check as check_edge
     from halong import hub as hub_module
 
+    agents_own = set(EdgeConfig.__struct_fields__) - set(hub_module.HubConfig.__struct_fields__)
     for path in configs:
         try:
-            is_edge = "gateway" in tomllib.loads(path.read_text(encoding="utf-8"))
+            is_edge = bool(agents_own & tomllib.loads(path.read_text(encoding="utf-8")).keys())
         except (OSError, ValueError):
             is_edge = True  # the loader says it better
         if is_edge:
@@ -262,7 +270,10 @@ def decode(
         answer = {"verdict": report.verdict, "decoded": report.decoded, "readings": report.readings}
         if report.reason:
             answer["reason"] = report.reason
-        print(json.dumps(answer, ensure_ascii=False))
+        line = json.dumps(answer, ensure_ascii=False)
+        print(
+            line.encode("utf-8", "backslashreplace").decode()
+        )  # half a character (a surrogate) stays escaped
 
 
 @sim.command("device")
@@ -345,7 +356,7 @@ def sim_city(
     broker: Annotated[str, typer.Option(help="The broker of the MQTT sensors.")],
     record: Annotated[Path, typer.Option(help="Write what was sent here, as JSON lines.")],
     seed: Seed = 1,
-    gateways: Annotated[int, typer.Option(min=1, max=12)] = 12,
+    gateways: Gateways = 12,
     fault: Faults = None,
     demo_faults: Annotated[bool, typer.Option(help="A few faults by themselves, one of each kind.")] = False,
 ) -> None:
@@ -357,7 +368,9 @@ def sim_city(
 
     log.configure(process="sim", level="info")
     try:
-        faults = [parse_fault(text) for text in fault or ()] + (city.demo_faults(seed) if demo_faults else [])
+        faults = [parse_fault(text) for text in fault or ()] + (
+            city.demo_faults(seed, gateways) if demo_faults else []
+        )
         plan = city.plan(seed, gateways)
         run(
             lambda stop: sim_street.run(
@@ -380,10 +393,11 @@ def verify(
 ) -> None:
     """Compare emitted, accepted and stored reading by reading. Exit 0 when the account balances."""
     from halong.commands import verify_sets
+    from storage.store import StoreUnavailableError
 
     try:
         account = asyncio.run(verify_sets(record, store, journal or []))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, StoreUnavailableError) as error:
         raise fail(str(error), 2) from None
     if as_json:
         print(json.dumps(account.figures, ensure_ascii=False))
@@ -400,7 +414,7 @@ def chaos(
     data: Annotated[Path, typer.Option(help="Data directory of the city.")] = Path("halong-data/chaos"),
     for_: Annotated[str, typer.Option("--for", help="How long: 60s, 10m.")] = "60s",
     seed: Seed = 1,
-    gateways: Annotated[int, typer.Option(min=1, max=12)] = 6,
+    gateways: Gateways = 6,
     report: Annotated[Path | None, typer.Option(help="Write the account here as JSON.")] = None,
     port: Annotated[int, typer.Option(help="Port of the API.")] = 8081,
 ) -> None:
@@ -423,7 +437,9 @@ def resend(
 ) -> None:
     """Ask a gateway to send a period once more: it heals a restored store, and changes nothing that is there."""
     from halong.commands import ask_resend
+    from runtime import log
 
+    log.configure(process="resend", level="error")
     try:
         asyncio.run(ask_resend(gateway, from_, to, broker, root))
     except (ValueError, OSError) as error:

@@ -1,5 +1,6 @@
 """What the smaller commands do: verify, chaos, resend, doctor."""
 
+import asyncio
 import importlib.util
 import shutil
 import sys
@@ -35,7 +36,10 @@ class Verdict(NamedTuple):
 
 
 async def verify_sets(records: Sequence[Path], store_url: str, journals: Sequence[Path]) -> Verdict:
-    """Emitted, accepted (when journals are given) and stored, compared. Raises OSError or ValueError."""
+    """Emitted, accepted (when journals are given) and stored, compared. Raises OSError, ValueError, StoreUnavailableError."""
+    file = Path(store_url.removeprefix("duckdb:"))
+    if store_url.startswith("duckdb:") and not file.exists():
+        raise ValueError(f"there is no store at {file}")
     emitted = verify.read_emitted(records)
     span = [
         times for key in emitted.readings.series for times in emitted.readings.get(key)[0][[0, -1]].tolist()
@@ -66,6 +70,7 @@ async def verify_sets(records: Sequence[Path], store_url: str, journals: Sequenc
         "duplicates": account.duplicates,
         "altered": account.altered,
         "waiting": accepted.waiting,
+        "damaged": accepted.damaged,
     }
     return Verdict(figures, account.balanced, account.examples)
 
@@ -91,8 +96,6 @@ async def ask_resend(gateway: str, start: str, end: str, broker: str, root: str)
 
     async def tell(connection: Connection) -> None:
         await connection.publish(topics.do(root, gateway), payload)
-
-    import asyncio
 
     try:
         await asyncio.wait_for(keep_connected(url, f"halong-resend-{gateway}", tell, rng=Random(0)), 10)

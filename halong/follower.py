@@ -17,21 +17,26 @@ class Follower:
 
     def __init__(self, store: Store, book: Book, feed: Feed, *, clock: Callable[[], int]) -> None:
         self._store, self._book, self._feed, self._clock = store, book, feed, clock
-        self.reached = False
+        self._sites: dict[str, str] = {}
+        self.reached = self._known = False
 
-    async def run(self, *, once: bool) -> None:
-        """A store that is away is asked again."""
-        since_ms, told = self._clock() - REMEMBERED_MS, self._feed.remember
-        while True:
-            try:
-                readings = await self._store.latest(since_ms)
-                sites = {row.id: row.site for row in self._book.sensors()}
-            except (StoreUnavailableError, BookUnavailableError):
-                self.reached = False
-            else:
-                self.reached = True
-                told([(sites.get(reading.sensor, ""), reading) for reading in readings])
-                since_ms, told = self._clock() - FOLLOWED_MS, self._feed.stored
-                if once:
-                    return
+    async def look(self) -> None:
+        """Ask the store once; what it held at the first look is the latest, but no news. Away: `reached` is False."""
+        try:
+            if not self._known:
+                self._sites = {series.sensor: series.site for series in await self._store.series()}
+            since_ms = self._clock() - (FOLLOWED_MS if self._known else REMEMBERED_MS)
+            readings = await self._store.latest(since_ms)
+            self._sites |= {row.id: row.site for row in self._book.sensors()}
+        except (StoreUnavailableError, BookUnavailableError):
+            self.reached = False
+            return
+        told = self._feed.stored if self._known else self._feed.remember
+        told([(self._sites.get(reading.sensor, ""), reading) for reading in readings])
+        self.reached = self._known = True
+
+    async def run(self, *, for_ever: bool) -> None:
+        """Look until the store was reached, or for ever."""
+        while for_ever or not self._known:
+            await self.look()
             await asyncio.sleep(FOLLOW_EVERY_S)

@@ -71,8 +71,10 @@ def check(config: HubConfig) -> None:
         raise ConfigError(str(error)) from None
     if not 0 <= config.api.port < 65536:
         raise ConfigError(f"api.port must be 0 to 65535, not {config.api.port}")
-    if not config.store.url.startswith(("duckdb:", "http://", "https://")):
-        raise ConfigError(f"store.url {config.store.url!r} must begin with duckdb: or http://")
+    try:
+        open_store(config.store.url)  # only looks at the address
+    except ValueError as error:
+        raise ConfigError(f"store.url: {error}") from None
 
 
 def store_url(config: HubConfig, data: Path, environment: Mapping[str, str]) -> str:
@@ -86,7 +88,7 @@ def store_url(config: HubConfig, data: Path, environment: Mapping[str, str]) -> 
     user, _, password = secret.partition(":")
     parts = urlsplit(url)
     return parts._replace(
-        netloc=f"{quote(user)}:{quote(password)}@{parts.netloc.rpartition('@')[2]}"
+        netloc=f"{quote(user, safe='')}:{quote(password, safe='')}@{parts.netloc.rpartition('@')[2]}"
     ).geturl()
 
 
@@ -172,6 +174,7 @@ async def run(
             )
         )
         await _open(store)
+        await follower.look()
         async with asyncio.TaskGroup() as group:
             serving: asyncio.Task[None] | None = None
             working = []
@@ -179,7 +182,7 @@ async def run(
                 working.append(group.create_task(pipeline.run(), name="ingest"))
             if listening is not None:
                 working.append(group.create_task(feed.run(), name="feed"))
-                working.append(group.create_task(follower.run(once=part == "hub"), name="follow"))
+                working.append(group.create_task(follower.run(for_ever=part == "api"), name="follow"))
                 serving = group.create_task(server.serve([listening]), name="api")
             log.info(
                 "hub is up",

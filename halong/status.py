@@ -1,6 +1,7 @@
 """What `halong up` shows while it runs: one line per gateway, anomalies as they open. Reads the hub's own API."""
 
 import asyncio
+import http.client
 import json
 import time
 import urllib.error
@@ -68,12 +69,12 @@ class Status:
                 await asyncio.to_thread(_get, f"{self._url}/v1/anomalies?limit=50&start={self._began_ms}")
             )
             account = await asyncio.to_thread(_get, f"{self._url}/v1/account")
-        except (urllib.error.URLError, OSError, json.JSONDecodeError, TimeoutError):
-            return None
-        return Snapshot(gateways, anomalies, account, self._rates(gateways))
+        except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError, TimeoutError):
+            return None  # also when it is killed in the middle of an answer
+        return Snapshot(gateways, anomalies, account, self._rates(gateways, time.monotonic()))
 
-    def _rates(self, gateways: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-        now, rates = time.monotonic(), {}
+    def _rates(self, gateways: Sequence[Mapping[str, Any]], now: float) -> dict[str, float]:
+        rates = {}
         for gateway in gateways:
             name, accepted = gateway["id"], int(gateway.get("accepted") or 0)
             samples = self._accepted.setdefault(name, deque(maxlen=RATE_SAMPLES))
@@ -131,7 +132,9 @@ class Status:
             if anomaly["id"] not in self._told and anomaly["start_ms"] >= self._began_ms:
                 self._told.add(anomaly["id"])
                 self._console.print(
-                    f"         ! {anomaly['text']}", style=_COLOUR.get(anomaly["severity"], "")
+                    f"         ! {anomaly['text']}",
+                    style=_COLOUR.get(anomaly["severity"], ""),
+                    markup=False,
                 )
 
 

@@ -21,6 +21,7 @@ import structlog
 from rich.console import Console
 
 from firmware_sim import city
+from firmware_sim.faults import check_sensors, parse_fault
 from halong import broker, street, verify
 from halong.account import Account, Sequences, Window, compare
 from halong.broker import BrokerKind
@@ -97,6 +98,7 @@ async def up(options: Options, *, stop: asyncio.Event, console: Console) -> int:
     paths = Paths(options.data.resolve())
     plan = city.plan(options.seed, options.gateways)
     gateways = [gateway.id for gateway in plan.gateways]
+    _check_names(options, plan)
     began_ms = _now_ms()
     async with AsyncExitStack() as stack:
         stack.enter_context(_only_one(paths.data))
@@ -139,6 +141,20 @@ def _now_ms() -> int:
 
 def _halong() -> list[str]:
     return [sys.executable, "-m", "halong"]
+
+
+def _check_names(options: Options, plan: city.City) -> None:
+    """Kills and faults name what will be there; raises UpError."""
+    own_broker = ["broker"] if options.broker is None else []
+    processes = ["hub", "sim", *own_broker, *(gateway.id for gateway in plan.gateways)]
+    for kill in options.kills:
+        if kill.name not in processes:
+            raise UpError(f"--kill: there is no process {kill.name!r}, there are {', '.join(processes)}")
+    try:
+        faults = [parse_fault(text) for text in options.faults or ()]
+        check_sensors(faults, [device.sensor for gateway in plan.gateways for device in gateway.devices])
+    except ValueError as error:
+        raise UpError(str(error)) from None
 
 
 def _only_one(data: Path) -> IO[str]:
@@ -313,6 +329,7 @@ async def _report(
         "sensors": len(emitted.sensors),
         "protocols": sorted(set(emitted.protocols.values())),
         **_figures(account),
+        "damaged": accepted.damaged,
         "quarantined": quarantined,
         "anomalies": len(anomalies),
         "drained": drained,

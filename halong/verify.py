@@ -6,14 +6,16 @@ The journal reader knows the schema of docs/journal.md and nothing of `edge`: a 
 import json
 import sqlite3
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from firmware_sim import truth
 from halong.account import Sequences, Window
 from storage.store import Store
-from telemetry.senml import decode_pack
+from telemetry.reading import Reading
+from telemetry.senml import SenmlError, decode_pack
 from telemetry.topics import PackName
 
 
@@ -54,17 +56,20 @@ def read_emitted(records: Iterable[Path]) -> Emitted:
 
 
 def read_accepted(journals: Mapping[str, Path], *, since_ms: int = 0) -> Accepted:
-    """The readings observed from `since_ms` on in the journals, by gateway; the same identity counts once."""
+    """The readings observed from `since_ms` on in the journals, by gateway; the same identity counts once.
+
+    Raises ValueError for a file that is no journal.
+    """
     readings = Sequences()
     pack_of: dict[tuple[str, str, int], PackName] = {}
     waiting = damaged = 0
     for gateway, path in journals.items():
-        for journal, seq, acknowledged, payload in _packs(path, since_ms):
-            if payload is None:
+        for journal, seq, acknowledged, found in _packs(path, since_ms):
+            if found is None:
                 damaged += 1
                 continue
             waiting += not acknowledged
-            for reading in decode_pack(payload).readings:
+            for reading in found:
                 if reading.observed_at >= since_ms and reading.key not in pack_of:
                     pack_of[reading.key] = PackName(gateway, journal, seq)
                     readings.add(*reading.key, reading.value)
@@ -73,36 +78,35 @@ def read_accepted(journals: Mapping[str, Path], *, since_ms: int = 0) -> Accepte
 
 def count_waiting(journals: Iterable[Path]) -> int:
     """Packs that no acknowledgement has named yet; a journal that is not there yet has none."""
-    total = 0
-    for path in journals:
-        if path.exists():
-            with _read_only(path) as connection:
-                total += connection.execute(
-                    "SELECT count(*) FROM packs WHERE acknowledged_ms IS NULL"
-                ).fetchone()[0]
-            connection.close()
-    return total
+    query = "SELECT count(*) FROM packs WHERE acknowledged_ms IS NULL"
+    return sum(count for path in journals if path.exists() for (count,) in _rows(path, query))
 
 
-def _read_only(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)
+def _packs(path: Path, since_ms: int) -> Iterator[tuple[str, int, bool, Sequence[Reading] | None]]:
+    query = "SELECT journal, seq, acknowledged_ms IS NOT NULL, payload, crc FROM packs WHERE newest_ms >= ?"
+    for journal, seq, acknowledged, payload, crc in _rows(path, query, since_ms):
+        yield journal, seq, bool(acknowledged), _readings(payload, crc)
 
 
-def _packs(path: Path, since_ms: int) -> Iterator[tuple[str, int, bool, bytes | None]]:
-    connection = _read_only(path)
+def _rows(path: Path, query: str, *parameters: object) -> Iterator[Any]:
+    """Rows of a journal, opened for reading only; a file that its agent has only just made has none. Raises ValueError."""
     try:
-        rows = connection.execute(
-            "SELECT journal, seq, acknowledged_ms IS NOT NULL, payload, crc FROM packs WHERE newest_ms >= ?",
-            (since_ms,),
-        )
-        for journal, seq, acknowledged, payload, crc in rows:
-            try:
-                content = zlib.decompress(payload) if zlib.crc32(payload) == crc else None
-            except zlib.error:
-                content = None
-            yield journal, seq, bool(acknowledged), content
-    finally:
-        connection.close()
+        address = f"{path.absolute().as_uri()}?mode=ro"
+        with closing(sqlite3.connect(address, uri=True, timeout=10)) as connection:
+            if connection.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,):
+                yield from connection.execute(query, parameters)
+    except sqlite3.Error as error:
+        raise ValueError(f"{path} cannot be read as a journal: {error}") from error
+
+
+def _readings(payload: bytes, crc: int) -> Sequence[Reading] | None:
+    """What a pack holds; None when it is damaged."""
+    if zlib.crc32(payload) != crc:
+        return None
+    try:
+        return decode_pack(zlib.decompress(payload)).readings
+    except (zlib.error, SenmlError):
+        return None
 
 
 async def read_stored(store: Store, start_ms: int, end_ms: int, sensors: frozenset[str]) -> Sequences:

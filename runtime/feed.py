@@ -19,6 +19,7 @@ EVERY_S = 1.0
 HISTORY = 120  # events kept for those who come back
 BEHIND = 16  # events a listener may be behind
 ANOMALIES = 200  # in one event; more replace the oldest
+COUNTER_DIGITS = 18  # of an event's id
 
 
 class Event(NamedTuple):
@@ -50,6 +51,7 @@ class Feed:
         self._anomalies: deque[Anomaly] = deque(maxlen=ANOMALIES)
         self._listeners: set[asyncio.Queue[Event | None]] = set()
         self._latest: dict[tuple[str, str], Latest] = {}
+        self._closed = False
         self.dropped = 0
 
     @property
@@ -105,14 +107,18 @@ class Feed:
             self.flush()
 
     def close(self) -> None:
-        """Let every listener go: the hub stops."""
+        """Let every listener go, those that still come too: the hub stops."""
+        self._closed = True
         for listener in list(self._listeners):
-            self._dismiss(listener, None)
+            self._dismiss(listener)
+            listener.put_nowait(None)
 
     async def listen(
         self, last_id: str | None = None, *, idle_s: float = 15.0
     ) -> AsyncIterator[Event | None]:
         """Events from now on, after those missed since `last_id`; None after `idle_s` without one. Ends when let go."""
+        if self._closed:
+            return
         queue: asyncio.Queue[Event | None] = asyncio.Queue(BEHIND)
         missed = self._missed(last_id)
         self._listeners.add(queue)
@@ -141,24 +147,34 @@ class Feed:
         if last_id is None:
             return []
         epoch, _, counter = last_id.rpartition("-")
-        if epoch == self._epoch and counter.isdecimal() and int(counter) <= self._counter:
-            missed = [event for event in self._history if int(event.id.rpartition("-")[2]) > int(counter)]
+        known = epoch == self._epoch and counter.isdecimal() and len(counter) <= COUNTER_DIGITS
+        if known and int(counter) <= self._counter:
+            missed = [event for event in self._history if _counter(event) > int(counter)]
             if len(missed) == self._counter - int(counter):
                 return missed
         return [Event(f"{self._epoch}-{self._counter}", "reset", b"{}")]
 
     def _offer(self, listener: asyncio.Queue[Event | None], event: Event) -> None:
-        if listener.full():
-            self.dropped += 1
-            self._dismiss(listener, Event(event.id, "dropped", b'{"reason":"too slow"}'))
-        else:
+        if not listener.full():
             listener.put_nowait(event)
+            return
+        self.dropped += 1
+        unheard = self._dismiss(listener)[0]
+        heard = f"{self._epoch}-{_counter(unheard) - 1}"  # so that nothing is missed by coming back with it
+        listener.put_nowait(Event(heard, "dropped", b'{"reason":"too slow"}'))
 
-    def _dismiss(self, listener: asyncio.Queue[Event | None], last: Event | None) -> None:
+    def _dismiss(self, listener: asyncio.Queue[Event | None]) -> list[Event]:
+        """Take the listener from the list and its events from the queue; the events."""
         self._listeners.discard(listener)
+        events = []
         while not listener.empty():
-            listener.get_nowait()
-        listener.put_nowait(last)
+            if (event := listener.get_nowait()) is not None:
+                events.append(event)
+        return events
+
+
+def _counter(event: Event) -> int:
+    return int(event.id.rpartition("-")[2])
 
 
 def encode_latest(latest: Latest) -> dict[str, object]:

@@ -21,7 +21,8 @@ def vector_mean(values: Sequence[float]) -> float | None:
     north = math.fsum(math.cos(math.radians(angle)) for angle in values)
     if math.hypot(east, north) < 1e-9 * len(values):
         return None
-    return math.degrees(math.atan2(east, north)) % 360
+    angle = math.degrees(math.atan2(east, north)) % 360
+    return angle if angle < 360 else 0.0  # a tiny negative angle rounds up to 360
 
 
 def increase(values: Sequence[float]) -> float:

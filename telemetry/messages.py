@@ -36,7 +36,7 @@ class Ack(msgspec.Struct, frozen=True):
         try:
             fields = msgspec.json.decode(payload, type=dict[str, int | Ranges])
             time_ms, credit = fields.pop("time"), fields.pop("credit")
-        except (msgspec.DecodeError, KeyError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError) as error:
             raise BadMessageError(f"not an acknowledgement: {error}") from error
         if not isinstance(time_ms, int) or not isinstance(credit, int):
             raise BadMessageError("not an acknowledgement: time and credit must be integers")
@@ -112,5 +112,5 @@ def decode_message(kind: type[Control], payload: bytes) -> Control:
     """A control message from its JSON; raises BadMessageError."""
     try:
         return msgspec.json.decode(payload, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadMessageError(f"not a {kind.__name__.lower()} message: {error}") from error

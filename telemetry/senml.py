@@ -27,6 +27,7 @@ MAX_PAYLOAD = 64 * 1024
 MAX_READINGS = 1000
 SUPPORTED_VERSION = 10
 RELATIVE_BELOW = 2**28  # RFC 8428 section 4.5.3: smaller times are relative to now
+TIME_BELOW = 253_402_300_800  # the year 10000
 
 _CBOR_LABELS = {
     -1: "bver", -2: "bn", -3: "bt", -4: "bu", -5: "bv", -6: "bs",
@@ -87,25 +88,34 @@ def resolve(records: Iterable[Mapping[str, Any]]) -> Iterator[Record]:
     """Resolve base fields (RFC 8428 section 4.6), record by record, in the pack's order; raises SenmlError."""
     base = _Base()
     for fields in records:
+        base.take(fields)
         resolved = base.resolve(fields)
         if resolved is not None:
             yield resolved
 
 
 class _Base:
-    """The base fields in force, and the rules for one record."""
+    """The base fields in force, and the rules for one record. A record is first taken, then resolved."""
 
     def __init__(self) -> None:
         self.name, self.unit = "", None
         self.time = self.value = self.sum = 0.0
         self.version: int | None = None
-        self.has_value = False
 
-    def resolve(self, fields: Mapping[str, Any]) -> Record | None:
+    def take(self, fields: Mapping[str, Any]) -> None:
+        """What a record says for others, too. SenmlError is the end of the whole pack: the next record could be misread."""
         for label in fields:
             if label.endswith("_") and label not in _LABELS:
                 raise SenmlError(f"label {label!r} must be understood and is not")
-        self._take_base(fields)
+        self._take_version(fields)
+        self.name = _text(fields, "bn", self.name)
+        self.unit = _text(fields, "bu", self.unit)
+        self.time = _number(fields, "bt", self.time)
+        self.value = _number(fields, "bv", self.value)
+        self.sum = _number(fields, "bs", self.sum)
+
+    def resolve(self, fields: Mapping[str, Any]) -> Record | None:
+        """The record itself, None for one that only has base fields. SenmlError concerns no other record."""
         value, other, total = self._values(fields)
         if value is None and other is None and total is None:
             if {"n", "u", "t"} & fields.keys():
@@ -115,22 +125,19 @@ class _Base:
         if not _NAME.fullmatch(name):
             raise SenmlError(f"name {name!r} is empty or has characters SenML does not allow")
         unit = _text(fields, "u", self.unit) if value is not None or total is not None else None
-        return Record(name, unit, self.time + _number(fields, "t", 0.0), value, other, total)
+        return Record(name, unit, _added(self.time, fields, "t"), value, other, total)
 
-    def _take_base(self, fields: Mapping[str, Any]) -> None:
-        version = fields.get("bver", self.version)
-        if version is not None and (not isinstance(version, int) or isinstance(version, bool) or version < 1):
+    def _take_version(self, fields: Mapping[str, Any]) -> None:
+        if "bver" not in fields:
+            return
+        version = fields["bver"]
+        if not isinstance(version, int) or isinstance(version, bool) or version < 1:
             raise SenmlError("bver must be a positive integer")
-        if version is not None and version > SUPPORTED_VERSION:
+        if version > SUPPORTED_VERSION:
             raise SenmlError(f"SenML version {version} is above {SUPPORTED_VERSION}")
-        if self.version is not None and version != self.version:
+        if self.version not in (None, version):
             raise SenmlError("bver changes inside the pack")
         self.version = version
-        self.name = _text(fields, "bn", self.name)
-        self.unit = _text(fields, "bu", self.unit)
-        self.time = _number(fields, "bt", self.time)
-        self.value = _number(fields, "bv", self.value)
-        self.sum = _number(fields, "bs", self.sum)
 
     def _values(
         self, fields: Mapping[str, Any]
@@ -138,12 +145,12 @@ class _Base:
         given = [label for label in ("v", "vs", "vb", "vd") if label in fields]
         if len(given) > 1:
             raise SenmlError(f"more than one value: {', '.join(given)}")
-        total = self.sum + _number(fields, "s", 0.0) if "s" in fields else None
+        total = _added(self.sum, fields, "s") if "s" in fields else None
         if not given:
             return None, None, total
         label = given[0]
         if label == "v":
-            return self.value + _number(fields, "v", 0.0), None, total
+            return _added(self.value, fields, "v"), None, total
         content: Any = fields[label]
         if label == "vd" and isinstance(content, str):
             try:
@@ -167,6 +174,14 @@ def _number(fields: Mapping[str, Any], label: str, default: float) -> float:
     if not math.isfinite(value):
         raise SenmlError(f"{label} must be finite")
     return value
+
+
+def _added(base: float, fields: Mapping[str, Any], label: str) -> float:
+    """A base value and the record's own."""
+    total = base + _number(fields, label, 0.0)
+    if not math.isfinite(total):
+        raise SenmlError(f"{label} is too large with its base")
+    return total
 
 
 def _text(fields: Mapping[str, Any], label: str, default: Any) -> Any:
@@ -247,7 +262,7 @@ def encode_pack(site: str, readings: Sequence[Reading], *, cbor: bool = False) -
 
 
 def decode_pack(payload: bytes) -> Pack:
-    """The pack in `payload` (JSON or CBOR, told apart by the first byte).
+    """The pack in `payload` (JSON or CBOR, told apart by the first byte that is no blank).
 
     Raises SenmlError when nothing of it can be used; single records that are no readings are returned in `bad`.
     Any SenML writer may send one: the only things asked beyond the RFC are the `site` label in the first record,
@@ -255,7 +270,7 @@ def decode_pack(payload: bytes) -> Pack:
     """
     if len(payload) > MAX_PAYLOAD:
         raise SenmlError(f"pack of {len(payload)} bytes is above {MAX_PAYLOAD}")
-    records = _parse_json(payload) if payload[:1] == b"[" else _parse_cbor(payload)
+    records = _parse_json(payload) if payload.lstrip(b" \t\r\n")[:1] == b"[" else _parse_cbor(payload)
     if not records:
         raise SenmlError("an empty pack")
     if len(records) > MAX_READINGS:
@@ -269,6 +284,7 @@ def decode_pack(payload: bytes) -> Pack:
     readings: list[Reading] = []
     bad: list[BadRecord] = []
     for fields in records:
+        base.take(fields)
         try:
             record = base.resolve(fields)
             if record is not None:
@@ -290,9 +306,13 @@ def _to_reading(record: Record, fields: Mapping[str, Any]) -> Reading:
         raise SenmlError(f"{record.name} has no number")
     if record.time < RELATIVE_BELOW:
         raise SenmlError(f"{record.name} has a relative time")
+    if record.time >= TIME_BELOW:
+        raise SenmlError(f"{record.name} has a time after the year 9999")
     value = to_canonical(
         quantity, record.value, record.unit or QUANTITIES[quantity].unit if quantity in QUANTITIES else ""
     )
+    if not math.isfinite(value):
+        raise SenmlError(f"{record.name} is too large in its canonical unit")
     flags = fields.get("fl", 0)
     if not isinstance(flags, int) or isinstance(flags, bool) or not 0 <= flags < 2**31:
         raise SenmlError("fl must be an integer from 0 to 2147483647")
@@ -300,7 +320,12 @@ def _to_reading(record: Record, fields: Mapping[str, Any]) -> Reading:
 
 
 def _whole(base: _Base, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The record with its base name written out, so that it can be understood on its own."""
+    """The record with its base name written out and the base fields in force, so that it can be understood on its own."""
     name = fields.get("n", "")
-    kept = {label: value for label, value in fields.items() if label not in ("bn", "n", "site")}
-    return {"n": f"{base.name}{name}", **kept}
+    inherited = {"bt": base.time, "bu": base.unit, "bv": base.value, "bs": base.sum}
+    kept = {label: value for label, value in fields.items() if label not in ("bn", "n", "site", *inherited)}
+    return {
+        "n": f"{base.name}{name}",
+        **{label: value for label, value in inherited.items() if value},
+        **kept,
+    }

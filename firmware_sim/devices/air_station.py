@@ -79,14 +79,16 @@ class AirStation:
         truth: dict[str, float] = {}
         for quantity, (address, words, scale) in _MAP.items():
             raw = round(self._measure(quantity, now_s) * scale)
+            if quantity == "wind_direction":
+                raw %= 360  # 0 to 359
             truth[quantity] = round(raw / scale, 6)
             if words == 2:
                 registers[address], registers[address + 1] = raw >> 16 & 0xFFFF, raw & 0xFFFF
             else:
                 registers[address] = raw & 0xFFFF
-        wind = registers[500] / 10
-        registers[501] = sum(wind >= limit for limit in _BEAUFORT_MS)
+        registers[501] = sum(registers[500] / 10 >= limit for limit in _BEAUFORT_MS)
         registers[502] = round(registers[503] / 45) % 8
+        registers[512] = round((registers[510] << 16 | registers[511]) / 100)
         return registers, truth
 
     def _sealed(self, content: bytes) -> Emission:

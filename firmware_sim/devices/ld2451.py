@@ -12,16 +12,18 @@ FASTEST_KMH, FARTHEST_M = 120, 100
 
 
 class Ld2451:
-    """`passes(second)` gives the vehicles of a second as (at_s, km/h, positive = approaching); `bias` is added to each speed."""
+    """`passes(second)` gives the vehicles of a second as (at_s, km/h, positive = approaching); `measure(at_s, km/h)`
+    is what the radar makes of each speed, with the same sign.
+    """
 
     def __init__(
         self,
         passes: Callable[[int], Sequence[tuple[float, float]]],
         *,
         start_s: float,
-        bias: Callable[[float], float] = lambda at_s: 0.0,
+        measure: Callable[[float, float], float] = lambda at_s, kmh: kmh,
     ) -> None:
-        self._passes, self._bias = passes, bias
+        self._passes, self._measure = passes, measure
         self._second = int(start_s)
         self._seen: list[tuple[float, float]] = []
         self._input = bytearray()
@@ -37,7 +39,7 @@ class Ld2451:
         self._seen = [one for one in self._seen if now_s < one[0] + REPORTS * REPORT_EVERY_S]
         if self._configuring:
             return []
-        inside = [(now_s - at_s, kmh + self._bias(now_s)) for at_s, kmh in self._seen if at_s <= now_s]
+        inside = [(now_s - at_s, self._measure(now_s, kmh)) for at_s, kmh in self._seen if at_s <= now_s]
         return [_report(inside)]
 
     def receive(self, data: bytes, now_s: float) -> list[Emission]:

@@ -1,4 +1,4 @@
-"""A Winsen MH-Z19B: answers nine bytes when it is asked, and settles for a while after power-up (manual V1.6)."""
+"""A Winsen MH-Z19B: answers nine bytes when it is asked (manual V1.6; bytes 4 to 7 as drivers agree on)."""
 
 import math
 

@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 
-from firmware_sim.device import Emission, Measure
+from firmware_sim.device import Emission, Measure, next_due
 
 _SENML_UNITS = {"temperature": "Cel", "humidity": "%RH", "pressure": "hPa"}
 # SenML unit in the payload: (payload per canonical unit, decimals)
@@ -31,7 +31,7 @@ class _Publisher:
     def emit(self, now_s: float) -> list[Emission]:
         """The message that is due."""
         at_ms = round(now_s * 1000)
-        self.due_s = max(self.due_s + self._period, now_s)
+        self.due_s = next_due(self.due_s, self._period, now_s)
         return [self._message(at_ms)]
 
     def receive(self, data: bytes, now_s: float) -> list[Emission]:

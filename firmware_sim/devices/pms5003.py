@@ -2,8 +2,9 @@
 
 import math
 import struct
+from itertools import accumulate
 
-from firmware_sim.device import Emission, Measure
+from firmware_sim.device import Emission, Measure, next_due
 
 FRAME = 32
 WARM_UP_FRAMES = 2
@@ -22,9 +23,10 @@ class Pms5003:
 
     def emit(self, now_s: float) -> list[Emission]:
         """The next frame of the stream."""
-        self.due_s = math.inf if self._asleep or self._passive else max(self.due_s + self._period, now_s)
         if self._asleep or self._passive:
+            self.due_s = math.inf
             return []
+        self.due_s = next_due(self.due_s, self._period, now_s)
         return [self._frame(now_s)]
 
     def receive(self, data: bytes, now_s: float) -> list[Emission]:
@@ -41,11 +43,13 @@ class Pms5003:
         return answers
 
     def _obey(self, command: int, value: int, now_s: float) -> list[Emission]:
+        if self._asleep and (command, value) != (0xE4, 1):
+            return []
         match command, value:
             case 0xE1, (0 | 1):
                 self._passive = value == 0
                 self.due_s = math.inf if self._passive else now_s + self._period
-            case 0xE2, 0 if self._passive and not self._asleep:
+            case 0xE2, 0 if self._passive:
                 return [self._frame(now_s)]
             case 0xE4, 0:
                 self._asleep, self.due_s = True, math.inf
@@ -61,7 +65,8 @@ class Pms5003:
         if self._warm_up:
             self._warm_up -= 1
             return Emission(_sealed(b"BM\x00\x1c" + bytes(26)))
-        masses = [min(999, round(self._measure(q, now_s))) for q in ("pm1", "pm25", "pm10")]
+        measured = (max(0, min(999, round(self._measure(q, now_s)))) for q in ("pm1", "pm25", "pm10"))
+        masses = list(accumulate(measured, max))  # each size class holds the smaller ones
         factory = [round(mass * (1.0 if mass < 30 else 1.25)) for mass in masses]
         counts = [max(1, round(masses[1] * k)) for k in (26.0, 8.0, 5.0, 3.0, 1.0, 0.3)]
         body = b"BM\x00\x1c" + struct.pack(">12H", *factory, *masses, *counts) + bytes((VERSION, 0))

@@ -9,16 +9,18 @@ MPH = 1.609344
 
 
 class Wavetronix:
-    """`passes(second)` gives the vehicles of a second as (at_s, km/h, positive = first lane); `bias` is added to each speed."""
+    """`passes(second)` gives the vehicles of a second as (at_s, km/h, positive = first lane); `measure(at_s, km/h)`
+    is what the sensor makes of each speed, with the same sign.
+    """
 
     def __init__(
         self,
         passes: Callable[[int], Sequence[tuple[float, float]]],
         *,
         start_s: float,
-        bias: Callable[[float], float] = lambda at_s: 0.0,
+        measure: Callable[[float, float], float] = lambda at_s, kmh: kmh,
     ) -> None:
-        self._passes, self._bias = passes, bias
+        self._passes, self._measure = passes, measure
         self._second = int(start_s)
         self._due: list[tuple[float, float]] = []
         self.due_s = start_s
@@ -39,7 +41,7 @@ class Wavetronix:
         return []
 
     def _line(self, at_s: float, kmh: float) -> Emission:
-        mph = round((abs(kmh) + self._bias(at_s)) / MPH, 1)
+        mph = round(abs(self._measure(at_s, kmh)) / MPH, 1)
         length_ft = 14.0 + abs(kmh) % 3
         inside_ms = min(99_999_999, round(length_ft / max(1.0, mph * 1.466667) * 1000))
         at = datetime.fromtimestamp(at_s, UTC)

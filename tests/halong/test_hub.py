@@ -1,139 +1,114 @@
-"""The hub as a process: what a user can cause is one clear line, an absent broker is a state, SIGINT is an orderly end."""
+"""The hub as one: a pack on the broker is stored, is the latest, and is live; what was stored before is known at start."""
 
+import asyncio
 import json
-import signal
 import socket
-import subprocess
-import sys
-import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
-from time import monotonic, sleep
+from random import Random
+from time import time_ns
+from typing import Any
+from uuid import uuid4
 
 import pytest
 
-import halong.hub
-from runtime.config import load
+from halong.hub import ApiSettings, BrokerSettings, HubConfig, run
+from runtime.mqtt import BrokerUrl, Connection, keep_connected
+from storage.embedded import EmbeddedStore
+from storage.store import Columns
+from telemetry import topics
+from telemetry.reading import Reading
+from telemetry.senml import encode_pack
+from telemetry.topics import PackName
 
-NOBODY = "mqtt://127.0.0.1:1"  # nothing listens on port 1
-
-
-def config(directory: Path, port: int, name: str = "hub.toml") -> Path:
-    path = directory / name
-    path.write_text(
-        f'data = "{directory / "data"}"\n[broker]\nurl = "{NOBODY}"\n[api]\nport = {port}\n', encoding="utf-8"
-    )
-    return path
+PATIENCE_S = 20.0
 
 
-def free_port() -> int:
+def now_ms() -> int:
+    return time_ns() // 1_000_000
+
+
+@pytest.fixture
+def config(tmp_path: Path, mosquitto_url: str) -> HubConfig:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@contextmanager
-def hub(path: Path) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "halong", "hub", str(path)], stderr=subprocess.PIPE, text=True
+        port = probe.getsockname()[1]
+    return HubConfig(
+        data=str(tmp_path / "data"),
+        broker=BrokerSettings(mosquitto_url, f"test-{uuid4().hex}"),
+        api=ApiSettings("127.0.0.1", port),
     )
+
+
+@asynccontextmanager
+async def running(config: HubConfig) -> AsyncIterator[Callable[[str], Awaitable[Any]]]:
+    """A hub that answers; gives the function that asks it."""
+    stop = asyncio.Event()
+    task = asyncio.create_task(run(config, stop=stop))
+
+    def fetch(path: str) -> Any:
+        with urllib.request.urlopen(f"http://127.0.0.1:{config.api.port}{path}", timeout=5) as answer:
+            return json.load(answer)
+
+    async def get(path: str) -> Any:
+        return await asyncio.to_thread(fetch, path)
+
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            try:
+                await get("/readyz")
+            except OSError:  # not listening yet, or 503
+                await asyncio.sleep(0.02)
+            else:
+                break
     try:
-        yield process
+        yield get
     finally:
-        process.kill()
-        process.communicate()
+        stop.set()
+        async with asyncio.timeout(PATIENCE_S):
+            await task
 
 
-def answer(url: str) -> tuple[int, dict[str, object]]:
-    """Status and document, as soon as somebody answers."""
-    deadline = monotonic() + 30
-    while True:
-        try:
-            with urllib.request.urlopen(url, timeout=5) as reply:
-                return reply.status, json.load(reply)
-        except urllib.error.HTTPError as error:
-            return error.code, json.load(error)
-        except OSError:
-            if monotonic() > deadline:
-                raise
-            sleep(0.1)
+async def publish(config: HubConfig, readings: list[Reading], seq: int) -> None:
+    topic = topics.up(config.broker.root, "bai-chay", PackName("gw-1", "abcd", seq))
+
+    async def session(connection: Connection) -> None:
+        await connection.publish(topic, encode_pack("bai-chay", readings))
+
+    await keep_connected(BrokerUrl.parse(config.broker.url), f"gw-{seq}", session, rng=Random(1))
 
 
-def test_without_a_broker_it_serves_and_says_so_and_leaves_in_order(tmp_path: Path) -> None:
-    port = free_port()
-    with hub(config(tmp_path, port)) as process:
-        status, document = answer(f"http://127.0.0.1:{port}/readyz")
-        assert (status, document["checks"]) == (503, {"broker": False, "store": True})
-        assert answer(f"http://127.0.0.1:{port}/healthz")[0] == 200
-        process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=20)
-    assert process.returncode == 0
-    assert "Traceback" not in said
-    assert said.count("broker away, trying again") == 1
+async def test_what_is_stored_is_live_and_a_listener_is_let_go_at_the_end(config: HubConfig) -> None:
+    reading = Reading("pm-1", "pm25", now_ms(), 12.5)
+    async with running(config) as get:
+        stream, writer = await asyncio.open_connection("127.0.0.1", config.api.port)
+        writer.write(b"GET /v1/stream HTTP/1.1\r\nHost: hub\r\n\r\n")
+        async with asyncio.timeout(PATIENCE_S):
+            await stream.readuntil(b"retry: 2000\n\n")
+            await publish(config, [reading], 0)
+            event = await stream.readuntil(b"\n\n\r\n")
+        assert b"event: readings\n" in event
+        assert b'"sensor":"pm-1","site":"bai-chay","quantity":"pm25"' in event
+        assert b'"value":12.5' in event
+        assert [item["value"] for item in (await get("/v1/latest"))["items"]] == [12.5]
+        assert (await get("/v1/account"))["readings_stored"] == 1
+    async with asyncio.timeout(PATIENCE_S):
+        assert (await stream.read()).endswith(b"0\r\n\r\n")  # ended in order, not cut
+    writer.close()
 
 
-def refused(path: Path) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "halong", "hub", str(path)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode not in (0, -signal.SIGKILL)
-    (line,) = done.stderr.strip().splitlines()
-    return line
-
-
-def test_a_port_in_use_is_one_line(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        assert f"cannot listen on 127.0.0.1:{port}" in refused(config(tmp_path, port))
-
-
-def test_a_store_in_use_is_one_line(tmp_path: Path) -> None:
-    port = free_port()
-    with hub(config(tmp_path, port)):
-        answer(f"http://127.0.0.1:{port}/healthz")
-        assert "is owned by process" in refused(config(tmp_path, free_port(), "second.toml"))
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("[api]\nprot = 1\n", "did you mean 'port'"),
-        ("[api]\nport = 99999\n", "api.port must be"),
-        ('[broker]\nurl = "amqp://x"\n', "must look like mqtt://"),
-        ('[store]\nurl = "sqlite:x"\n', "must begin with duckdb:"),
-        ("data = 5\n", "data"),
-    ],
-)
-def test_a_mistake_in_the_configuration_is_one_line(tmp_path: Path, text: str, words: str) -> None:
-    path = tmp_path / "hub.toml"
-    path.write_text(text, encoding="utf-8")
-    assert words in refused(path)
-
-
-@pytest.mark.parametrize("part", ["ingest", "api"])
-def test_the_embedded_store_belongs_to_the_hub(tmp_path: Path, part: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "halong", part, str(config(tmp_path, 1))],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 2
-    assert done.stderr.strip().count("\n") == 0
-    assert "belongs to one process" in done.stderr
-
-
-def test_the_sample_shows_every_key_with_its_default() -> None:
-    sample = Path(halong.hub.__file__).with_name("hub.sample.toml")
-    settings = load(sample, halong.hub.HubConfig)
-    halong.hub.check(settings)
-    assert settings == halong.hub.HubConfig()
-    keys = {line.partition("=")[0].strip() for line in sample.read_text(encoding="utf-8").splitlines()}
-    assert keys >= {"data", "url", "root", "host", "port"}
+async def test_what_was_stored_before_is_the_latest_at_start(config: HubConfig) -> None:
+    Path(config.data).mkdir()
+    store = EmbeddedStore(Path(config.data) / "store.duckdb", clock=now_ms)
+    await store.open()
+    columns = Columns()
+    for age_ms, value in ((60_000, 1.0), (30_000, 2.0), (7 * 86_400_000, 9.0)):
+        sensor = "old-1" if value == 9.0 else "pm-1"
+        columns.append("bai-chay", Reading(sensor, "pm25", now_ms() - age_ms, value), 0, None)
+    await store.write(columns)
+    await store.close()
+    async with running(config) as get:
+        (item,) = (await get("/v1/latest"))["items"]
+        assert (item["sensor"], item["site"], item["value"]) == ("pm-1", "bai-chay", 2.0)

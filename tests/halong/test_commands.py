@@ -1,0 +1,174 @@
+"""What the smaller commands do: kills of a chaos run, an account of files, a command to a gateway, the doctor."""
+
+import asyncio
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+from uuid import uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.journal import Journal
+from edge.packing import pack
+from firmware_sim import city
+from firmware_sim.truth import Device, Emitted, Recorder, Window
+from halong import commands
+from halong.commands import ask_resend, examine, random_kills, verify_sets
+from runtime.mqtt import BrokerUrl, Connection, keep_connected
+from storage.embedded import EmbeddedStore
+from storage.store import Columns
+from telemetry.messages import Command, decode_message
+from telemetry.reading import Reading
+
+T = 1_700_000_000_000
+PATIENCE_S = 15.0
+
+
+@given(seed=st.integers(), seconds=st.floats(1, 3600), gateways=st.integers(1, 12))
+def test_kills_are_the_same_for_a_seed_in_time_and_of_every_kind(
+    seed: int, seconds: float, gateways: int
+) -> None:
+    kills = random_kills(seed, seconds, gateways)
+    assert kills == random_kills(seed, seconds, gateways) == sorted(kills)
+    names = {kill.name for kill in kills}
+    agents = {gateway.id for gateway in city.plan(1, gateways).gateways}
+    assert {"hub", "broker"} <= names <= {"hub", "broker"} | agents
+    assert names & agents
+    assert len(kills) == max(3, int(seconds / 15))
+    assert all(0 < kill.at_s < seconds for kill in kills)
+
+
+class Files:
+    """A record, a journal and a store of one sensor with ten readings; each a little different on request."""
+
+    def __init__(self, directory: Path) -> None:
+        self.record, self.journal = directory / "truth.jsonl", directory / "journal.db"
+        self._file = directory / "store.duckdb"
+        self.store = f"duckdb:{self._file}"
+
+    def emit(self, count: int = 10, windows: Sequence[Window] = ()) -> None:
+        recorder = Recorder(self.record)
+        recorder.write(Device("pm-1", "pms5003", 1.0, ("pm25",), T), *windows)
+        recorder.write(*(Emitted("pm-1", "pm25", i / 3, T + 1000 * i) for i in range(count)))
+        recorder.close()
+
+    @staticmethod
+    def readings(leaving_out: frozenset[int] = frozenset(), sensor: str = "pm-1") -> list[Reading]:
+        return [Reading(sensor, "pm25", T + 1000 * i + 7, i / 3) for i in range(10) if i not in leaving_out]
+
+    def accept(self, readings: Sequence[Reading]) -> None:
+        journal = Journal.open(self.journal, clock=lambda: T, rng=Random(1))
+        journal.append(pack("s", readings), T)
+        journal.close()
+
+    async def keep(self, readings: Sequence[Reading]) -> None:
+        store = EmbeddedStore(self._file, clock=lambda: T)
+        await store.open()
+        columns = Columns()
+        for reading in readings:
+            columns.append("s", reading, 0, None)
+        await store.write(columns)
+        await store.close()
+
+    async def verdict(self, *, journal: bool = True) -> commands.Verdict:
+        return await verify_sets([self.record], self.store, [self.journal] if journal else [])
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Files:
+    return Files(tmp_path)
+
+
+async def test_three_sets_that_agree_balance(files: Files) -> None:
+    files.emit()
+    files.accept(files.readings())
+    await files.keep(files.readings() + files.readings(sensor="another-one"))
+    verdict = await files.verdict()
+    assert verdict.balanced
+    assert verdict.figures == {
+        "sensors": 1, "emitted": 10, "accepted": 10, "stored": 10, "missed": 0, "unexplained": 0, "foreign": 0, "lost": 0,
+        "duplicates": 0, "altered": 0, "waiting": 1, "damaged": 0,
+    }  # fmt: skip
+
+
+async def test_a_reading_the_store_lacks_is_lost(files: Files) -> None:
+    files.emit()
+    files.accept(files.readings())
+    await files.keep(files.readings(frozenset({4})))
+    verdict = await files.verdict()
+    assert not verdict.balanced
+    assert (verdict.figures["lost"], verdict.figures["stored"]) == (1, 9)
+    assert verdict.examples == (f"lost: pm-1 pm25 at {T + 4007}",)
+
+
+async def test_without_journals_the_store_is_compared_with_what_was_sent(files: Files) -> None:
+    files.emit()
+    await files.keep(files.readings(frozenset({4})))
+    verdict = await files.verdict(journal=False)
+    assert (verdict.figures["missed"], verdict.figures["unexplained"], verdict.balanced) == (1, 1, False)
+
+
+async def test_a_window_of_the_record_explains(files: Files) -> None:
+    files.emit(windows=[Window("pm-1", "nobody listening", T + 3900, T + 4100)])
+    files.accept(files.readings(frozenset({4})))
+    await files.keep(files.readings(frozenset({4})))
+    verdict = await files.verdict()
+    assert (verdict.figures["missed"], verdict.figures["unexplained"], verdict.balanced) == (1, 0, True)
+
+
+async def test_a_record_without_readings_and_a_store_that_is_not_there_are_told(files: Files) -> None:
+    files.emit(count=0)
+    await files.keep(files.readings())
+    with pytest.raises(ValueError, match=r"no reading in .*truth\.jsonl"):
+        await files.verdict()
+    with pytest.raises(ValueError, match="there is no store at"):
+        await verify_sets([files.record], f"{files.store}x", [])
+
+
+async def test_resend_reaches_the_gateway(mosquitto_url: str) -> None:
+    root, got, listening = f"test-{uuid4().hex}", [], asyncio.Event()
+
+    async def session(connection: Connection) -> None:
+        listening.set()
+        async for message in connection.messages():
+            got.append(message)
+            return
+
+    async with asyncio.timeout(PATIENCE_S):
+        gateway = asyncio.create_task(
+            keep_connected(
+                BrokerUrl.parse(mosquitto_url),
+                "gw",
+                session,
+                subscriptions=[f"{root}/do/gw-1"],
+                rng=Random(1),
+            )
+        )
+        await listening.wait()
+        await ask_resend("gw-1", "2026-11-23T07:00:00+07:00", "2026-11-23T00:00:01.500Z", mosquitto_url, root)
+        await gateway
+    assert not got[0].retain
+    assert decode_message(Command, got[0].payload) == Command(resend=(1_795_392_000_000, 1_795_392_001_500))
+
+
+def test_the_doctor_finds_what_this_suite_needs() -> None:
+    findings = {finding.what: finding for finding in examine()}
+    assert findings["python"].good
+    assert findings["python"].needed
+    assert findings["mosquitto"].good
+    assert all(finding.detail for finding in findings.values())
+
+
+@pytest.mark.parametrize("mosquitto", [None, "/usr/sbin/mosquitto"])
+def test_an_embedded_broker_is_needed_only_without_mosquitto(
+    monkeypatch: pytest.MonkeyPatch, mosquitto: str | None
+) -> None:
+    monkeypatch.setattr(commands, "mosquitto_path", lambda: mosquitto)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    findings = {finding.what: finding for finding in examine()}
+    assert not findings["embedded broker"].good
+    assert findings["embedded broker"].needed is (mosquitto is None)
+    assert findings["mosquitto"].good is (mosquitto is not None)

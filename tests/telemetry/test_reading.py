@@ -1,0 +1,20 @@
+"""Flags are bits in stored data: what they mean must never change."""
+
+from telemetry.reading import Flag, Reading
+
+
+def test_the_bits_of_stored_flags_never_move() -> None:
+    assert {flag.name: flag.value for flag in Flag} == {
+        "NUDGED": 1,
+        "DEVICE": 2,
+        "RANGE": 4,
+        "SPIKE": 8,
+        "STUCK": 16,
+    }
+
+
+def test_identity_is_sensor_quantity_and_instant() -> None:
+    reading = Reading("pm-1", "pm25", 5, 12.0, Flag.DEVICE)
+    assert reading.key == ("pm-1", "pm25", 5)
+    assert reading.series == ("pm-1", "pm25")
+    assert reading.key == Reading("pm-1", "pm25", 5, 99.0).key
