@@ -10,6 +10,7 @@ from functools import partial
 
 from edge.decoding.bus import BUS
 from edge.decoding.packs import PACKS
+from edge.decoding.particles import PARTICLES
 from edge.decoding.report import Decoder, DecodeReport, Meta, Readings, one_or_stream
 from edge.decoding.text import TEXT
 from edge.decoding.traffic import TRAFFIC
@@ -74,5 +75,5 @@ def _driven(protocol: str, data: bytes, meta: Meta) -> DecodeReport:
 
 
 PROTOCOLS: dict[str, Decoder] = (
-    {protocol: partial(_driven, protocol) for protocol in DRIVERS} | TRAFFIC | BUS | TEXT | PACKS
+    {protocol: partial(_driven, protocol) for protocol in DRIVERS} | PARTICLES | TRAFFIC | BUS | TEXT | PACKS
 )
