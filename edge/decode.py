@@ -10,8 +10,9 @@ from functools import partial
 
 from edge.decoding.bus import BUS
 from edge.decoding.packs import PACKS
+from edge.decoding.particles import PARTICLES
 from edge.decoding.published import PUBLISHED
-from edge.decoding.report import Decoder, DecodeReport, Meta, Readings, one_or_stream
+from edge.decoding.report import Decoder, DecodeReport, Meta, Readings, hexadecimal, one_or_stream
 from edge.decoding.text import TEXT
 from edge.decoding.traffic import TRAFFIC
 from edge.driver import BadFrameError, Verdict
@@ -63,7 +64,7 @@ def _frames(protocol: str, data: bytes, meta: Meta) -> list[bytes]:
         return []
     if protocol in LINES:
         return [frame.data for frame in LineFramer().feed(data + b"\n")]
-    request = bytes.fromhex(str(meta.get("request_hex", ""))) or None
+    request = hexadecimal(meta, "request_hex")
     return [frame.data for frame in DRIVERS[protocol]({}).framer(request).feed(data)]
 
 
@@ -75,5 +76,11 @@ def _driven(protocol: str, data: bytes, meta: Meta) -> DecodeReport:
 
 
 PROTOCOLS: dict[str, Decoder] = (
-    {protocol: partial(_driven, protocol) for protocol in DRIVERS} | TRAFFIC | BUS | TEXT | PACKS | PUBLISHED
+    {protocol: partial(_driven, protocol) for protocol in DRIVERS}
+    | PARTICLES
+    | TRAFFIC
+    | BUS
+    | TEXT
+    | PACKS
+    | PUBLISHED
 )

@@ -12,10 +12,11 @@ from firmware_sim.devices.gnss import Gnss
 from firmware_sim.devices.ld2451 import Ld2451
 from firmware_sim.devices.mhz19 import MhZ19
 from firmware_sim.devices.ops243 import Ops243
-from firmware_sim.devices.pms5003 import Pms5003
+from firmware_sim.devices.pms5003 import CLIMATE, MASSES, Pms5003
 from firmware_sim.devices.sdi12 import VALUES, Sdi12Probe
 from firmware_sim.devices.sds011 import Sds011
-from firmware_sim.devices.sps30 import MASSES, Sps30
+from firmware_sim.devices.sps30 import MASSES as SPS30_MASSES
+from firmware_sim.devices.sps30 import Sps30
 from firmware_sim.devices.wavetronix import Wavetronix
 
 
@@ -37,8 +38,8 @@ class Wired(NamedTuple):
     build: Callable[[Senses], Device]
 
 
-def _pms5003(senses: Senses) -> Device:
-    return Pms5003(senses.measure, start_s=senses.start_s, period_s=senses.period_s)
+def _plantower(model: str) -> Callable[[Senses], Device]:
+    return lambda s: Pms5003(s.measure, start_s=s.start_s, period_s=s.period_s, model=model)
 
 
 def _radar(kind: type[Ops243] | type[Ld2451] | type[Wavetronix]) -> Callable[[Senses], Device]:
@@ -49,16 +50,17 @@ def _board(objects: bool) -> Callable[[Senses], Device]:
     return lambda s: Board(s.measure, objects=objects, start_s=s.start_s, period_s=s.period_s)
 
 
-_PM = ("pm1", "pm25", "pm10")
 _WEATHER = ("pressure", "temperature", "humidity", "wind_speed", "wind_direction", "solar_radiation", "rain")
 
 WIRED: dict[str, Wired] = {
-    "pms5003": Wired(_PM, 1.0, _pms5003),
-    "pms7003": Wired(_PM, 1.0, _pms5003),
+    "pms5003": Wired(MASSES, 1.0, _plantower("pms5003")),
+    "pms7003": Wired(MASSES, 1.0, _plantower("pms5003")),
+    "pms5003t": Wired((*MASSES, *CLIMATE), 1.0, _plantower("pms5003t")),
+    "pms3003": Wired(MASSES, 1.0, _plantower("pms3003")),
     "sds011": Wired(
         ("pm25", "pm10"), 1.0, lambda s: Sds011(s.measure, start_s=s.start_s, period_s=s.period_s)
     ),
-    "sps30": Wired(MASSES, 1.0, lambda s: Sps30(s.measure)),
+    "sps30": Wired(SPS30_MASSES, 1.0, lambda s: Sps30(s.measure)),
     "mhz19": Wired(("co2", "device_temperature"), 2.0, lambda s: MhZ19(s.measure)),
     "ops243": Wired(("vehicle_speed",), 0.0, _radar(Ops243)),
     "hlk-ld2451": Wired(("vehicle_speed",), 0.0, _radar(Ld2451)),

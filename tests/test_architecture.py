@@ -42,6 +42,7 @@ DOORS = {
 OWN_CLOCK = {
     "edge/agent.py",
     "edge/uplink.py",
+    "firmware_sim/publishing.py",
     "firmware_sim/street.py",
     "halong/hub.py",
     "halong/processes.py",

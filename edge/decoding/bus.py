@@ -3,14 +3,14 @@
 from typing import Any
 
 from edge import registers
-from edge.decoding.report import Decoder, DecodeReport, Meta, report
+from edge.decoding.report import Decoder, DecodeReport, Meta, hexadecimal, report
 from edge.driver import BadFrameError, Verdict
 from edge.drivers import DRIVERS, modbus, sdi
 from edge.registers import Order, Type
 
 
 def _modbus(data: bytes, meta: Meta) -> DecodeReport:
-    request = _hex(meta, "request_hex")
+    request = hexadecimal(meta, "request_hex")
     device = str(meta.get("map") or meta.get("device") or "")
     if meta.get("direction") == "to-device" and request is None:
         return DecodeReport(Verdict.ACCEPT, modbus.decode_request(data), [])
@@ -44,15 +44,6 @@ def _value(words: list[int], meta: Meta) -> dict[str, Any]:
         placed = Order(order) if order in list(Order) else Order.ABCD
         return {"value": registers.number(words, Type(datatype), placed), "type": f"{datatype} {placed}"}
     return registers.guess(words) if len(words) == 2 else {}
-
-
-def _hex(meta: Meta, name: str) -> bytes | None:
-    if name not in meta:
-        return None
-    try:
-        return bytes.fromhex(str(meta[name])) or None
-    except ValueError:
-        raise ValueError(f"meta {name} is not hexadecimal") from None
 
 
 def _sdi12(data: bytes, meta: Meta) -> DecodeReport:

@@ -42,8 +42,8 @@ def reading(quantity: str, value: float, **more: object) -> dict[str, Any]:
     return {"quantity": quantity, "value": value, "unit": QUANTITIES[quantity].unit, **extra}
 
 
-def stream(driver: Driver, data: bytes) -> DecodeReport:
-    """Every frame in these bytes, whatever lies around them."""
+def stream(driver: Driver, data: bytes, *, alone: bool = False) -> DecodeReport:
+    """Every frame in these bytes, whatever lies around them; `alone`: one by itself is no list of one."""
     found: list[Decoded] = []
     why = "no frame in these bytes"
     for frame in driver.framer().feed(data):
@@ -53,6 +53,8 @@ def stream(driver: Driver, data: bytes) -> DecodeReport:
             why = str(error)
     if not found:
         raise BadFrameError(why)
+    if alone and len(found) == 1:
+        return report(found[0])
     order = [Verdict.IGNORE, Verdict.ACCEPT, Verdict.FLAG]
     return DecodeReport(
         max((one.verdict for one in found), key=order.index),
@@ -62,13 +64,22 @@ def stream(driver: Driver, data: bytes) -> DecodeReport:
 
 
 def one_or_stream(driver: Driver, data: bytes, meta: Meta) -> DecodeReport:
-    """A frame or a command as it stands; else, or when told so, every frame in these bytes."""
+    """A frame or a command as it stands; else, or when told so, every frame in these bytes. Told that a device sent one,
+    what lies around it is passed over."""
     if meta.get("direction") == "stream":
         return stream(driver, data)
     try:
         return report(driver.decode(data))
     except BadFrameError as error:
         try:
-            return stream(driver, data)
+            return stream(driver, data, alone="direction" in meta)
         except BadFrameError:
             raise error from None
+
+
+def hexadecimal(meta: Meta, name: str) -> bytes | None:
+    """The bytes that `meta` gives under `name`; None when it gives none. Raises ValueError."""
+    try:
+        return bytes.fromhex(str(meta.get(name, ""))) or None
+    except ValueError:
+        raise ValueError(f"meta {name} is not hexadecimal") from None

@@ -21,6 +21,7 @@ again when the sensor says it is idle; the cleaning interval, which it keeps, is
 import math
 import struct
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from edge.driver import BadFrameError, Decoded, Driver, Framer, Measurement, Step, Verdict
@@ -82,7 +83,10 @@ class Sps30:
     def decode(self, frame: bytes, request: bytes | None = None) -> Decoded:
         """An answer, or a request to the sensor: their lengths stand in different places."""
         content = unstuff(frame)
-        return self.decode_content(content, _is_request(content) if request is None else False)
+        if request is None and _is_request(content):
+            with suppress(BadFrameError):
+                return self.decode_content(content, to_device=True)
+        return self.decode_content(content, to_device=False)
 
     def decode_content(self, content: bytes, to_device: bool) -> Decoded:
         """The same of an unstuffed frame without its flags and checksum, whose direction is known."""

@@ -1,4 +1,7 @@
-"""A Plantower PMS5003: a 32-byte frame a second, warm-up frames of zeros, obeys its five commands (manual V2.3)."""
+"""A Plantower PMS5003, PMS5003T or PMS3003: a frame a second, warm-up frames of zeros, obeys its five commands.
+
+32 bytes (manual V2.3); the T has temperature and humidity in place of two counts, the PMS3003 24 bytes and no counts.
+"""
 
 import math
 import struct
@@ -6,16 +9,18 @@ from itertools import accumulate
 
 from firmware_sim.device import Emission, Measure, next_due
 
-FRAME = 32
 WARM_UP_FRAMES = 2
-VERSION = 0x97
+MASSES = ("pm1", "pm25", "pm10")
+CLIMATE = ("temperature", "humidity")
 
 
 class Pms5003:
-    """`period_s` seconds between frames in active mode."""
+    """`period_s` seconds between frames in active mode; `model` is one of the three, in small letters."""
 
-    def __init__(self, measure: Measure, *, start_s: float, period_s: float = 1.0) -> None:
-        self._measure, self._period = measure, period_s
+    def __init__(
+        self, measure: Measure, *, start_s: float, period_s: float = 1.0, model: str = "pms5003"
+    ) -> None:
+        self._measure, self._period, self._model = measure, period_s, model
         self._asleep = self._passive = False
         self._warm_up = WARM_UP_FRAMES
         self._input = bytearray()
@@ -62,15 +67,25 @@ class Pms5003:
         return [Emission(_sealed(bytes((0x42, 0x4D, 0, 4, command, value))))]
 
     def _frame(self, now_s: float) -> Emission:
+        head = b"BM\x00\x14" if self._model == "pms3003" else b"BM\x00\x1c"
         if self._warm_up:
             self._warm_up -= 1
-            return Emission(_sealed(b"BM\x00\x1c" + bytes(26)))
-        measured = (max(0, min(999, round(self._measure(q, now_s)))) for q in ("pm1", "pm25", "pm10"))
+            return Emission(_sealed(head + bytes(head[3] - 2)))
+        measured = (max(0, min(999, round(self._measure(q, now_s)))) for q in MASSES)
         masses = list(accumulate(measured, max))  # each size class holds the smaller ones
         factory = [round(mass * (1.0 if mass < 30 else 1.25)) for mass in masses]
         counts = [max(1, round(masses[1] * k)) for k in (26.0, 8.0, 5.0, 3.0, 1.0, 0.3)]
-        body = b"BM\x00\x1c" + struct.pack(">12H", *factory, *masses, *counts) + bytes((VERSION, 0))
-        readings = zip(("pm1", "pm25", "pm10"), map(float, masses), strict=True)
+        body = head + struct.pack(">6H", *factory, *masses)
+        readings = list(zip(MASSES, map(float, masses), strict=True))
+        match self._model:
+            case "pms3003":
+                body += bytes((0, 0, 0, 0, 0x51, 0))
+            case "pms5003t":
+                tenths = [round(self._measure(q, now_s) * 10) for q in CLIMATE]
+                body += struct.pack(">4HhH", *counts[:4], *tenths) + bytes((0x9A, 0))
+                readings += [(q, value / 10) for q, value in zip(CLIMATE, tenths, strict=True)]
+            case _:
+                body += struct.pack(">6H", *counts) + bytes((0x97, 0))
         return Emission(_sealed(body), tuple(readings))
 
 

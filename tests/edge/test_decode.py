@@ -222,3 +222,27 @@ def test_a_wrong_byte_is_rejected(protocol: str, data: str) -> None:
 )
 def test_the_configuration_of_the_traffic_radar(data: str, decoded: dict[str, Any]) -> None:
     assert holds(decoded, decode("hlk-ld2451", bytes.fromhex(data), {}).decoded, 0)
+
+
+@pytest.mark.parametrize(
+    ("data", "meta", "decoded"),
+    [
+        ("7e008001007d5e7e", {}, {"command": "auto-clean-interval"}),
+        ("7e008001007d5e7e", {"direction": "to-device"}, {"command": "auto-clean-interval"}),
+        ("7e008001007d5e7e", {"direction": "from-device"}, {"reply": "auto-clean-interval", "state": 1}),
+        ("7e00030100fb7e", {}, {"reply": "read", "error": "wrong data length"}),
+        ("fe7e007d314300ab7e", {"direction": "from-device"}, {"reply": "wake", "state": 67}),
+        ("7e00d10007020200070002001a7e", {}, {"reply": "version", "firmware": "2.2"}),
+    ],
+)
+def test_a_frame_that_reads_both_ways_is_told_apart_by_its_direction(
+    data: str, meta: dict[str, str], decoded: dict[str, Any]
+) -> None:
+    report = decode("sps30", bytes.fromhex(data), meta)
+    assert holds(decoded, report.decoded, 0), report
+
+
+def test_a_frame_among_noise_is_a_list_of_one_unless_a_device_is_said_to_have_sent_it() -> None:
+    noisy = bytes.fromhex("00aa" + "aac0d4043a0aa1601dab" + "aa")
+    (single,) = decode("sds011", noisy, {}).decoded
+    assert decode("sds011", noisy, {"direction": "from-device"}).decoded == single

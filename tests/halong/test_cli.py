@@ -152,7 +152,7 @@ class TestCheck:
     def test_the_sample_is_good(self) -> None:
         result = halong("check", ROOT / "edge" / "edge.sample.toml")
         assert result.exit_code == 0, result.output
-        assert "gateway gw-bai-chay at bai-chay, 4 sensors: good" in result.stdout
+        assert "gateway gw-bai-chay at bai-chay, 5 sensors: good" in result.stdout
 
     def test_hub_configurations_too_and_several_at_once(self, tmp_path: Path) -> None:
         for name, text in (

@@ -106,7 +106,7 @@ def test_a_store_in_use_is_one_line(tmp_path: Path) -> None:
         ("[api]\nprot = 1\n", "did you mean 'port'"),
         ("[api]\nport = 99999\n", "api.port must be"),
         ('[broker]\nurl = "amqp://x"\n', "must look like mqtt://"),
-        ('[store]\nurl = "sqlite:x"\n', "must begin with duckdb:"),
+        ('[store]\nurl = "sqlite:x"\n', "must look like duckdb:FILE"),
         ("data = 5\n", "data"),
     ],
 )

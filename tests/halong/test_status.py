@@ -27,8 +27,15 @@ GATEWAYS = {
 }
 ANOMALIES = {
     "items": [
-        {"id": "2", "text": "PM2.5 [/x] far above", "severity": "critical", "end": None},
-        {"id": "1", "text": "CO₂ silent", "severity": "warning", "end": "2026-11-23T00:00:00Z"},
+        {"id": "2", "text": "PM2.5 [/x] far above", "severity": "critical", "start_ms": 9e15, "end": None},
+        {
+            "id": "1",
+            "text": "CO₂ silent",
+            "severity": "warning",
+            "start_ms": 9e15,
+            "end": "2026-11-23T00:00:00Z",
+        },
+        {"id": "0", "text": "of an earlier run", "severity": "warning", "start_ms": 0, "end": None},
     ]
 }
 

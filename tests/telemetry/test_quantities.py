@@ -84,7 +84,8 @@ DIMENSIONS = {
     "co": "concentration", "temperature": "temperature", "device_temperature": "temperature", "humidity": "ratio",
     "pressure": "pressure", "noise_level": "level", "noise_laeq": "level", "wind_speed": "speed",
     "wind_direction": "angle", "rain": "length", "illuminance": "illuminance", "solar_radiation": "irradiance",
-    "vehicle_count": "count", "vehicle_speed": "speed", "occupancy": "ratio", "voltage": "voltage", "current": "current",
+    "vehicle_count": "count", "vehicle_speed": "speed",
+    "vehicle_speed_p85": "speed", "occupancy": "ratio", "voltage": "voltage", "current": "current",
     "power": "power", "energy": "energy", "water_level": "length", "battery": "ratio",
 }  # fmt: skip
 EVERY = list(QUANTITIES.values())

@@ -126,3 +126,27 @@ def test_asked_while_it_warms_up_it_answers_with_zeros() -> None:
     found.receive(PASSIVE, T)
     answers = [found.receive(READ, T + second)[0] for second in range(3)]
     assert [bool(answer.readings) for answer in answers] == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("model", "content"),
+    [
+        ("pms5003", "001c" + "0008" * 6 + "00d0004000280018000800029700"),
+        ("pms3003", "0014" + "0008" * 6 + "000000005100"),
+    ],
+)
+def test_a_frame_of_each_model_after_its_warm_up(model: str, content: str) -> None:
+    found = Pms5003(lambda quantity, at_s: 8.0, start_s=0.0, model=model)
+    frames = [found.emit(float(second))[0].data for second in range(3)]
+    assert [any(frame[4:-2]) for frame in frames] == [False, False, True]
+    body = bytes.fromhex("424d" + content)
+    assert frames[2] == body + sum(body).to_bytes(2, "big")
+
+
+def test_a_frost_is_below_zero() -> None:
+    found = Pms5003(
+        lambda quantity, at_s: -1.04 if quantity == "temperature" else 50.0, start_s=0.0, model="pms5003t"
+    )
+    (frame,) = [found.emit(float(second))[0] for second in range(3)][2:]
+    assert frame.data[24:26] == b"\xff\xf6"
+    assert ("temperature", -1.0) in frame.readings
