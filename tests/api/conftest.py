@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -74,6 +75,12 @@ class Hub:
         self.services, self.ready = services, ready
         self.feed, self.book = services.feed, services.book
         self.app: FastAPI = create(services)
+
+    def restarted(self) -> "Hub":
+        """Another life of the same hub: what was the latest is known, its feed is new."""
+        feed = Feed("next-life")
+        feed.remember([(latest.site, latest.reading) for latest in self.feed.latest.values()])
+        return Hub(replace(self.services, feed=feed), self.ready)
 
 
 @pytest.fixture

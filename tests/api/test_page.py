@@ -76,8 +76,9 @@ async def test_a_restarted_hub_is_found_again(hub: Hub, page: Page) -> None:
         await page.goto(url)
         await expect(page.locator("#link")).to_have_text("live")
     await expect(page.locator("#link")).to_have_text("connection lost, trying again")
-    hub.feed.stored([("bai-chay", Reading("bai-chay-pm-1", "pm25", NOW_MS + 2000, 33.0))])
-    async with served(hub, port=urlsplit(url).port or 0):
+    again = hub.restarted()
+    again.feed.remember([("bai-chay", Reading("bai-chay-pm-1", "pm25", NOW_MS + 2000, 33.0))])
+    async with served(again, port=urlsplit(url).port or 0):
         await expect(page.locator("#link")).to_have_text("live", timeout=15_000)
         await expect(page.locator(VALUE)).to_have_text("33.0 µg/m³", timeout=15_000)
 
