@@ -4,7 +4,7 @@ import asyncio
 import json
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from random import Random
@@ -22,11 +22,13 @@ from firmware_sim.truth import Device as DeviceLine
 from firmware_sim.truth import Emitted, FaultRecord, Recorder, Window
 from firmware_sim.wired import WIRED, Senses
 from runtime.mqtt import BrokerUrl
+from telemetry.quantities import QUANTITIES
 
 FLUSH_S = 3.0
 IDLE_S = 0.25  # the longest a device sleeps: a host's command may wake it meanwhile
+REPLAY = "replay"
 PROTOCOLS = {protocol: (kind.quantities, kind.period_s) for protocol, kind in WIRED.items()} | {
-    "replay": (tuple(LOOP), 1.0)
+    REPLAY: (tuple(LOOP), 1.0)
 }
 
 
@@ -78,23 +80,30 @@ async def run_device(
     seed: int,
     faults: Sequence[Fault],
     stop: asyncio.Event,
+    series: Sequence[str] = (),
 ) -> None:
-    """One device on a pseudo-terminal linked at `link` until `stop`. Raises ValueError for an unknown protocol."""
+    """One device on a pseudo-terminal linked at `link` until `stop`; `series` are what `replay.read` takes.
+
+    Raises ValueError for what is unknown, OSError.
+    """
     if protocol not in PROTOCOLS:
         raise ValueError(
             f"no simulated device speaks {protocol!r} on a serial line; known: {', '.join(PROTOCOLS)}"
         )
     check_sensors(faults, [sensor])
     quantities, period_s = PROTOCOLS[protocol]
-    replayed = protocol == "replay"
+    replayed = protocol == REPLAY
+    if series and not replayed:
+        raise ValueError(f"a {protocol} device measures; only {REPLAY} plays recorded series")
+    recorded = replay.read(series) if replayed else {}
     plan = DevicePlan(
         sensor,
         sensor,
         protocol,
         "serial",
-        quantities,
+        tuple(recorded) or quantities,
         period_s,
-        fields=LOOP if replayed else {},
+        fields={quantity: (quantity, QUANTITIES[quantity].unit) for quantity in recorded},
         replay=replayed,
     )
     with ExitStack() as stack:
@@ -102,7 +111,7 @@ async def run_device(
         stack.callback(recorder.close)
         port = PtyPort(link)
         stack.callback(port.close)
-        street = Street(Model(seed), recorder, seed=seed, faults=faults)
+        street = Street(Model(seed), recorder, seed=seed, faults=faults, recorded=recorded)
         async with asyncio.TaskGroup() as group:
             living = group.create_task(street.live(None, plan, port), name=sensor)
             await stop.wait()
@@ -112,8 +121,17 @@ async def run_device(
 class Street:
     """Brings devices to life: builds them, lets them speak when they are due, and records what left."""
 
-    def __init__(self, model: Model, recorder: Recorder, *, seed: int, faults: Sequence[Fault]) -> None:
+    def __init__(
+        self,
+        model: Model,
+        recorder: Recorder,
+        *,
+        seed: int,
+        faults: Sequence[Fault],
+        recorded: Mapping[str, Sequence[float]] | None = None,
+    ) -> None:
         self._model, self._recorder, self._seed, self._faults = model, recorder, seed, faults
+        self._recorded = recorded or {}
         self._start_s = time.time()
 
     async def live(self, gateway: GatewayPlan | None, plan: DevicePlan, wire: PtyPort | Publisher) -> None:
@@ -161,7 +179,7 @@ class Street:
                 measure, plan.sensor, plan.quantities, start_s=start_s, period_s=plan.period_s
             )
         if plan.replay:
-            series = {quantity: replay.load(quantity) for quantity in plan.quantities}
+            series = self._recorded or {quantity: replay.load(quantity) for quantity in plan.quantities}
             measure = injector.wrap(Recording(series, start_s=start_s, period_s=plan.period_s).measure)
         return JsonPublisher(measure, plan.fields, start_s=start_s, period_s=plan.period_s)
 

@@ -286,8 +286,14 @@ def sim_device(
     sensor: Annotated[
         str | None, typer.Option(help="The sensor's id in the record; default: the protocol.")
     ] = None,
+    series: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="FILE:QUANTITY[:UNIT] for replay: a CSV with a column `value`, a row a second; repeatable."
+        ),
+    ] = None,
 ) -> None:
-    """One device on a pseudo-terminal, until stopped."""
+    """One device on a pseudo-terminal, until stopped. `replay` plays recorded series as NDJSON lines."""
     from firmware_sim import street as sim_street
     from firmware_sim.faults import parse_fault
     from runtime import log
@@ -304,6 +310,7 @@ def sim_device(
                 seed=seed,
                 faults=faults,
                 stop=stop,
+                series=series or (),
             )
         )
     except (ValueError, OSError) as error:

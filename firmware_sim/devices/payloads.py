@@ -19,6 +19,7 @@ _SCALES = {
     "%": (1.0, 2),
     "mi/h": (1 / 1.609344, 2),
 }
+CANONICAL = (1.0, 4)
 
 
 class _Publisher:
@@ -55,7 +56,7 @@ class JsonPublisher(_Publisher):
         content: dict[str, object] = {"t": at_ms}
         readings = []
         for quantity, (path, unit) in self._fields.items():
-            scale, decimals = _SCALES[unit]
+            scale, decimals = _SCALES.get(unit, CANONICAL)
             value = round(self._measure(quantity, at_ms / 1000) * scale, decimals)
             _place(content, path, int(value) if decimals == 0 else value)
             readings.append((quantity, value / scale))

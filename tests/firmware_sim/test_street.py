@@ -75,7 +75,7 @@ def loop_detector(data: bytes) -> Values:
     return [
         item
         for line in lines
-        for item in (("occupancy", line["occ"]), ("vehicle_speed", line["v"] * 1.609344))
+        for item in (("occupancy", line["occupancy"]), ("vehicle_speed", line["vehicle_speed"]))
     ]
 
 
