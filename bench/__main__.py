@@ -1,4 +1,4 @@
-"""`make bench`: every race, one line each."""
+"""`make bench`: every race, one line each; then what an edge agent costs."""
 
 import argparse
 import tempfile
@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import edge_races, ingest_races
+from bench import agent, edge_races, ingest_races
 from bench.race import SECONDS, Race, run
 
 
@@ -42,6 +42,30 @@ def main() -> None:
                 f"{result.low:.2f}–{result.high:.2f}",
                 race.against,
             )
+    console.print(table)
+    if chosen.only in "agent":
+        _print_agent(console, max(10.0, 5 * chosen.seconds))
+
+
+def _print_agent(console: Console, seconds: float) -> None:
+    with console.status(f"an edge agent with {agent.SENSORS} serial sensors"):
+        ours, bare = agent.measure(seconds)
+    table = Table(
+        box=None, header_style="bold", title=f"\nedge agent, {agent.SENSORS} serial sensors at 1 Hz"
+    )
+    for title in ("", "CPU", "memory", "written a day", "start-up"):
+        table.add_column(title, justify="right" if title else "left")
+    for name, usage in (("agent", ours), ("bare pyserial loop", bare)):
+        table.add_row(
+            name,
+            f"{usage.cpu:.1%}",
+            f"{usage.rss_mb:.0f} MB",
+            f"{usage.written_mb_day:,.0f} MB",
+            f"{usage.started_s:.1f} s",
+        )
+    table.add_row(
+        "ratio", f"{ours.cpu / bare.cpu:.1f}" if bare.cpu else "", f"{ours.rss_mb / bare.rss_mb:.1f}"
+    )
     console.print(table)
 
 

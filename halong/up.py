@@ -186,7 +186,8 @@ def _check_port(host: str, port: int) -> None:
             ) from None
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -203,7 +204,7 @@ async def _start_broker(options: Options, paths: Paths, processes: Processes) ->
         kind = broker.choose(options.broker_kind)
     except broker.NoBrokerError as error:
         raise UpError(str(error)) from None
-    port = _free_port()
+    port = free_port()
     await processes.start("broker", broker.command(kind, port, paths.broker))
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline:
