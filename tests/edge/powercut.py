@@ -219,6 +219,9 @@ class _Rows:
     def __init__(self, cursor: apsw.Cursor, rowcount: int) -> None:
         self._cursor, self.rowcount = cursor, rowcount
 
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.fetchall())
+
     def fetchone(self) -> Any:
         with _errors_of_sqlite3():
             return self._cursor.fetchone()
@@ -258,7 +261,7 @@ class Connection:
                 self._db.execute("COMMIT" if kind is None else "ROLLBACK")
 
     def _run(self, statement: str, work: Callable[[], apsw.Cursor]) -> _Rows:
-        changes = statement.startswith(("INSERT", "UPDATE", "DELETE"))
+        changes = statement.lstrip().upper().startswith(("INSERT", "UPDATE", "DELETE", "REPLACE"))
         with _errors_of_sqlite3():
             if changes and not self._db.in_transaction:
                 self._db.execute("BEGIN")
