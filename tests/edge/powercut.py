@@ -200,7 +200,8 @@ class Recorder(apsw.VFS):
         return Connection(db, synchronous)  # type: ignore[return-value]
 
     def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:  # noqa: N802
-        assert name is not None, "a temporary file"
+        if name is None:  # a temporary file
+            return apsw.VFSFile("", name, flags)
         file = Path(name if isinstance(name, str) else name.filename()).name
         if file not in self._numbers:
             self._numbers[file] = self._next
