@@ -3,6 +3,7 @@
 After a failed check one byte is dropped, not the buffer: the next good frame is found once its bytes are in.
 """
 
+import re
 from collections.abc import Callable
 from enum import IntEnum
 
@@ -15,7 +16,7 @@ class Size(IntEnum):
     """What `Measure` says of bytes that begin no frame, or not yet a whole one. Positive numbers are a frame's length."""
 
     MORE = 0  # could be a frame, the rest has not come
-    JUNK = -1  # no frame begins with this byte
+    JUNK = -1  # no frame begins here; said of a single byte: no frame begins with it, whatever follows
     BAD = -2  # begins like a frame; wrong length, checksum or content
 
 
@@ -29,6 +30,7 @@ class ScanFramer:
     def __init__(self, measure: Measure, limit: int, *, echo: bytes = b"", shared: int = 0) -> None:
         self._measure, self._limit, self._echo, self._shared = measure, limit, echo, shared
         self._buffer = bytearray()
+        self._begins: re.Pattern[bytes] | None = None
         self.junk = 0
         self.bad = 0
 
@@ -47,11 +49,21 @@ class ScanFramer:
                 break
             else:
                 self.bad += size == Size.BAD
-                self.junk += 1
-                start += 1
+                following = self._next_begin(start + 1) if size == Size.JUNK else start + 1
+                self.junk += following - start
+                start = following
         if start:
             del buffer[:start]
         return frames
+
+    def _next_begin(self, start: int) -> int:
+        """Where a frame may begin, from `start` on: a flood of junk is not measured byte by byte."""
+        if self._begins is None:
+            single = (bytes((byte,)) for byte in range(256))
+            begins = b"".join(re.escape(byte) for byte in single if self._measure(byte) != Size.JUNK)
+            self._begins = re.compile(b"[%b]" % begins if begins else rb"\Z.")
+        found = self._begins.search(self._buffer, start)
+        return found.start() if found else len(self._buffer)
 
     def _skip_echo(self) -> int | None:
         """Where to begin; None while the echo may still be coming in."""

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import structlog
 
-from edge.journalfile import JournalFile, insert_packs
+from edge.journalfile import JournalFile, connect, insert_packs
 from edge.packing import NewPack
 from telemetry.messages import Ranges
 
@@ -54,10 +54,17 @@ class Journal:
     """
 
     def __init__(
-        self, path: Path, *, clock: Callable[[], int], rng: Random, keep_days: int = 60, max_mb: int = 2048
+        self,
+        path: Path,
+        *,
+        clock: Callable[[], int],
+        rng: Random,
+        keep_days: int = 60,
+        max_mb: int = 2048,
+        connect: Callable[[Path], sqlite3.Connection] = connect,
     ) -> None:
         self._path, self._rng = path, rng
-        self._file = JournalFile(path, clock=clock, max_mb=max_mb, on_open=self._begin)
+        self._file = JournalFile(path, clock=clock, max_mb=max_mb, on_open=self._begin, connect=connect)
         self._keep_ms = keep_days * DAY_MS
         self._seq = self._waiting = 0
         self._trouble = ""
@@ -70,13 +77,17 @@ class Journal:
     ) -> "Journal":
         """The journal at `path`, made when it is not there; raises JournalUnavailableError."""
         journal = cls(path, clock=clock, rng=rng, keep_days=keep_days, max_mb=max_mb)
-        try:
-            journal._file.open()
-        except OSError as error:
-            raise JournalUnavailableError(f"journal {path}: {error.strerror}") from error
-        except sqlite3.Error as error:
-            raise JournalUnavailableError(f"journal {path}: {error}") from error
+        journal.begin()
         return journal
+
+    def begin(self) -> None:
+        """Open the file, made when it is not there; raises JournalUnavailableError."""
+        try:
+            self._file.open()
+        except OSError as error:
+            raise JournalUnavailableError(f"journal {self._path}: {error.strerror}") from error
+        except sqlite3.Error as error:
+            raise JournalUnavailableError(f"journal {self._path}: {error}") from error
 
     def close(self) -> None:
         """Let go of the file."""

@@ -24,6 +24,11 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection to the file at `path`, made when it is not there; raises sqlite3.Error."""
+    return sqlite3.connect(path, timeout=BUSY_TIMEOUT_S)
+
+
 class JournalFile:
     """`on_open` hears of every connection: the first one, and the one to the file that replaces a damaged one."""
 
@@ -34,8 +39,9 @@ class JournalFile:
         clock: Callable[[], int],
         max_mb: int,
         on_open: Callable[[sqlite3.Connection], None],
+        connect: Callable[[Path], sqlite3.Connection] = connect,
     ) -> None:
-        self._path, self._clock, self._on_open = path, clock, on_open
+        self._path, self._clock, self._on_open, self._connect_to = path, clock, on_open, connect
         self._max_pages = max_mb * 1024 * 1024 // PAGE_BYTES
         self._db: sqlite3.Connection | None = None
         self._lock: IO[bytes] | None = None
@@ -98,7 +104,7 @@ class JournalFile:
             self._replace(error)
 
     def _connect(self) -> None:
-        db = sqlite3.connect(self._path, timeout=BUSY_TIMEOUT_S)
+        db = self._connect_to(self._path)
         try:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")

@@ -1,6 +1,7 @@
 """One open serial line: chunks of bytes with the time they were read. The only module that imports pyserial."""
 
 import asyncio
+import errno
 import os
 import termios
 from collections import deque
@@ -151,4 +152,6 @@ class Line(asyncio.Protocol):
 def _words(error: BaseException) -> str:
     """The reason in a few words: pyserial repeats the path and the number inside its own."""
     number = getattr(error, "errno", None) or (error.args[0] if isinstance(error, termios.error) else None)
+    if number == errno.EWOULDBLOCK:  # of the lock
+        return "another program is using it"
     return os.strerror(number) if isinstance(number, int) else str(error) or type(error).__name__

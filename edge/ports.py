@@ -16,7 +16,7 @@ from telemetry.reading import Flag, Reading
 
 BACKOFF_FIRST_S = 0.5
 BACKOFF_LAST_S = 5.0
-QUIET_S = 5.0  # after so long without a byte: is this still the port the path leads to?
+QUIET_S = 5.0  # after so long without a byte: is it still there, and does it have to be set up again?
 SILENT_BYTES = 4  # Modbus asks for 3.5 characters of silence between two frames
 MIN_SILENT_S = 0.002
 MAX_STEPS = 32  # so many questions a round at most, whatever a driver follows up with
@@ -99,12 +99,12 @@ class Port:
         await self._prepare(line, device)
         while True:
             chunk = await line.read(QUIET_S)
+            if chunk is not None:
+                for frame in self._feed(framer, chunk):
+                    await self._take(device, frame, chunk.at_ms)
+            line.check_there()
             if chunk is None:
-                line.check_there()
                 await self._prepare(line, device)
-                continue
-            for frame in self._feed(framer, chunk):
-                await self._take(device, frame, chunk.at_ms)
 
     async def _poll(self, line: Line) -> None:
         loop = asyncio.get_running_loop()
@@ -121,8 +121,7 @@ class Port:
             if turns.done(index, loop.time(), answered=answered):
                 words = "device answers again" if answered else "device does not answer"
                 self._log.warning(words, sensor=device.sensor)
-            if not answered:
-                line.check_there()
+            line.check_there()
 
     async def _prepare(self, line: Line, device: Device) -> None:
         """Say what sets the device up; its answers are not waited for."""

@@ -9,6 +9,7 @@ AWAKE_S = 120.0
 PACKET_EVERY_S = 2.0
 CLICK_MM = 0.254
 LONGEST = 32
+FIRMWARE_DATE = b"Apr 24 2002"  # the first whose packets have this layout
 
 
 class DavisConsole:
@@ -51,6 +52,8 @@ class DavisConsole:
                 return [Emission(b"\n\r")]
             case "TEST", []:
                 return [Emission(b"\n\rTEST\n\r")]
+            case "VER", []:
+                return [Emission(b"\n\rOK\n\r" + FIRMWARE_DATE + b"\n\r")]
             case "LOOP", [count]:
                 self._queue = [0] * count
             case "LPS", [2, count]:
@@ -78,6 +81,7 @@ class DavisConsole:
         frame[41:48] = struct.pack("<HBHH", 0, 12, solar, 0)
         frame[50:56] = struct.pack("<HHH", clicks, clicks, clicks)
         if not kind:
+            frame[70:86] = bytes(16)  # no alarm
             frame[86:95] = struct.pack("<BHBBHH", 0, 785, 8, 45, 530, 1815)
         body = bytes(frame) + b"\n\r"
         readings = (

@@ -26,4 +26,5 @@ def test_a_console_sleeps_wakes_and_sends_packets_until_it_hears_a_byte() -> Non
     assert len(console.emit(14.0)) == 1
     assert console.due_s == math.inf
     assert [emission.data for emission in console.receive(b"NONSENSE\n", 15.0)] == [b"\x21"]
+    assert [emission.data for emission in console.receive(b"VER\n", 16.0)] == [b"\n\rOK\n\rApr 24 2002\n\r"]
     assert console.receive(b"LOOP 1\n", 200.0) == []
