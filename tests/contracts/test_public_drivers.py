@@ -193,6 +193,14 @@ class Case(NamedTuple):
 
 CASES = {
     "pypms-pms5003": Case("pms5003", by_pypms("PMSx003", {"pm1": "pm01", "pm25": "pm25", "pm10": "pm10"})),
+    "pypms-pms5003t": Case(
+        "pms5003t",
+        by_pypms(
+            "PMS5003T",
+            {"pm1": "pm01", "pm25": "pm25", "pm10": "pm10", "temperature": "temp", "humidity": "rhum"},
+        ),
+    ),
+    "pypms-pms3003": Case("pms3003", by_pypms("PMS3003", {"pm1": "pm01", "pm25": "pm25", "pm10": "pm10"})),
     "pypms-sds011": Case("sds011", by_pypms("SDS01x", {"pm25": "pm25", "pm10": "pm10"})),
     "pypms-mhz19": Case("mhz19", by_pypms("MHZ19B", {"co2": "CO2"})),
     "minimalmodbus": Case("modbus-rtu", by_minimalmodbus),
@@ -214,7 +222,7 @@ SAME_DEVICE = {"pms7003"}
 
 def device(protocol: str) -> Device:
     kind = WIRED[protocol]
-    return kind.build(Senses(measure, passes, lambda at_s: 0.0, START_S, kind.period_s))
+    return kind.build(Senses(measure, passes, lambda at_s, kmh: kmh, START_S, kind.period_s))
 
 
 @pytest.mark.parametrize("name", CASES)
