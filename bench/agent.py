@@ -68,7 +68,7 @@ def measure(seconds: float) -> tuple[Usage, Usage]:
             _running([*_python("bench.agent"), str(directory), url]),
         ):
             _wait(lambda: len(list((directory / "ports").glob("pm-*"))) == SENSORS)
-            agent = [*_python("halong"), "edge", str(directory / "edge.toml")]
+            agent = [*_python("halong"), "edge", "run", str(directory / "edge.toml")]
             ours = _measure(agent, seconds, lambda: journal.exists() and journal.stat().st_size > 0)
             bare = _measure([*_python("bench.bare_reader"), str(directory / "ports")], seconds, lambda: True)
         return ours, bare

@@ -3,13 +3,14 @@
 import asyncio
 import json
 import math
-import signal
 import sys
-from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
+
+from halong.console import Config, fail, load, run, seconds
+from halong.edge_cli import edge
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -22,6 +23,7 @@ sim = typer.Typer(
     no_args_is_help=True, help="Simulated sensors that speak their real bytes and record what they sent."
 )
 app.add_typer(sim, name="sim")
+app.add_typer(edge, name="edge")
 
 Faults = Annotated[
     list[str] | None,
@@ -31,25 +33,6 @@ Faults = Annotated[
 ]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same city.")]
 Gateways = Annotated[int, typer.Option(min=1, max=12, help="How many gateways of the simulated city.")]
-
-
-def fail(message: str, code: int = 1) -> typer.Exit:
-    """One clear line on stderr, no traceback."""
-    print(f"halong: {message}", file=sys.stderr)
-    return typer.Exit(code)
-
-
-def run(main: Callable[[asyncio.Event], Coroutine[Any, Any, Any]]) -> Any:
-    """Run a service until SIGINT or SIGTERM sets its stop event."""
-
-    async def until_signal() -> Any:
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stop.set)
-        return await main(stop)
-
-    return asyncio.run(until_signal())
 
 
 @app.command()
@@ -99,7 +82,7 @@ def up(
         raise fail(f"--embedded-broker must be one of {', '.join(BrokerKind)}, not {embedded_broker!r}", 2)
     options = Options(
         data=data,
-        for_s=_seconds(for_) if for_ is not None else None,
+        for_s=seconds(for_) if for_ is not None else None,
         report=report,
         seed=seed,
         gateways=gateways,
@@ -120,17 +103,6 @@ def up(
     raise typer.Exit(code)
 
 
-def _seconds(text: str) -> float:
-    units = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-    try:
-        seconds = float(text[:-1]) * units[text[-1]] if text[-1:] in units else float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < math.inf:
-        raise fail(f"--for must look like 30s, 5m or 2h, not {text!r}", 2)
-    return seconds
-
-
 def _kill(text: str) -> tuple[str, float]:
     name, _, at = text.partition("@")
     try:
@@ -142,24 +114,13 @@ def _kill(text: str) -> tuple[str, float]:
     return name, seconds
 
 
-def _load(path: Path, kind: type, check: Callable[[Any], None]) -> Any:
-    from runtime.config import ConfigError, load
-
-    try:
-        config: Any = load(path, kind)
-        check(config)
-    except ConfigError as error:
-        raise fail(str(error), 2) from None
-    return config
-
-
 def _serve(part: str, config: Path, trace: Path | None = None) -> None:
     from halong import hub as hub_module
     from runtime import log
     from runtime.config import ConfigError
     from storage.store import StoreUnavailableError
 
-    settings = _load(config, hub_module.HubConfig, hub_module.check)
+    settings = load(config, hub_module.HubConfig, hub_module.check)
     if part != "hub" and settings.store.url.startswith("duckdb:"):
         raise fail(
             f"the embedded store belongs to one process, the hub: run `halong hub {config}`, or use InfluxDB",
@@ -170,9 +131,6 @@ def _serve(part: str, config: Path, trace: Path | None = None) -> None:
         run(lambda stop: hub_module.run(settings, stop=stop, part=part, trace=trace))  # type: ignore[arg-type]
     except (ConfigError, StoreUnavailableError, OSError) as error:
         raise fail(str(error)) from None
-
-
-Config = Annotated[Path, typer.Argument(help="The TOML configuration.")]
 
 
 @app.command()
@@ -197,23 +155,6 @@ def api(config: Config) -> None:
 
 
 @app.command()
-def edge(config: Config) -> None:
-    """The agent of one gateway: reads its sensors and loses nothing it has accepted."""
-    from edge.agent import run as run_agent
-    from edge.config import EdgeConfig
-    from edge.config import check as check_edge
-    from runtime import log
-    from runtime.config import ConfigError
-
-    settings = _load(config, EdgeConfig, check_edge)
-    log.configure(process=settings.gateway)
-    try:
-        run(lambda stop: run_agent(settings.located_in(config.parent), stop=stop))
-    except ConfigError as error:
-        raise fail(str(error)) from None
-
-
-@app.command()
 def check(configs: Annotated[list[Path], typer.Argument(help="Edge or hub configurations.")]) -> None:
     """Check configurations whole, before any port opens. Exit 0 when all can be used."""
     import tomllib
@@ -229,12 +170,12 @@ def check(configs: Annotated[list[Path], typer.Argument(help="Edge or hub config
         except (OSError, ValueError):
             is_edge = True  # the loader says it better
         if is_edge:
-            settings = _load(path, EdgeConfig, check_edge)
+            settings = load(path, EdgeConfig, check_edge)
             print(
                 f"{path}: gateway {settings.gateway} at {settings.site.id}, {settings.sensor_count} sensors: good"
             )
         else:
-            _load(path, hub_module.HubConfig, hub_module.check)
+            load(path, hub_module.HubConfig, hub_module.check)
             print(f"{path}: hub: good")
 
 
@@ -428,8 +369,8 @@ def chaos(
     """A city whose hub, broker and agents are killed at random moments; the account must still balance."""
     from halong.commands import random_kills
 
-    seconds = _seconds(for_)
-    kills = [f"{kill.name}@{kill.at_s:.2f}" for kill in random_kills(seed, seconds, gateways)]
+    length = seconds(for_)
+    kills = [f"{kill.name}@{kill.at_s:.2f}" for kill in random_kills(seed, length, gateways)]
     print("kills:", ", ".join(kills))
     up(data=data, for_=for_, report=report, seed=seed, gateways=gateways, port=port, kill=kills)
 

@@ -115,7 +115,9 @@ async def up(options: Options, *, stop: asyncio.Event, console: Console) -> int:
         console.print(f"starting {options.gateways} gateways and their sensors …")
         await processes.start("sim", _sim_command(options, paths, url))
         for gateway in gateways:
-            await processes.start(gateway, [*_halong(), "edge", str(paths.edge(gateway) / "edge.toml")])
+            await processes.start(
+                gateway, [*_halong(), "edge", "run", str(paths.edge(gateway) / "edge.toml")]
+            )
         console.print(
             f"[bold]Hạ Long is up[/]: page http://{options.host}:{options.port}/   API docs /docs   data {paths.data}"
         )

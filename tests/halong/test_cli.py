@@ -82,7 +82,7 @@ class TestHelp:
             "resend",
             "doctor",
         ]
-        assert {*wanted, "sim device", "sim city"} <= there
+        assert {*wanted, "edge run", "sim device", "sim city"} <= there
 
     def test_an_unknown_command_is_refused(self) -> None:
         result = halong("frobnicate")
@@ -197,6 +197,10 @@ class TestServices:
     @pytest.mark.parametrize("part", ["hub", "edge"])
     def test_a_missing_configuration(self, tmp_path: Path, part: str) -> None:
         refused(halong(part, tmp_path / "absent.toml"), "cannot read")
+
+    def test_edge_run_is_the_long_form(self, tmp_path: Path) -> None:
+        refused(halong("edge", "run", tmp_path / "absent.toml"), "cannot read")
+        assert "No such command 'runn'" in halong("edge", "runn").output
 
     @pytest.mark.parametrize(
         ("options", "words"),

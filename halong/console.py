@@ -1,0 +1,57 @@
+"""What every command of the command line shares: one clear line for a mistake, configurations, durations, services."""
+
+import asyncio
+import math
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Config = Annotated[Path, typer.Argument(help="The TOML configuration.")]
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def fail(message: str, code: int = 1) -> typer.Exit:
+    """One clear line on stderr, no traceback."""
+    print(f"halong: {message}", file=sys.stderr)
+    return typer.Exit(code)
+
+
+def run(main: Callable[[asyncio.Event], Coroutine[Any, Any, Any]]) -> Any:
+    """Run a service until SIGINT or SIGTERM sets its stop event."""
+
+    async def until_signal() -> Any:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        return await main(stop)
+
+    return asyncio.run(until_signal())
+
+
+def load(path: Path, kind: type, check: Callable[[Any], None]) -> Any:
+    """The configuration at `path`, checked whole; a mistake ends the command with exit 2."""
+    from runtime.config import ConfigError
+    from runtime.config import load as load_file
+
+    try:
+        config: Any = load_file(path, kind)
+        check(config)
+    except ConfigError as error:
+        raise fail(str(error), 2) from None
+    return config
+
+
+def seconds(text: str, option: str = "--for") -> float:
+    """A duration like 30s, 5m, 2h, 1d, or a bare number of seconds; a mistake ends the command with exit 2."""
+    try:
+        found = float(text[:-1]) * _UNITS[text[-1]] if text[-1:] in _UNITS else float(text)
+    except ValueError:
+        found = 0.0
+    if not 0 < found < math.inf:
+        raise fail(f"{option} must look like 30s, 5m or 2h, not {text!r}", 2)
+    return found
