@@ -18,13 +18,9 @@ import structlog.testing
 import edge.ports
 from edge.drivers import DRIVERS
 from edge.journal import Journal
-from edge.ports import Device, build_ports
-from edge.settings import EdgeConfig, ModbusBus, ModbusUnit
-from firmware_sim.devices.air_station import AirStation
-from telemetry.inventory import Site
+from edge.ports import Device
 from tests.edge.conftest import PtyPort
 from tests.edge.test_ports import NOW, Answerer, Running, Speaker, until
-from tests.edge.test_ports import Journal as Intake
 
 JUNK_BYTES = 4_000_000
 MEMORY_BYTES = 1_000_000
@@ -175,36 +171,6 @@ async def test_half_answers_for_ever_do_not_hold_the_bus(pty_port: PtyPort) -> N
     async with Running(pty_port, devices) as running:
         await until(lambda: len(running.journal.values("s-2")) >= 5)
     assert running.journal.values("s-1") == []
-
-
-async def test_four_units_keep_their_period_beside_a_dead_fifth(pty_port: PtyPort) -> None:
-    stations = [AirStation(lambda quantity, at_s: 20.0, unit=unit) for unit in (1, 2, 4, 5)]
-    loop = asyncio.get_running_loop()
-    pty_port.answer = lambda request: b"".join(
-        emission.data for station in stations for emission in station.receive(request, loop.time())
-    )
-    pty_port.plug()
-    units = tuple(
-        ModbusUnit(unit=unit, map="air-station", sensor=f"air-{unit}", period_s=0.3) for unit in range(1, 6)
-    )
-    bus = ModbusBus(path=str(pty_port.link), baud=9600, timeout_s=0.05, units=units)
-    config = EdgeConfig(gateway="gw", site=Site("s", "S", 20.9, 107.0, "test"), modbus=(bus,))
-    intake = Intake()
-    (port,) = build_ports(config, intake.put, lambda: NOW)
-
-    def rounds(unit: int) -> int:
-        return sum(one.sensor == f"air-{unit}" and one.quantity == "temperature" for one in intake.readings)
-
-    reading = asyncio.create_task(port.run())
-    with structlog.testing.capture_logs() as logs:
-        await until(lambda: rounds(1) >= 8)
-    reading.cancel()
-    await asyncio.wait([reading])
-    assert min(rounds(unit) for unit in (2, 4, 5)) >= 6
-    assert rounds(3) == 0
-    asked = [request[0] for request in pty_port.asked]
-    assert asked.count(3) <= asked.count(1) / 2
-    assert [entry["sensor"] for entry in logs if entry["event"] == "device does not answer"] == ["air-3"]
 
 
 def test_a_full_disk_loses_nothing_accepted_and_is_used_again(tmp_path: Path) -> None:
