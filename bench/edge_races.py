@@ -9,6 +9,7 @@ import msgspec
 from bench.race import Race
 from edge.drivers.plantower import pms5003
 from edge.packing import pack
+from telemetry.packs import decode_columns
 from telemetry.reading import Reading
 from telemetry.senml import decode_pack, encode_pack
 
@@ -44,6 +45,15 @@ def races() -> Iterator[Race]:
         decode_pack,
         msgspec.json.decode,
         "msgspec decoding the same bytes into dictionaries",
+    )
+    yield Race(
+        "SenML pack → columns (our own packs)",
+        "readings/s",
+        READINGS,
+        lambda: payload,
+        decode_columns,
+        decode_pack,
+        "the general SenML decoder",
     )
     yield Race(
         "readings → packs for the journal",
