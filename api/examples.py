@@ -159,6 +159,18 @@ _EXAMPLES: dict[str, Any] = {
     "readyz": {"status": "ready", "checks": {"broker": True, "store": True}},
     "account": {"messages_received": 5120, "messages_decoded": 5120, "readings_stored": 60211},
 }
+_EXAMPLES["overview"] = {
+    "time": "2026-11-23T01:00:00.500Z",
+    "version": "0.1.0",
+    **{part: _EXAMPLES[part]["items"] for part in ("sites", "sensors", "gateways", "quantities")},
+    "latest": [
+        {
+            key: _EXAMPLES["latest"]["items"][0][key]
+            for key in ("sensor", "site", "quantity", "t", "value", "flags")
+        }
+    ],
+    "anomalies": _EXAMPLES["anomalies"]["items"],
+}
 _TEXTS = {
     "stream": (
         "text/event-stream",

@@ -15,6 +15,7 @@ from tests.api.conftest import MINUTES, NOW_MS, Hub, anomaly, history
 
 PM = {"sensor": "bai-chay-pm-1", "quantity": "pm25"}
 ROUTES = {
+    "overview": ("/v1/overview", {}),
     "sensors": ("/v1/sensors", {}),
     "sites": ("/v1/sites", {}),
     "gateways": ("/v1/gateways", {}),
@@ -295,3 +296,13 @@ async def test_a_store_that_is_away_is_a_503(client: httpx.AsyncClient, hub: Hub
     await hub.services.store.close()
     assert "store" in await refused(client, "/v1/readings", 503, **PM)
     assert (await get(client, "/v1/latest"))["items"]
+
+
+async def test_the_overview_is_what_the_single_routes_say(client: httpx.AsyncClient) -> None:
+    whole = await get(client, "/v1/overview")
+    for part in ("sites", "sensors", "gateways", "quantities", "anomalies"):
+        assert whole[part] == (await get(client, f"/v1/{part}"))["items"], part
+    latest = (await get(client, "/v1/latest"))["items"]
+    assert whole["latest"] == [{k: v for k, v in one.items() if k not in ("time", "unit")} for one in latest]
+    assert await get(client, "/v1/overview", site="bai-chay") == whole
+    assert "did you mean 'bai-chay'" in await refused(client, "/v1/overview", 404, site="bai-chai")
