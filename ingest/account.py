@@ -6,7 +6,7 @@ readings decoded = stored + duplicate + quarantined + in flight.
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 RING = 4096
 
@@ -20,6 +20,10 @@ class Latencies:
     def add(self, delay_ms: int) -> None:
         """One delay; the oldest goes when the ring is full."""
         self._ring.append(delay_ms)
+
+    def extend(self, delays_ms: Sequence[int]) -> None:
+        """Several; of more than the ring holds the last."""
+        self._ring.extend(delays_ms)
 
     def quantile(self, share: float) -> float | None:
         """The nearest-rank quantile in ms (`share` in 0..1); None while nothing was measured."""

@@ -3,6 +3,8 @@
 from typing import NamedTuple
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from telemetry.quantities import QUANTITIES
 from telemetry.quarantine import Quarantined, Reason
@@ -48,6 +50,15 @@ def time_fault(observed_at: int, now_ms: int, window: TimeWindow = WINDOW) -> Fa
             Reason.IMPOSSIBLE_TIME, f"observed {(observed_at - now_ms) / 1000:.0f} s after the hub's time"
         )
     return None
+
+
+def are_impossible(
+    observed_at: NDArray[np.int64], arrived_ms: NDArray[np.int64], window: TimeWindow = WINDOW
+) -> NDArray[np.bool_]:
+    """Where `time_fault` finds one, for many at once."""
+    delay = arrived_ms - observed_at
+    impossible: NDArray[np.bool_] = (delay > window.past_ms) | (delay < -window.future_ms)
+    return impossible
 
 
 def owner_fault(sensor: str, gateway: str, owner: str | None) -> Fault | None:

@@ -1,55 +1,23 @@
 """From packets to one batch: decode, check, judge. Nothing is written here; the pipeline settles the batch."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import msgspec
+import numpy as np
 
 from ingest import checks
 from ingest.account import Account
+from ingest.batch import Batch, Packet
 from ingest.judge import Judge
 from ingest.registry import Registry
-from storage.store import Columns
 from telemetry import senml, topics
-from telemetry.anomaly import Anomaly
+from telemetry.packs import decode_columns
 from telemetry.quarantine import Quarantined, Reason
-from telemetry.reading import Reading
 from telemetry.topics import PackName
 
 JUDGE_READINGS = 500  # in one go: some ten milliseconds
 UNNAMED = "a topic below up/ that is not up/<partition>/<gateway>/<journal>/<number>"
-
-
-class Packet(NamedTuple):
-    """A message of the up branch; `arrived_ms` is the hub's clock when the broker handed it over."""
-
-    topic: str
-    payload: bytes
-    arrived_ms: int
-
-
-class Item(NamedTuple):
-    """A reading on its way to the store, with where it came from."""
-
-    reading: Reading
-    site: str
-    packet: Packet
-    gateway: str
-
-
-@dataclass(slots=True)
-class Batch:
-    """What one commit settles. Row i of `columns` is `items[i]`, judged."""
-
-    items: list[Item] = field(default_factory=list)
-    columns: Columns = field(default_factory=Columns)
-    packs: list[PackName] = field(default_factory=list)
-    quarantined: list[Quarantined] = field(default_factory=list)
-    anomalies: list[Anomaly] = field(default_factory=list)
-    decoded: int = 0
-    repeated: int = 0
-    refused: int = 0  # readings among `quarantined`
 
 
 class Intake:
@@ -70,19 +38,19 @@ class Intake:
             self._set_aside_whole(packet, batch, name, Reason.TOO_LARGE, detail)
             return
         try:
-            pack = senml.decode_pack(packet.payload)
+            pack = decode_columns(packet.payload)
         except senml.SenmlError as error:
             self._set_aside_whole(packet, batch, name, Reason.UNDECODABLE, str(error))
             return
-        self._account.decoded(len(pack.readings), len(pack.bad))
+        self._account.decoded(len(pack), len(pack.bad))
         self._account.packs_misplaced += partition != topics.partition(pack.site)
-        batch.decoded += len(pack.readings)
+        batch.decoded += len(pack)
         if name in batch.packs:
-            batch.repeated += len(pack.readings)
+            batch.repeated += len(pack)
             return
         batch.packs.append(name)
         batch.quarantined += [_bad_record(bad, packet, name.gateway) for bad in pack.bad]
-        batch.items += [Item(reading, pack.site, packet, name.gateway) for reading in pack.readings]
+        batch.add(packet, name.gateway, pack)
 
     def _set_aside_whole(
         self, packet: Packet, batch: Batch, name: PackName | None, reason: Reason, detail: str
@@ -96,50 +64,69 @@ class Intake:
 
     def check(self, batch: Batch) -> None:
         """Take out what is impossible or not the sender's, register what nobody has listed, sort by observation."""
-        faults = [self._fault(item) for item in batch.items]
-        kept = [item for item, fault in zip(batch.items, faults, strict=True) if fault is None]
-        for item in kept:
-            self._registry.admit(
-                item.reading.sensor,
-                item.reading.quantity,
-                gateway=item.gateway,
-                site=item.site,
-                now_ms=item.packet.arrived_ms,
-            )
-        batch.quarantined += [
-            set_aside(item, fault)
-            for item, fault in zip(batch.items, faults, strict=True)
-            if fault is not None
+        faults = self._faults(batch)
+        kept = np.ones(len(batch), bool)
+        kept[list(faults)] = False
+        series = list(zip(batch.columns.sensor, batch.columns.quantity, strict=True))
+        unlisted = self._registry.unlisted(set(series))
+        if unlisted:
+            self._admit(batch, [row for row, key in enumerate(series) if kept[row] and key in unlisted])
+        batch.quarantined += [batch.set_aside(row, fault) for row, fault in faults.items()]
+        batch.refused = len(faults)
+        (rows,) = np.nonzero(kept)
+        batch.arrange(rows[np.argsort(batch.observed()[rows], kind="stable")])
+        batch.columns.late_s = [
+            checks.late_s(0, delay) for delay in (batch.arrived() - batch.observed()).tolist()
         ]
-        batch.refused = len(batch.items) - len(kept)
-        batch.items = sorted(kept, key=lambda item: item.reading.observed_at)
 
-    def _fault(self, item: Item) -> checks.Fault | None:
-        reading = item.reading
-        fault = checks.time_fault(reading.observed_at, item.packet.arrived_ms)
-        if fault is not None:
-            return fault
-        owner = self._registry.owner(reading.sensor, item.gateway, reading.observed_at)
-        return checks.owner_fault(reading.sensor, item.gateway, owner)
+    def _faults(self, batch: Batch) -> dict[int, checks.Fault]:
+        """Of each row that is refused, in their order."""
+        observed, arrived, columns = batch.observed(), batch.arrived(), batch.columns
+        found: dict[int, checks.Fault] = {}
+        (suspect,) = np.nonzero(checks.are_impossible(observed, arrived))
+        for row in suspect.tolist():
+            fault = checks.time_fault(columns.observed_at[row], int(arrived[row]))
+            if fault is not None:
+                found[row] = fault
+        gateways = [source.gateway for source in batch.sources]
+        senders = list(zip(columns.sensor, map(gateways.__getitem__, batch.origin), strict=True))
+        foreign = self._registry.foreign(set(senders))
+        if foreign:
+            for row, (sensor, gateway) in enumerate(senders):
+                if (sensor, gateway) in foreign and row not in found:
+                    owner = self._registry.owner(sensor, gateway, columns.observed_at[row])
+                    fault = checks.owner_fault(sensor, gateway, owner)
+                    if fault is not None:
+                        found[row] = fault
+        return dict(sorted(found.items()))
+
+    def _admit(self, batch: Batch, rows: Iterable[int]) -> None:
+        columns = batch.columns
+        for row in rows:
+            source = batch.sources[batch.origin[row]]
+            self._registry.admit(
+                columns.sensor[row],
+                columns.quantity[row],
+                gateway=source.gateway,
+                site=columns.site[row],
+                now_ms=source.packet.arrived_ms,
+            )
 
     def judge(self, batch: Batch, now_ms: int, at_most: int = JUDGE_READINGS) -> bool:
-        """Judge the next readings of the batch and lay them out in columns; False when all are judged."""
-        done = len(batch.columns)
-        for item in batch.items[done : done + at_most]:
-            reading, arrived_ms = item.reading, item.packet.arrived_ms
-            known = self._registry.known(reading.sensor, item.site, item.gateway)
-            judgement = self._judge.judge(reading, known, arrived_ms=arrived_ms, now_ms=now_ms)
-            late_s = checks.late_s(reading.observed_at, arrived_ms)
-            batch.columns.append(item.site, reading, judgement.flags, late_s)
+        """Judge the next readings of the batch; False when all are judged."""
+        columns = batch.columns
+        done = len(columns.flags)
+        for row in range(done, min(done + at_most, len(batch))):
+            reading, source = batch.reading(row), batch.sources[batch.origin[row]]
+            known = self._registry.known(reading.sensor, columns.site[row], source.gateway)
+            judgement = self._judge.judge(reading, known, arrived_ms=source.packet.arrived_ms, now_ms=now_ms)
+            columns.flags.append(judgement.flags)
             batch.anomalies += judgement.changes
-            self._account.readings_flagged += bool(judgement.flags)
-            self._account.readings_late += late_s is not None
-        return len(batch.columns) < len(batch.items)
-
-
-def set_aside(item: Item, fault: checks.Fault) -> Quarantined:
-    """The item's reading as a quarantine entry."""
-    return checks.set_aside(fault, item.reading, topic=item.packet.topic, gateway=item.gateway)
+        if len(columns.flags) < len(batch):
+            return True
+        self._account.readings_flagged += sum(map(bool, columns.flags))
+        self._account.readings_late += len(batch) - columns.late_s.count(None)
+        return False
 
 
 def _bad_record(bad: senml.BadRecord, packet: Packet, gateway: str) -> Quarantined:

@@ -8,13 +8,13 @@ from functools import partial
 from random import Random
 from typing import TextIO, TypeVar
 
-import msgspec
 import structlog
 
 from ingest import checks
 from ingest.account import Account, Latencies
+from ingest.batch import Batch
 from ingest.control import Control
-from ingest.intake import Batch, Intake, set_aside
+from ingest.intake import Intake
 from ingest.judge import Judge
 from ingest.receive import Inbox, Link
 from ingest.registry import Registry
@@ -128,8 +128,8 @@ class Pipeline:
             await self._insist(partial(self._record, batch.quarantined, batch.anomalies))
             outcome = await self._insist(partial(self._store.write, batch.columns))
             refusals = [
-                set_aside(batch.items[index], checks.Fault(Reason.STORE_REFUSED, reason))
-                for index, reason in ((refused.index, refused.reason) for refused in outcome.rejected)
+                batch.set_aside(refused.index, checks.Fault(Reason.STORE_REFUSED, refused.reason))
+                for refused in outcome.rejected
             ]
             await self._insist(partial(self._record, refusals, []))
             self._count(batch, outcome)
@@ -144,7 +144,7 @@ class Pipeline:
             await asyncio.sleep(max(0.0, self._next_commit - loop.time()))
         self._next_commit = loop.time() + COMMIT_EVERY_S
         batch = Batch()
-        while len(batch.items) < BATCH_READINGS and (packet := self._inbox.pop()) is not None:
+        while len(batch) < BATCH_READINGS and (packet := self._inbox.pop()) is not None:
             self._intake.add(packet, batch)
             await asyncio.sleep(0)  # decoding a full batch takes tens of milliseconds: let others work
         return batch
@@ -172,10 +172,10 @@ class Pipeline:
             duplicate=outcome.duplicate + batch.repeated,
             quarantined=batch.refused + len(outcome.rejected),
         )
-        for item in batch.items:
-            if item.packet.arrived_ms - item.reading.observed_at <= checks.BACKLOG_MS:
-                account.latencies.add(now_ms - item.reading.observed_at)
-                self._watchman.sensor_heard(item.reading.sensor, item.packet.arrived_ms)
+        live = batch.arrived() - batch.observed() <= checks.BACKLOG_MS
+        account.latencies.extend((now_ms - batch.observed()[live]).tolist())
+        for sensor, at_ms in batch.heard(live).items():
+            self._watchman.sensor_heard(sensor, at_ms)
         if self._trace is not None and batch.packs:
             self._trace.write(json.dumps({"at": now_ms, "packs": batch.packs}) + "\n")
 
@@ -189,12 +189,14 @@ class Pipeline:
 
     def _show(self, batch: Batch, outcome: Outcome) -> None:
         refused = {rejected.index for rejected in outcome.rejected}
+        columns = batch.columns
+        rows = zip(columns.sensor, columns.quantity, columns.observed_at, columns.value, strict=True)
+        flags = (flags or 0 for flags in columns.flags)
+        shown = [
+            (site, Reading(*row, flag)) for site, row, flag in zip(columns.site, rows, flags, strict=True)
+        ]
         self._on_stored(
-            [
-                (item.site, msgspec.structs.replace(item.reading, flags=flags or 0))
-                for index, (item, flags) in enumerate(zip(batch.items, batch.columns.flags, strict=True))
-                if index not in refused
-            ]
+            [one for index, one in enumerate(shown) if index not in refused] if refused else shown
         )
         self._watchman.tell(batch.anomalies)
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from ingest.account import Account
-from ingest.intake import Packet
+from ingest.batch import Packet
 from runtime.mqtt import BrokerUrl, Connection, LinkLostError, Message, Will, keep_connected
 from telemetry import topics
 from telemetry.messages import Epoch

@@ -1,5 +1,7 @@
 """What the judge must know of the inventory, read from the book once and kept until a birth changes it."""
 
+from collections.abc import Set
+
 from ingest.judge import Known
 from storage.book import Book
 from storage.inventory import SensorRow
@@ -40,6 +42,16 @@ class Registry:
         if now is None or now == gateway:
             return now
         return gateway if self._book.owner(sensor, observed_at) == gateway else now
+
+    def foreign(self, senders: Set[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Those of the (sensor, gateway) pairs whose sensor belongs to another gateway now."""
+        owners = self._load()
+        return {(sensor, gateway) for sensor, gateway in senders if owners.get(sensor, gateway) != gateway}
+
+    def unlisted(self, series: Set[tuple[str, str]]) -> Set[tuple[str, str]]:
+        """Those of the (sensor, quantity) pairs that are to be admitted."""
+        self._load()
+        return series - self._quantities
 
     def admit(self, sensor: str, quantity: str, *, gateway: str, site: str, now_ms: int) -> None:
         """Register what no birth has listed: the sensor, or a new quantity of it."""

@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ingest.account import Account
-from ingest.intake import Batch, Intake, Packet
+from ingest.batch import Batch, Packet
+from ingest.intake import Intake
 from ingest.judge import Judge
 from ingest.registry import Registry
 from storage.book import Book
@@ -53,7 +54,7 @@ def run(registry: Registry, *packets: Packet) -> tuple[Batch, Account]:
     while doing.judge(batch, NOW, at_most=2):
         pass
     assert account.balanced
-    assert len(batch.items) + batch.refused + batch.repeated == batch.decoded == account.readings_in_flight
+    assert len(batch) + batch.refused + batch.repeated == batch.decoded == account.readings_in_flight
     return batch, account
 
 
@@ -62,7 +63,7 @@ def run(registry: Registry, *packets: Packet) -> tuple[Batch, Account]:
 def test_any_bytes_become_readings_or_quarantine(registry: Registry, payload: bytes):
     batch, _ = run(registry, Packet(TOPIC, payload, NOW))
     assert batch.packs == [NAME]
-    assert batch.quarantined or batch.items or not batch.decoded
+    assert batch.quarantined or len(batch) or not batch.decoded
 
 
 @given(rest=st.text(max_size=30))
@@ -76,7 +77,7 @@ def test_cbor_records_that_json_cannot_hold_are_kept_in_words(registry: Registry
     site = {"site": "bai-chay", "n": "pm-9/pm25", "t": NOW / 1000, "v": 1}
     odd = {"n": "pm-9/joy", "t": NOW / 1000, "v": 2, "x": cbor2.CBORTag(4711, "?")}
     batch, _ = run(registry, Packet(TOPIC, cbor2.dumps([site, odd]), NOW))
-    assert len(batch.items) == 1
+    assert len(batch) == 1
     (entry,) = batch.quarantined
     assert entry.reason is Reason.UNKNOWN_QUANTITY
     assert b"4711" in entry.payload
@@ -93,7 +94,7 @@ def test_a_partition_that_does_not_fit_is_accepted_and_counted(registry: Registr
     wrong = next(f"{number:02x}" for number in range(64) if f"{number:02x}" != partition("bai-chay"))
     payload = encode_pack("bai-chay", [Reading("pm-9", "pm25", NOW, 5.0)])
     batch, account = run(registry, Packet(f"t/up/{wrong}/gw-1/aaaa/8", payload, NOW))
-    assert (len(batch.items), account.packs_misplaced) == (1, 1)
+    assert (len(batch), account.packs_misplaced) == (1, 1)
 
 
 def test_rows_are_in_the_order_of_observation_and_late_ones_say_so(registry: Registry):
@@ -102,4 +103,4 @@ def test_rows_are_in_the_order_of_observation_and_late_ones_say_so(registry: Reg
     assert batch.columns.observed_at == [NOW - 90_000, NOW - 30, NOW - 10]
     assert batch.columns.late_s == [90, None, None]
     assert account.readings_late == 1
-    assert [item.reading.observed_at for item in batch.items] == batch.columns.observed_at
+    assert [batch.reading(row).observed_at for row in range(3)] == batch.columns.observed_at

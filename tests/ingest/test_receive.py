@@ -4,7 +4,7 @@ import asyncio
 from random import Random
 
 from ingest.account import Account
-from ingest.intake import Packet
+from ingest.batch import Packet
 from ingest.receive import OUTBOX_MESSAGES, Inbox, Link
 from runtime.mqtt import BrokerUrl, Connection, Message, keep_connected
 
