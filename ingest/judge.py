@@ -11,7 +11,7 @@ from ingest.detectors import DETECTORS, Detector, Finding, Rule
 from ingest.episodes import Episode, Step
 from telemetry.anomaly import Anomaly, AnomalyKind, Severity, anomaly_id
 from telemetry.quantities import QUANTITIES
-from telemetry.reading import Flag, Reading
+from telemetry.reading import NOT_MEASURING, Flag, Reading
 
 DEVICE = int(Flag.DEVICE)  # plain integers: an IntFlag's operators cost more than a detector
 UNTYPICAL = int(Flag.RANGE | Flag.STUCK)
@@ -100,6 +100,10 @@ class Judge:
         """The reading's flags and what it changes. `arrived_ms` and `now_ms` are the hub's clock."""
         series = self._find(*reading.series)
         flags = reading.flags | checks.range_flag(reading)
+        if flags & NOT_MEASURING:
+            return Judgement(
+                flags
+            )  # stored as it is: it says nothing of the street, and nobody is called for it
         if reading.observed_at <= series.learned_ms:
             return Judgement(series.flagged.get(reading.observed_at, flags) or None)
         series.known = known
@@ -155,7 +159,7 @@ class Judge:
     def _learn(self, series: _Series, reading: Reading, flags: int) -> None:
         """What is impossible or stands still says nothing about how the series moves."""
         series.learned_ms = reading.observed_at
-        if flags & DEVICE:
+        if flags & (DEVICE | NOT_MEASURING):
             return
         for kind, detector in series.detectors.items():
             if kind is AnomalyKind.STUCK or not flags & UNTYPICAL:

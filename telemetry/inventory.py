@@ -28,7 +28,8 @@ class Sensor(msgspec.Struct, frozen=True, omit_defaults=True):
     """A device on a gateway.
 
     `protocol` is the driver or payload format it speaks, `quantities` what it reports, `period_s` the seconds between
-    its readings; 0 means event-driven: it is never judged silent.
+    its readings; 0 means event-driven: it is never judged silent. `serial` is the serial number of the device that hangs
+    there since `installed_ms` (ms since 1970 UTC; None: not told), when it was swapped for another under the same id.
     """
 
     id: str
@@ -38,3 +39,5 @@ class Sensor(msgspec.Struct, frozen=True, omit_defaults=True):
     name: str = ""
     latitude: float | None = None
     longitude: float | None = None
+    serial: str = ""
+    installed_ms: int | None = None

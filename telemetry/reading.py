@@ -1,6 +1,6 @@
 """A reading and its flags: the one value that travels from the street to the store."""
 
-from enum import IntFlag
+from enum import IntFlag, StrEnum
 
 import msgspec
 
@@ -13,6 +13,26 @@ class Flag(IntFlag):
     RANGE = 4  # outside the physical range of its quantity
     SPIKE = 8  # far from what the last minutes make likely
     STUCK = 16  # one of a run of exact repeats longer than this series shows when healthy
+    CALIBRATING = 32  # the instrument was being calibrated: somebody at the gateway has said so
+    FAULT = 64  # the instrument was known to be out of order: somebody at the gateway has said so
+
+
+class InstrumentState(StrEnum):
+    """What an instrument is doing, told with every value (Circular 10/2021/TT-BTNMT)."""
+
+    MEASURING = "measuring"
+    CALIBRATING = "calibrating"
+    FAULT = "fault"
+
+    @classmethod
+    def of(cls, flags: int) -> "InstrumentState":
+        """The state in the flags of a reading; a fault that is being calibrated is a fault."""
+        if flags & Flag.FAULT:
+            return cls.FAULT
+        return cls.CALIBRATING if flags & Flag.CALIBRATING else cls.MEASURING
+
+
+NOT_MEASURING = int(Flag.CALIBRATING | Flag.FAULT)
 
 
 class Reading(msgspec.Struct, frozen=True, gc=False):

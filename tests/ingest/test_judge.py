@@ -114,3 +114,14 @@ def test_series_are_bounded_and_the_longest_silent_go():
         judge_at(judge, reading(number, 20, sensor=f"pm-{number}"))
     assert len(judge) == 10
     assert judge_at(judge, reading(24, 20, sensor="pm-24")).flags is None
+
+
+def test_what_an_instrument_says_while_it_is_calibrated_or_out_of_order_calls_nobody_and_teaches_nothing():
+    for state in (Flag.CALIBRATING, Flag.FAULT):
+        judge = warmed()
+        for second in range(100, 160):
+            assert judge_at(judge, reading(second, 300, state)) == (state, ())
+            assert judge_at(judge, reading(second + 0.5, 5000, state)) == (state | Flag.RANGE, ())
+        judge.learn(reading(160, 300, state))
+        assert judge_at(judge, reading(161, 20)) == (0, ())
+        assert judge_at(judge, reading(162, 300)).flags == Flag.SPIKE

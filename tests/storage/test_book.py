@@ -93,6 +93,15 @@ def test_a_changed_description_is_a_new_date(book: Book) -> None:
     assert (sensor.site, sensor.since_ms) == ("hon-gai", 2000)
 
 
+def test_a_swapped_device_keeps_its_id_and_is_a_new_date(book: Book) -> None:
+    first = birth("gw-1", "dust-1")
+    swapped = msgspec.structs.replace(first.sensors[0], serial="A7-0042", installed_ms=1_500)
+    book.register(first, 1000)
+    book.register(msgspec.structs.replace(first, sensors=(swapped,)), 2000)
+    (row,) = book.sensors()
+    assert (row.id, row.serial, row.installed_ms, row.since_ms) == ("dust-1", "A7-0042", 1_500, 2000)
+
+
 def test_an_unknown_sensor_is_adopted_with_its_quantities(book: Book) -> None:
     assert book.adopt("dust-7", "gw-7", "bai-chay", "pm25", 1000)
     assert book.adopt("dust-7", "gw-7", "bai-chay", "pm10", 1500)
