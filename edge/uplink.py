@@ -197,5 +197,5 @@ class Uplink:
             log.error("pack is gone or damaged in the journal", journal=journal, seq=seq)
             return
         name = topics.PackName(self._gateway, journal, seq)
-        await connection.publish(topics.up(self._root, self._config.site.id, name), payload)
+        await connection.publish(topics.up(self._root, self._config.site.id, name, payload), payload)
         self._delivery.arrived(key)

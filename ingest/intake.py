@@ -32,7 +32,11 @@ class Intake:
         if parsed is None:
             self._set_aside_whole(packet, batch, None, Reason.UNDECODABLE, UNNAMED)
             return
-        partition, name = parsed
+        partition, name, given = parsed
+        if given is not None and given != topics.checksum(name, packet.payload):
+            detail = f"checksum {topics.checksum(name, packet.payload)}, its topic says {given}"
+            self._set_aside_whole(packet, batch, None, Reason.CORRUPTED, detail)
+            return
         if len(packet.payload) > senml.MAX_PAYLOAD:
             detail = f"{len(packet.payload)} bytes, at most {senml.MAX_PAYLOAD} are taken"
             self._set_aside_whole(packet, batch, name, Reason.TOO_LARGE, detail)

@@ -3,6 +3,7 @@
 Everything is on disk when a call returns (synchronous=FULL). Calls may come from any thread; they take turns.
 """
 
+import re
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -21,6 +22,7 @@ from telemetry.quarantine import Quarantined, Reason
 
 QUARANTINE_ROWS = 10_000
 _VERSION = 1
+_NUMBERED = re.compile(r"/\d+(/[0-9a-f]{8})?\Z")  # a pack's number, and its checksum
 _SCHEMA = Path(__file__).with_name("book.sql")
 
 
@@ -278,8 +280,7 @@ class Book:
 
 
 def _quarantine_key(entry: Quarantined) -> bytes:
-    branch, _, last = entry.topic.rpartition("/")
-    topic = branch if last.isdecimal() else entry.topic
+    topic = _NUMBERED.sub("", entry.topic)
     parts = (entry.reason.value.encode(), entry.sensor.encode(), topic.encode(), entry.payload)
     digest = blake2b(digest_size=16)
     for part in parts:

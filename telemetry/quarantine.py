@@ -9,6 +9,7 @@ class Reason(StrEnum):
     """Why something is in quarantine; each is something a person can act on."""
 
     UNDECODABLE = "undecodable"  # the whole message; its bytes are kept
+    CORRUPTED = "changed on the way"  # its checksum is wrong: not acknowledged, so the gateway sends it again
     BAD_RECORD = "bad record"  # one record of a good pack: wrong type, no value, a bad name
     UNKNOWN_QUANTITY = "unknown quantity"
     UNIT = "unit cannot be converted"

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 DEFAULT_ROOT = "halong/v1"
 PARTITIONS = 64
-_UP = re.compile(r"up/([0-3][0-9a-f])/([a-z0-9][a-z0-9-]{0,63})/([0-9a-f]{4,32})/(0|[1-9][0-9]{0,17})")
+_UP = re.compile(r"up/([0-3][0-9a-f])/([a-z0-9][a-z0-9-]{0,63})/([0-9a-f]{4,32})/(0|[1-9][0-9]{0,17})(?:/([0-9a-f]{8}))?")
 
 
 class PackName(NamedTuple):
@@ -17,25 +17,39 @@ class PackName(NamedTuple):
     seq: int
 
 
+class UpTopic(NamedTuple):
+    """What a pack's topic says; `checksum` is None where its sender gave none."""
+
+    partition: str
+    name: PackName
+    checksum: str | None
+
+
 def partition(site: str) -> str:
     """Two hex digits, crc32(site) mod 64: neighbours of a site meet in one ingest worker."""
     return f"{zlib.crc32(site.encode()) % PARTITIONS:02x}"
 
 
-def up(root: str, site: str, name: PackName) -> str:
-    """Topic of one pack: `up/<pp>/<gateway>/<journal>/<seq>`."""
-    return f"{root}/up/{partition(site)}/{name.gateway}/{name.journal}/{name.seq}"
+def checksum(name: PackName, payload: bytes) -> str:
+    """Eight hex digits that guard a pack on its way: CRC-32 (zlib) of `<gateway>/<journal>/<seq>` and its payload."""
+    return f"{zlib.crc32(payload, zlib.crc32('/'.join(map(str, name)).encode())):08x}"
 
 
-def parse_up(root: str, topic: str) -> tuple[str, PackName] | None:
-    """(partition, pack name) of a pack topic; None when it is not one."""
+def up(root: str, site: str, name: PackName, payload: bytes | None = None) -> str:
+    """Topic of one pack: `up/<pp>/<gateway>/<journal>/<seq>`, with its checksum behind it when `payload` is given."""
+    topic = f"{root}/up/{partition(site)}/{name.gateway}/{name.journal}/{name.seq}"
+    return topic if payload is None else f"{topic}/{checksum(name, payload)}"
+
+
+def parse_up(root: str, topic: str) -> UpTopic | None:
+    """What the topic of a pack says; None when it is not one."""
     if not topic.startswith(root + "/"):
         return None
     match = _UP.fullmatch(topic[len(root) + 1 :])
     if match is None:
         return None
-    pp, gateway, journal, seq = match.groups()
-    return pp, PackName(gateway, journal, int(seq))
+    pp, gateway, journal, seq, given = match.groups()
+    return UpTopic(pp, PackName(gateway, journal, int(seq)), given)
 
 
 def gateway_of(root: str, branch: str, topic: str) -> str | None:

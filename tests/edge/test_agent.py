@@ -115,8 +115,10 @@ class Ingest:
         pack = decode_pack(message.payload)
         self.sites.add(pack.site)
         self.readings.extend(pack.readings)
-        ack = Ack({parsed[1].journal: [(parsed[1].seq, parsed[1].seq)]}, wall_clock_ms(), 16)
-        await connection.publish(topics.ack(self._root, parsed[1].gateway), ack.encode())
+        name = parsed.name
+        assert parsed.checksum == topics.checksum(name, message.payload)
+        ack = Ack({name.journal: [(name.seq, name.seq)]}, wall_clock_ms(), 16)
+        await connection.publish(topics.ack(self._root, name.gateway), ack.encode())
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -83,6 +83,26 @@ def test_cbor_records_that_json_cannot_hold_are_kept_in_words(registry: Registry
     assert b"4711" in entry.payload
 
 
+def test_a_pack_changed_on_its_way_is_set_aside_and_not_acknowledged(registry: Registry):
+    payload = encode_pack("bai-chay", [Reading("pm-9", "pm25", NOW, 5.0)])
+    topic = up("t", "bai-chay", NAME, payload)
+    for changed in (
+        Packet(topic, payload.replace(b"5.0", b"6.0"), NOW),
+        Packet(topic.replace("aaaa/7", "aaaa/8"), payload, NOW),
+    ):
+        batch, account = run(registry, changed)
+        assert (batch.packs, batch.items, account.messages_quarantined) == ([], [], 1)
+        (entry,) = batch.quarantined
+        assert (entry.reason, entry.payload) == (Reason.CORRUPTED, changed.payload)
+    batch, _ = run(registry, Packet(topic, payload, NOW))
+    assert (batch.packs, len(batch.items)) == ([NAME], 1)
+
+
+def test_what_its_sender_made_unreadable_is_acknowledged(registry: Registry):
+    batch, _ = run(registry, Packet(up("t", "bai-chay", NAME, b"{}"), b"{}", NOW))
+    assert (batch.packs, [entry.reason for entry in batch.quarantined]) == ([NAME], [Reason.UNDECODABLE])
+
+
 def test_a_pack_twice_in_one_batch_counts_as_duplicate(registry: Registry):
     packet = Packet(TOPIC, encode_pack("bai-chay", [Reading("pm-9", "pm25", NOW, 5.0)]), NOW)
     batch, account = run(registry, packet, packet)

@@ -212,6 +212,12 @@ def test_the_same_thing_is_set_aside_once(book: Book) -> None:
     assert (book.quarantine_total(), book.quarantine_gone()) == (3, 0)
 
 
+def test_the_checksum_of_a_topic_makes_nothing_another_thing(book: Book) -> None:
+    topics = [f"halong/v1/up/05/gw-1/abcd/{seq}" for seq in ("1", "2/0a0b0c0d", "3/ffffffff")]
+    book.quarantine([Quarantined(Reason.CORRUPTED, "", topic, "gw-1", "", b"a") for topic in topics], 1000)
+    assert [row.count for row in book.quarantined(10)] == [3]
+
+
 def test_the_quarantine_is_bounded_and_counts_what_went(tmp_path: Path) -> None:
     with Book(tmp_path / "book.db", quarantine_rows=3) as book:
         for number in range(5):

@@ -1,5 +1,7 @@
 """Topics: what is built is understood, what is not ours is not."""
 
+import zlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,9 +17,20 @@ ROOTS = st.from_regex(r"[a-z0-9-]+(/[a-z0-9-]+){0,3}", fullmatch=True)
 @given(root=ROOTS, site=IDS, name=st.builds(PackName, IDS, JOURNALS, st.integers(0, 10**18 - 1)))
 def test_a_packs_topic_gives_back_its_name(root: str, site: str, name: PackName) -> None:
     topic = up(root, site, name)
-    assert parse_up(root, topic) == (partition(site), name)
+    assert parse_up(root, topic) == (partition(site), name, None)
     assert not set(topic) & set("+#. ")
     assert len(topic.encode()) < 65_536
+
+
+@given(name=st.builds(PackName, IDS, JOURNALS, st.integers(0, 10**18 - 1)), payload=st.binary(max_size=40))
+def test_a_topic_with_its_checksum_gives_back_both(name: PackName, payload: bytes) -> None:
+    parsed = parse_up("r", up("r", "bai-chay", name, payload))
+    assert parsed == (partition("bai-chay"), name, topics.checksum(name, payload))
+
+
+def test_a_checksum_is_what_other_programs_compute_and_guards_the_name_too() -> None:
+    assert topics.checksum(PackName("1", "2", 3), b"456789") == f"{zlib.crc32(b'1/2/3456789'):08x}"
+    assert topics.checksum(PackName("gw", "abcd", 1), b"x") != topics.checksum(PackName("gw", "abcd", 2), b"x")
 
 
 @given(site=st.text())
@@ -37,6 +50,8 @@ def test_a_partition_is_the_crc_that_other_programs_compute(site: str, crc: int)
     [
         "up/0a/gw/abcd",
         "up/0a/gw/abcd/1/2",
+        "up/0a/gw/abcd/1/0A0B0C0D",
+        "up/0a/gw/abcd/1/0a0b0c0d/",
         "up/40/gw/abcd/1",
         "up/0A/gw/abcd/1",
         "up/0a/GW/abcd/1",
@@ -58,7 +73,7 @@ def test_what_is_no_pack_topic_is_none(rest: str) -> None:
 
 def test_another_roots_topic_is_none() -> None:
     good = "up/0a/gw/abcd/1"
-    assert parse_up("r", f"r/{good}") == ("0a", PackName("gw", "abcd", 1))
+    assert parse_up("r", f"r/{good}") == ("0a", PackName("gw", "abcd", 1), None)
     assert parse_up("r", f"rr/{good}") is None
     assert parse_up("r", f"r/x/{good}") is None
     assert parse_up("r/x", f"r/{good}") is None
