@@ -23,6 +23,8 @@ SILENT_CREDIT_S = (
     30.0  # "credit 0" and "ingest offline" hold so long without being repeated, then one pack probes
 )
 MAX_STRIKES = 3
+ASIDE_FIRST_S = 60.0  # a pack set aside is tried again after so long, ...
+ASIDE_LAST_S = 3600.0  # ... doubling up to this: its breaks may have been somebody else's
 MAX_CREDIT = 1024
 
 
@@ -48,6 +50,11 @@ class _Outstanding:
     attempts: int = 1
 
 
+class _Aside(NamedTuple):
+    until: float
+    wait: float
+
+
 class Delivery:
     """The sending side of one gateway. `now` is a monotonic clock in seconds."""
 
@@ -64,12 +71,18 @@ class Delivery:
         self._strikes: dict[Key, int] = {}
         self._backlog_rate = backlog_rate
         self._tokens, self._tokens_at = 0.0, 0.0
-        self.set_aside: set[Key] = set()
+        self._aside: dict[Key, _Aside] = {}
+        self._waits: dict[Key, float] = {}  # of packs that were set aside and are on their way once more
 
     @property
     def known(self) -> Collection[Key]:
         """Packs that are no candidates for a first sending: outstanding or set aside."""
-        return self._outstanding.keys() | self.set_aside
+        return self._outstanding.keys() | self._aside.keys()
+
+    @property
+    def set_aside(self) -> Collection[Key]:
+        """Packs that broke the connection three times, or that the journal could not give; `recall` tries them again."""
+        return self._aside.keys()
 
     @property
     def outstanding(self) -> int:
@@ -81,16 +94,14 @@ class Delivery:
         self._connected = True
         self._all_due(now)
 
-    def disconnected(self) -> tuple[Key, ...]:
+    def disconnected(self, now: float) -> tuple[Key, ...]:
         """The connection broke: packs on the wire get a strike; returns those that are now set aside."""
         self._connected = False
         fallen = []
         for key in self._in_flight:
             self._strikes[key] = self._strikes.get(key, 0) + 1
             if self._strikes[key] >= MAX_STRIKES:
-                self.set_aside.add(key)
-                self._outstanding.pop(key, None)
-                del self._strikes[key]
+                self._put_aside(key, now)
                 fallen.append(key)
         self._in_flight.clear()
         return tuple(fallen)
@@ -111,10 +122,12 @@ class Delivery:
 
     def heard_ack(self, ack: Ack, now: float) -> None:
         """Forget what is stored; take the credit."""
-        for key in list(self._outstanding):
+        for key in [*self._outstanding, *self._aside]:
             if any(low <= key[1] <= high for low, high in ack.stored.get(key[0], ())):
-                del self._outstanding[key]
+                self._outstanding.pop(key, None)
+                self._aside.pop(key, None)
                 self._strikes.pop(key, None)
+                self._waits.pop(key, None)
         if ack.credit > 0:
             self._credit = min(ack.credit, MAX_CREDIT)
             if self._closed_until is not None:
@@ -122,6 +135,16 @@ class Delivery:
                 self._all_due(now)
         else:
             self._closed_until = now + SILENT_CREDIT_S
+
+    def recall(self, now: float) -> tuple[Key, ...]:
+        """Packs set aside long enough ago and outstanding again, as suspects that one more break sets aside for longer."""
+        room = max(0, self._credit - len(self._outstanding)) if self._connected else 0
+        back = tuple(key for key, aside in self._aside.items() if aside.until <= now)[:room]
+        for key in back:
+            self._waits[key] = self._aside.pop(key).wait
+            self._strikes[key] = MAX_STRIKES - 1
+            self._outstanding[key] = _Outstanding(Lane.BACKLOG, now)
+        return back
 
     def plan(self, now: float) -> Plan:
         """What may go now; the caller sends it and reports with `sent`."""
@@ -164,19 +187,23 @@ class Delivery:
         self._in_flight.discard(key)
         self._strikes.pop(key, None)
 
-    def forget(self, key: Key) -> None:
-        """The journal no longer has this pack (damaged or pruned): it cannot be sent."""
-        self._outstanding.pop(key, None)
+    def forget(self, key: Key, now: float) -> None:
+        """The journal cannot give this pack (damaged, pruned, unreadable for a while): it cannot be sent now."""
         self._in_flight.discard(key)
-        self._strikes.pop(key, None)
-        self.set_aside.add(key)
+        self._put_aside(key, now)
 
     def wake_in(self, now: float) -> float:
         """Seconds until `plan` may say something new by itself; acknowledgements and commits come sooner."""
-        times = [o.due for o in self._outstanding.values()]
+        times = [o.due for o in self._outstanding.values()] + [aside.until for aside in self._aside.values()]
         if self._closed_until is not None:
             times = [max(self._closed_until, now)]
         return max(0.02, min(times, default=now + RESEND_FIRST_S) - now)
+
+    def _put_aside(self, key: Key, now: float) -> None:
+        self._outstanding.pop(key, None)
+        self._strikes.pop(key, None)
+        wait = min(ASIDE_LAST_S, self._waits.pop(key, ASIDE_FIRST_S / 2) * 2)
+        self._aside[key] = _Aside(now + wait, wait)
 
     def _all_due(self, now: float) -> None:
         for outstanding in self._outstanding.values():

@@ -98,8 +98,8 @@ class Uplink:
         if up:
             self._delivery.connected(time.monotonic())
             return
-        for journal, seq in self._delivery.disconnected():
-            log.error("pack set aside: it broke the connection three times", journal=journal, seq=seq)
+        for journal, seq in self._delivery.disconnected(time.monotonic()):
+            log.error("pack set aside for a while: it broke the connection", journal=journal, seq=seq)
 
     async def _talk(self, connection: Connection) -> None:
         try:
@@ -166,6 +166,8 @@ class Uplink:
     async def _send_once(self, connection: Connection) -> int:
         """Send what the plan allows; how many packs went."""
         now, wall = time.monotonic(), self._clock()
+        for journal, seq in self._delivery.recall(now):
+            log.warning("trying a pack again that was set aside", journal=journal, seq=seq)
         plan = self._delivery.plan(now)
         known = self._delivery.known
         live = backlog = []
@@ -193,8 +195,8 @@ class Uplink:
         journal, seq = key
         payload = await self._journal.payload(journal, seq)
         if payload is None:
-            self._delivery.forget(key)
-            log.error("pack is gone or damaged in the journal", journal=journal, seq=seq)
+            self._delivery.forget(key, time.monotonic())
+            log.error("the journal cannot give a pack, set aside for a while", journal=journal, seq=seq)
             return
         name = topics.PackName(self._gateway, journal, seq)
         await connection.publish(topics.up(self._root, self._config.site.id, name, payload), payload)

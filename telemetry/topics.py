@@ -6,7 +6,9 @@ from typing import NamedTuple
 
 DEFAULT_ROOT = "halong/v1"
 PARTITIONS = 64
-_UP = re.compile(r"up/([0-3][0-9a-f])/([a-z0-9][a-z0-9-]{0,63})/([0-9a-f]{4,32})/(0|[1-9][0-9]{0,17})(?:/([0-9a-f]{8}))?")
+_UP = re.compile(
+    r"up/([0-3][0-9a-f])/([a-z0-9][a-z0-9-]{0,63})/([0-9a-f]{4,32})/(0|[1-9][0-9]{0,17})(?:/([0-9a-f]{8}))?"
+)
 
 
 class PackName(NamedTuple):

@@ -2,7 +2,15 @@
 
 from random import Random
 
-from edge.delivery import LIVE_WINDOW_MS, MAX_STRIKES, RESEND_FIRST_S, SILENT_CREDIT_S, Delivery, Lane
+from edge.delivery import (
+    ASIDE_LAST_S,
+    LIVE_WINDOW_MS,
+    MAX_STRIKES,
+    RESEND_FIRST_S,
+    SILENT_CREDIT_S,
+    Delivery,
+    Lane,
+)
 from telemetry.messages import Ack, Epoch
 
 J = "aa11"
@@ -73,7 +81,7 @@ def test_a_new_connection_and_a_new_epoch_send_everything_again_at_once() -> Non
     for key in keys(0, 1):
         delivery.arrived(key)
     assert delivery.plan(10.0).resend == ()
-    delivery.disconnected()
+    delivery.disconnected(11.0)
     delivery.connected(11.0)
     assert set(delivery.plan(11.0).resend) == set(keys(0, 1))
     delivery.sent(keys(0, 1), Lane.LIVE, 11.0)
@@ -114,7 +122,7 @@ def test_a_pack_that_breaks_the_connection_three_times_is_set_aside_and_its_neig
     for _ in range(20):
         if fallen:
             break
-        fallen = delivery.disconnected()
+        fallen = delivery.disconnected(now)
         now += 1
         delivery.connected(now)
         for _ in range(3):
@@ -127,7 +135,7 @@ def test_a_pack_that_breaks_the_connection_three_times_is_set_aside_and_its_neig
                 assert resend == (poison,), "a suspect travels alone"
                 break
     assert fallen == (poison,)
-    assert delivery.set_aside == {poison}
+    assert set(delivery.set_aside) == {poison}
     assert MAX_STRIKES == 3
     assert set(delivery.known) == set(keys(0, 1, 2)), (
         "it is no candidate any more, the others wait for their ack"
@@ -136,3 +144,23 @@ def test_a_pack_that_breaks_the_connection_three_times_is_set_aside_and_its_neig
 
 def test_the_live_window_is_five_minutes() -> None:
     assert LIVE_WINDOW_MS == 5 * 60 * 1000
+
+
+def test_a_pack_set_aside_is_tried_again_alone_and_less_often_each_time() -> None:
+    delivery = connected(credit=4)
+    delivery.forget((J, 1), 10.0)  # the journal could not give it
+    assert delivery.recall(69.0) == ()
+    now, wait = 70.0, 60.0
+    for _ in range(8):
+        assert delivery.recall(now) == ((J, 1),)
+        assert delivery.plan(now) == (((J, 1),), 0, 0)
+        delivery.sent(keys(1), Lane.LIVE, now)
+        assert delivery.disconnected(now) == ((J, 1),), "one break is enough the second time"
+        delivery.connected(now)
+        wait = min(ASIDE_LAST_S, wait * 2)
+        assert delivery.recall(now + wait - 1) == ()
+        now += wait
+    assert wait == ASIDE_LAST_S
+    assert delivery.recall(now) == ((J, 1),)
+    delivery.heard_ack(Ack({J: [(1, 1)]}, 0, 4), now)
+    assert not delivery.known

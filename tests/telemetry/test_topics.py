@@ -30,7 +30,9 @@ def test_a_topic_with_its_checksum_gives_back_both(name: PackName, payload: byte
 
 def test_a_checksum_is_what_other_programs_compute_and_guards_the_name_too() -> None:
     assert topics.checksum(PackName("1", "2", 3), b"456789") == f"{zlib.crc32(b'1/2/3456789'):08x}"
-    assert topics.checksum(PackName("gw", "abcd", 1), b"x") != topics.checksum(PackName("gw", "abcd", 2), b"x")
+    assert topics.checksum(PackName("gw", "abcd", 1), b"x") != topics.checksum(
+        PackName("gw", "abcd", 2), b"x"
+    )
 
 
 @given(site=st.text())
