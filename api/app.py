@@ -6,7 +6,7 @@ from fastapi import FastAPI, Response
 from fastapi_offline import FastAPIOffline
 
 from api import problems
-from api.routes import anomalies, inventory, live, overview, readings, system
+from api.routes import air, anomalies, inventory, live, overview, readings, system
 from api.services import Services
 
 __all__ = ["Services", "create"]
@@ -37,7 +37,7 @@ def create(services: Services) -> FastAPI:
     )
     app.state.services = services
     problems.install(app)
-    for module in (overview, inventory, readings, anomalies, live, system):
+    for module in (overview, inventory, readings, air, anomalies, live, system):
         app.include_router(module.router)
     _add_page(app)
     return app

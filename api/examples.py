@@ -3,7 +3,35 @@
 from typing import Any
 
 _READING = {"time": "2026-11-23T01:00:00.123Z", "t": 1795395600123, "value": 18.0, "flags": 0}
+_AIR = {
+    "kind": "site",
+    "id": "bai-chay",
+    "name": "Bãi Cháy",
+    "start": "2026-11-23T00:00:00.000Z",
+    "end": "2026-11-23T01:00:00.000Z",
+    "t": 1795392000000,
+    "vn_aqi": 41,
+    "band": {"name": "Good", "name_vi": "Tốt", "colour": "#00e400"},
+    "main": "pm25",
+    "parts": {"pm25": 41},
+    "concentrations": {"pm25": 20.27},
+    "us_aqi": 72,
+    "reason": None,
+    "hours": {"pm25": [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]},
+    "complete": True,
+}
+_AIR_DAY = {
+    **_AIR,
+    "start": "2026-11-22T17:00:00.000Z",
+    "end": "2026-11-23T17:00:00.000Z",
+    "t": 1795366800000,
+}
+_AIR_DAY["hours"] = 24
 _EXAMPLES: dict[str, Any] = {
+    "aqi": {"items": [_AIR], "next": None},
+    "aqi_hour": {"items": [_AIR], "next": None},
+    "aqi_day": {"items": [_AIR_DAY], "next": None},
+    "aqi_history": {"scale": "hour", "items": [_AIR], "next": None},
     "sensors": {
         "items": [
             {

@@ -2,14 +2,19 @@
 
 import inspect
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from fastapi import Request
 
 from api.problems import ProblemError, did_you_mean
 
 CITY_OFFSET_MS = 7 * 3_600_000  # Asia/Ho_Chi_Minh: UTC+7, no daylight saving since 1975
-_DURATION = re.compile(r"P(?:(?P<d>\d+)D)?(?:T(?:(?P<h>\d+)H)?(?:(?P<m>\d+)M)?(?:(?P<s>\d+)S)?)?")
+LAST_MS = 253_370_764_799_999  # the end of the year 9998
+LONGEST_DAYS = 366
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DURATION = re.compile(
+    r"P(?:(?P<d>[0-9]{1,9})D)?(?:T(?:(?P<h>[0-9]{1,9})H)?(?:(?P<m>[0-9]{1,9})M)?(?:(?P<s>[0-9]{1,9})S)?)?"
+)
 
 
 def strict_query(request: Request) -> None:
@@ -25,19 +30,22 @@ def strict_query(request: Request) -> None:
 
 def time_ms(text: str, name: str) -> int:
     """RFC 3339 with a zone, or ms since 1970, as ms since 1970."""
-    if re.fullmatch(r"-?\d{1,15}", text):
-        return int(text)
-    try:
-        instant = datetime.fromisoformat(
-            text.replace(" ", "+")
-        )  # a '+' that nobody has escaped arrives as a blank
-    except ValueError:
-        raise ProblemError(
-            400, f"{name} {text!r} is no time like 2026-11-23T08:00:00Z or 1795420800000"
-        ) from None
-    if instant.tzinfo is None:
-        raise ProblemError(400, f"{name} {text!r} has no zone: add Z or +07:00")
-    return round(instant.timestamp() * 1000)
+    if re.fullmatch(r"[0-9]{1,15}", text):
+        found = int(text)
+    else:
+        try:
+            # A '+' that nobody has escaped arrives as a blank.
+            instant = datetime.fromisoformat(text.replace(" ", "+"))
+        except ValueError:
+            raise ProblemError(
+                400, f"{name} {text!r} is no time like 2026-11-23T08:00:00Z or 1795420800000"
+            ) from None
+        if instant.tzinfo is None:
+            raise ProblemError(400, f"{name} {text!r} has no zone: add Z or +07:00")
+        found = (instant - _EPOCH) // timedelta(milliseconds=1)
+    if not 0 <= found <= LAST_MS:
+        raise ProblemError(400, f"{name} {text!r} is before 1970 or after 9998")
+    return found
 
 
 def span(start: str | None, end: str | None, *, now_ms: int, default_ms: int) -> tuple[int, int]:
@@ -60,6 +68,8 @@ def duration_ms(text: str, name: str) -> int:
     )
     if not total:
         raise ProblemError(400, f"{name} {text!r} is no duration like PT5M, PT1H or P1D")
+    if total > LONGEST_DAYS * 86_400:
+        raise ProblemError(400, f"{name} {text!r} is longer than {LONGEST_DAYS} days")
     return total * 1000
 
 

@@ -1,6 +1,6 @@
 """What the API stands on; the hub puts it together."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from fastapi import Request
@@ -26,9 +26,13 @@ class Services:
     started_ms: int
     clock: Callable[[], int]
 
+    def sensors(self) -> Sequence[SensorRow]:
+        """Every sensor, by id."""
+        return self.book.sensors()
+
     def sensor(self, sensor_id: str) -> SensorRow:
         """The sensor; a 404 with the nearest known id."""
-        known = {row.id: row for row in self.book.sensors()}
+        known = {row.id: row for row in self.sensors()}
         if sensor_id not in known:
             raise ProblemError(404, f"no sensor {sensor_id!r}, {did_you_mean(sensor_id, known)}")
         return known[sensor_id]

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from halong.aqi_cli import app as aqi_app
 from halong.console import Config, fail, load, run, seconds
 from halong.edge_cli import edge
 
@@ -24,6 +25,7 @@ sim = typer.Typer(
 )
 app.add_typer(sim, name="sim")
 app.add_typer(edge, name="edge")
+app.add_typer(aqi_app, name="aqi")
 
 Faults = Annotated[
     list[str] | None,

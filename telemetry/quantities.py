@@ -133,6 +133,11 @@ _LINEAR: dict[tuple[str, str], tuple[float, float]] = {
     ("rad", "deg"): (57.29577951308232, 0.0),
 }
 
+# A gas given in ppb or ppm is converted at 25 °C and 1013.25 hPa, where a mole fills 24.45 litres: ug/m3 = ppb · g/mol / 24.45.
+MOLAR_VOLUME = 24.45  # l/mol
+MOLAR_MASS = {"no2": 46.0055, "so2": 64.066, "o3": 47.9982, "co": 28.010}  # g/mol
+_FRACTIONS = {"ppb": 1.0, "ppm": 1000.0}  # in ppb
+
 
 class UnknownQuantityError(ValueError):
     """The name is not in the catalogue."""
@@ -158,6 +163,8 @@ def to_canonical(name: str, value: float, unit: str) -> float:
     canonical = quantity(name).unit
     if unit == canonical:
         return value
+    if unit in _FRACTIONS and name in MOLAR_MASS:
+        return value * _FRACTIONS[unit] * MOLAR_MASS[name] / MOLAR_VOLUME
     try:
         factor, offset = _LINEAR[unit, canonical]
     except KeyError:
