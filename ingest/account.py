@@ -56,6 +56,7 @@ class Account:
         self.readings_quarantined = 0
         self.readings_in_flight = 0
         self.records_bad = 0  # records of good packs that are no readings; each is in quarantine
+        self.manifests = 0  # a sensor's hour each, repeated ones included
         self.readings_late = 0  # arrived more than 60 s after their observation
         self.readings_flagged = 0
         self.packs_misplaced = 0  # the topic's partition does not fit the pack's site; accepted

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ingest import checks
 from storage.store import Columns
 from telemetry.anomaly import Anomaly
+from telemetry.manifest import Manifest
 from telemetry.packs import PackColumns
 from telemetry.quarantine import Quarantined
 from telemetry.reading import Reading
@@ -45,6 +46,7 @@ class Batch:
     packs: list[PackName] = field(default_factory=list)
     quarantined: list[Quarantined] = field(default_factory=list)
     anomalies: list[Anomaly] = field(default_factory=list)
+    manifests: list[tuple[str, Manifest]] = field(default_factory=list)  # with the gateway
     decoded: int = 0
     repeated: int = 0
     refused: int = 0  # readings among `quarantined`
@@ -53,7 +55,8 @@ class Batch:
         return len(self.columns)
 
     def add(self, packet: Packet, gateway: str, pack: PackColumns) -> None:
-        """The readings of one more pack."""
+        """The readings and manifests of one more pack."""
+        self.manifests += [(gateway, manifest) for manifest in pack.manifests]
         columns, number = self.columns, len(pack)
         self.origin += [len(self.sources)] * number
         self.sources.append(Source(packet, gateway))

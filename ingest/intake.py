@@ -47,6 +47,7 @@ class Intake:
             self._set_aside_whole(packet, batch, name, Reason.UNDECODABLE, str(error))
             return
         self._account.decoded(len(pack), len(pack.bad))
+        self._account.manifests += len(pack.manifests)
         self._account.packs_misplaced += partition != topics.partition(pack.site)
         batch.decoded += len(pack)
         if name in batch.packs:

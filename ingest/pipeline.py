@@ -24,6 +24,7 @@ from storage.book import Book, BookUnavailableError
 from storage.store import Outcome, Store, StoreUnavailableError
 from telemetry import topics
 from telemetry.anomaly import Anomaly
+from telemetry.manifest import Manifest
 from telemetry.messages import DEFAULT_CREDIT, Ack, Ranges, to_ranges
 from telemetry.quarantine import Quarantined, Reason
 from telemetry.reading import Reading
@@ -125,7 +126,7 @@ class Pipeline:
             batch = await self._next_batch()
             await self._insist(partial(self._check, batch))
             await self._insist(partial(self._judge_batch, batch))
-            await self._insist(partial(self._record, batch.quarantined, batch.anomalies))
+            await self._insist(partial(self._record, batch.quarantined, batch.anomalies, batch.manifests))
             outcome = await self._insist(partial(self._store.write, batch.columns))
             refusals = [
                 batch.set_aside(refused.index, checks.Fault(Reason.STORE_REFUSED, refused.reason))
@@ -156,10 +157,17 @@ class Pipeline:
         while self._intake.judge(batch, self._clock()):
             await asyncio.sleep(0)  # as above
 
-    async def _record(self, quarantined: Sequence[Quarantined], anomalies: Sequence[Anomaly]) -> None:
+    async def _record(
+        self,
+        quarantined: Sequence[Quarantined],
+        anomalies: Sequence[Anomaly],
+        manifests: Sequence[tuple[str, Manifest]] = (),
+    ) -> None:
         """On disk before any acknowledgement. Of several states of one anomaly the last counts."""
         if quarantined:
             self._book.quarantine(quarantined, self._clock())
+        if manifests:
+            self._book.put_manifests(manifests, self._clock())
         for anomaly in {anomaly.id: anomaly for anomaly in anomalies}.values():
             self._book.put_anomaly(anomaly)
 

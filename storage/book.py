@@ -14,9 +14,12 @@ from types import TracebackType
 
 import msgspec
 
+from storage import manifests
 from storage.inventory import GatewayRow, Inventory, SensorRow
+from storage.manifests import ManifestRow
 from telemetry.anomaly import Anomaly, AnomalyKind
 from telemetry.inventory import Site
+from telemetry.manifest import Manifest
 from telemetry.messages import Birth, State
 from telemetry.quarantine import Quarantined, Reason
 
@@ -161,6 +164,23 @@ class Book:
         """Sensors listed by their owner's newest birth, and adopted ones, by id."""
         with self._reading() as database:
             return Inventory(database).sensors()
+
+    # Manifests.
+
+    def put_manifests(self, entries: Sequence[tuple[str, Manifest]], now_ms: int) -> None:
+        """Keep what gateways account for: (gateway, manifest) pairs, in any order and as often as they come."""
+        with self._transaction() as database:
+            manifests.put(database, entries, now_ms)
+
+    def manifests(
+        self, start_ms: int, end_ms: int, *, sensor: str | None = None, gateway: str | None = None
+    ) -> list[ManifestRow]:
+        """Of the hours that start in [start_ms, end_ms), in the order of hour and sensor.
+
+        An hour has a row for each life of the agent that knew something of it: their counts add up.
+        """
+        with self._reading() as database:
+            return manifests.rows(database, start_ms, end_ms, sensor, gateway)
 
     # Anomalies.
 

@@ -57,3 +57,21 @@ CREATE TABLE IF NOT EXISTS counters (
   name TEXT PRIMARY KEY,
   value INTEGER NOT NULL
 ) WITHOUT ROWID;
+
+-- What gateways account for: of one journal (a life of the agent) a row is replaced by its newer state; journals add up.
+CREATE TABLE IF NOT EXISTS manifests (
+  gateway TEXT NOT NULL,
+  journal TEXT NOT NULL,
+  sensor TEXT NOT NULL,
+  hour_ms INTEGER NOT NULL,  -- start of the hour, UTC
+  expected INTEGER,          -- readings; NULL: event-driven
+  read INTEGER NOT NULL,     -- readings: accepted + duplicate
+  bad INTEGER NOT NULL,      -- frames
+  accepted INTEGER NOT NULL,
+  duplicate INTEGER NOT NULL,
+  late INTEGER NOT NULL,     -- of the accepted
+  given_up INTEGER NOT NULL, -- of the accepted
+  received_ms INTEGER NOT NULL,
+  PRIMARY KEY (gateway, journal, sensor, hour_ms)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS manifests_by_hour ON manifests (hour_ms, sensor);

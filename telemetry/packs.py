@@ -12,6 +12,7 @@ import numpy as np
 from msgspec import UNSET, UnsetType
 
 from telemetry.inventory import check_id
+from telemetry.manifest import Manifest
 from telemetry.quantities import QUANTITIES
 from telemetry.senml import MAX_PAYLOAD, MAX_READINGS, RELATIVE_BELOW, TIME_BELOW, BadRecord, decode_pack
 
@@ -29,6 +30,7 @@ class PackColumns(NamedTuple):
     value: list[float]
     flags: list[int]
     bad: tuple[BadRecord, ...] = ()
+    manifests: tuple[Manifest, ...] = ()
 
     def __len__(self) -> int:
         return len(self.sensor)
@@ -64,6 +66,7 @@ def decode_columns(payload: bytes) -> PackColumns:
         [reading.value for reading in readings],
         [reading.flags for reading in readings],
         pack.bad,
+        pack.manifests,
     )
 
 

@@ -19,6 +19,7 @@ import cbor2
 import msgspec
 
 from telemetry.inventory import check_id
+from telemetry.manifest import Gathering, Manifest, to_records
 from telemetry.quantities import QUANTITIES, UnitMismatchError, UnknownQuantityError, to_canonical
 from telemetry.quarantine import Reason
 from telemetry.reading import Reading
@@ -67,11 +68,12 @@ class BadRecord(NamedTuple):
 
 
 class Pack(NamedTuple):
-    """A decoded uplink pack: its site, its readings in the order sent, and the records that are no readings."""
+    """A decoded uplink pack: its site, its readings in the order sent, the records that are no readings, and manifests."""
 
     site: str
     readings: tuple[Reading, ...]
     bad: tuple[BadRecord, ...]
+    manifests: tuple[Manifest, ...] = ()
 
 
 def decode_json(payload: bytes) -> list[Record]:
@@ -254,6 +256,15 @@ def encode_pack(site: str, readings: Sequence[Reading], *, cbor: bool = False) -
         if reading.flags:
             record["fl"] = int(reading.flags)
         records.append(record)
+    return _written(records, cbor=cbor)
+
+
+def encode_manifests(site: str, manifests: Sequence[Manifest], *, cbor: bool = False) -> bytes:
+    """A pack in JSON (or CBOR) of manifests of one gateway at `site`."""
+    return _written(to_records(site, manifests), cbor=cbor)
+
+
+def _written(records: Sequence[Mapping[str, Any]], *, cbor: bool) -> bytes:
     if cbor:
         return cbor2.dumps(
             [{_CBOR_NUMBERS.get(label, label): value for label, value in r.items()} for r in records]
@@ -283,11 +294,12 @@ def decode_pack(payload: bytes) -> Pack:
     base = _Base()
     readings: list[Reading] = []
     bad: list[BadRecord] = []
+    manifests = Gathering()
     for fields in records:
         base.take(fields)
         try:
             record = base.resolve(fields)
-            if record is not None:
+            if record is not None and not _is_count(record, manifests):
                 readings.append(_to_reading(record, fields))
         except UnknownQuantityError as error:
             bad.append(BadRecord(Reason.UNKNOWN_QUANTITY, str(error), _whole(base, fields)))
@@ -295,7 +307,22 @@ def decode_pack(payload: bytes) -> Pack:
             bad.append(BadRecord(Reason.UNIT, str(error), _whole(base, fields)))
         except ValueError as error:  # SenmlError is one
             bad.append(BadRecord(Reason.BAD_RECORD, str(error), _whole(base, fields)))
-    return Pack(str(site), tuple(readings), tuple(bad))
+    return Pack(str(site), tuple(readings), tuple(bad), manifests.manifests())
+
+
+def _is_count(record: Record, manifests: Gathering) -> bool:
+    """Whether the record is part of a manifest and was taken as such; raises ValueError."""
+    if "/manifest/" not in record.name:
+        return False
+    return manifests.take(record.name, record.unit, _absolute_ms(record), record.value)
+
+
+def _absolute_ms(record: Record) -> int:
+    if record.time < RELATIVE_BELOW:
+        raise SenmlError(f"{record.name} has a relative time")
+    if record.time >= TIME_BELOW:
+        raise SenmlError(f"{record.name} has a time after the year 9999")
+    return round(record.time * 1000)
 
 
 def _to_reading(record: Record, fields: Mapping[str, Any]) -> Reading:
@@ -304,10 +331,7 @@ def _to_reading(record: Record, fields: Mapping[str, Any]) -> Reading:
         raise SenmlError(f"name {record.name!r} is not <sensor>/<quantity>")
     if record.value is None:
         raise SenmlError(f"{record.name} has no number")
-    if record.time < RELATIVE_BELOW:
-        raise SenmlError(f"{record.name} has a relative time")
-    if record.time >= TIME_BELOW:
-        raise SenmlError(f"{record.name} has a time after the year 9999")
+    observed_at = _absolute_ms(record)
     value = to_canonical(
         quantity, record.value, record.unit or QUANTITIES[quantity].unit if quantity in QUANTITIES else ""
     )
@@ -316,7 +340,7 @@ def _to_reading(record: Record, fields: Mapping[str, Any]) -> Reading:
     flags = fields.get("fl", 0)
     if not isinstance(flags, int) or isinstance(flags, bool) or not 0 <= flags < 2**31:
         raise SenmlError("fl must be an integer from 0 to 2147483647")
-    return Reading(check_id(sensor), quantity, round(record.time * 1000), value, flags)
+    return Reading(check_id(sensor), quantity, observed_at, value, flags)
 
 
 def _whole(base: _Base, fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,8 +4,10 @@ import time
 
 from telemetry.anomaly import AnomalyKind
 from telemetry.inventory import Sensor
+from telemetry.manifest import HOUR_MS, Manifest
 from telemetry.quarantine import Reason
 from telemetry.reading import Flag, Reading
+from telemetry.senml import encode_manifests
 
 
 def now_ms() -> int:
@@ -90,6 +92,27 @@ async def test_a_redelivered_pack_changes_nothing(city, eventually):
         await eventually(lambda: pipeline.account.readings_duplicate == 6)
         assert city.store.rows == rows
         assert pipeline.account.readings_stored == 2
+
+
+async def test_manifests_are_in_the_book_before_their_acknowledgement_however_often_they_come(
+    city, eventually
+):
+    hour = now_ms() // HOUR_MS * HOUR_MS
+    early = Manifest(sensor="pm-1", hour_ms=hour, journal="aaaa", expected=10, read=8, accepted=8)
+    late = Manifest(
+        sensor="pm-1", hour_ms=hour, journal="aaaa", expected=20, read=19, accepted=18, duplicate=1
+    )
+    async with city.running() as pipeline, city.gateway() as gateway:
+        for seq, manifest in enumerate((late, early, late)):
+            await gateway.raw(seq, encode_manifests("bai-chay", [manifest]))
+        await gateway.raw(1, encode_manifests("bai-chay", [early]))
+        await gateway.pack(3, [pm(now_ms())])
+        await eventually(lambda: gateway.stored() == {("aaaa", seq) for seq in range(4)})
+        (row,) = city.book.manifests(hour, hour + 1)
+        assert (row.gateway, row.expected, row.read, row.accepted) == ("gw-1", 20, 19, 18)
+        assert len(city.store.rows) == pipeline.account.readings_stored == 1
+        assert city.book.quarantine_total() == 0
+        assert set(city.book.owners()) == {"pm-1"}
 
 
 async def test_a_store_outage_keeps_everything_and_acknowledges_nothing(city, eventually):
