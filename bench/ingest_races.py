@@ -15,7 +15,7 @@ from influxdb_client.domain.write_precision import WritePrecision
 from bench.race import Race
 from ingest.judge import Judge, Known
 from storage.duckfile import DuckFile
-from storage.lineprotocol import body, encode
+from storage.lineprotocol import Encoder
 from storage.store import Columns
 from telemetry.reading import Reading
 
@@ -26,6 +26,7 @@ START_MS = 1_795_395_600_000
 
 def races(directory: Path) -> Iterator[Race]:
     """Judging, DuckDB, line protocol; files go into `directory`."""
+    encoder = Encoder()
     yield _judging()
     yield _storing(directory)
     yield Race(
@@ -33,7 +34,7 @@ def races(directory: Path) -> Iterator[Race]:
         "lines/s",
         ROWS,
         _batches(),
-        lambda columns: body(encode(columns)),
+        lambda columns: encoder.encode(columns)[0].body(),
         _points,
         "influxdb-client's Point",
     )

@@ -1,7 +1,7 @@
 """Columns made ready for the embedded store: ids for names, time order, each key once. Pure."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -43,23 +43,35 @@ class Batch(NamedTuple):
 
 def refuse(columns: Columns) -> tuple[Rejected, ...]:
     """The rows no store can keep, with the reason; in index order."""
-    found = []
+    if not len(columns):
+        return ()
     names = set(columns.sensor) | set(columns.site) | set(columns.quantity)
     bad_names = {name for name in names if not _NAME.fullmatch(name)}
+    good = (
+        not bad_names
+        and min(columns.observed_at) >= 0
+        and max(columns.observed_at) <= TIME_MAX_MS
+        and all(0 <= (flags or 0) <= INT32_MAX for flags in set(columns.flags))
+        and all(abs(late_s or 0) <= INT32_MAX for late_s in set(columns.late_s))
+        and np.isfinite(np.array(columns.value, np.float64)).all()
+    )
+    return () if good else tuple(_refused(columns, bad_names))
+
+
+def _refused(columns: Columns, bad_names: Collection[str]) -> Iterator[Rejected]:
     rows = zip(columns.observed_at, columns.value, columns.flags, columns.late_s, strict=True)
     for index, (observed_at, value, flags, late_s) in enumerate(rows):
         if value - value != 0:  # NaN or an infinity
-            found.append(Rejected(index, f"{value} is not a finite number"))
+            yield Rejected(index, f"{value} is not a finite number")
         elif not 0 <= observed_at <= TIME_MAX_MS:
-            found.append(Rejected(index, f"time {observed_at} ms is out of range"))
+            yield Rejected(index, f"time {observed_at} ms is out of range")
         elif not 0 <= (flags or 0) <= INT32_MAX or not abs(late_s or 0) <= INT32_MAX:
-            found.append(Rejected(index, "flags and late_s must fit in 32 bits"))
+            yield Rejected(index, "flags and late_s must fit in 32 bits")
         elif bad_names:
             given = (columns.sensor[index], columns.site[index], columns.quantity[index])
             bad = [name for name in given if name in bad_names]
             if bad:
-                found.append(Rejected(index, f"{bad[0]!r} is not a name"))
-    return tuple(found)
+                yield Rejected(index, f"{bad[0]!r} is not a name")
 
 
 def prepare(columns: Columns, refused: tuple[Rejected, ...], ids: Mapping[Series, int]) -> Batch | None:
@@ -69,11 +81,13 @@ def prepare(columns: Columns, refused: tuple[Rejected, ...], ids: Mapping[Series
         columns = _select(columns, [index for index in range(len(columns)) if index not in gone])
     if not len(columns):
         return None
-    new: dict[Series, int] = {}
-    series = []
-    for key in map(Series, columns.sensor, columns.site, columns.quantity):
-        number = ids.get(key)
-        series.append(new.setdefault(key, len(ids) + len(new)) if number is None else number)
+    keys = list(zip(columns.sensor, columns.site, columns.quantity, strict=True))
+    unknown = (
+        [key for key in dict.fromkeys(keys) if key not in ids] if any(key not in ids for key in keys) else []
+    )
+    new = {Series(*key): len(ids) + number for number, key in enumerate(unknown)}
+    known = {**ids, **new} if new else ids
+    series = [known[key] for key in keys]  # type: ignore[index]  # equal to the Series it names
     arrays: dict[str, NDArray[np.generic]] = {
         "series": np.array(series, np.int32),
         "observed_at": np.array(columns.observed_at, np.int64),
@@ -91,6 +105,8 @@ def prepare(columns: Columns, refused: tuple[Rejected, ...], ids: Mapping[Series
 
 
 def _optional(numbers: list[int | None]) -> NDArray[np.generic]:
+    if None not in numbers:
+        return np.ma.MaskedArray(np.array(numbers, np.int32), False)
     absent = [number is None for number in numbers]
     masked: NDArray[np.generic] = np.ma.MaskedArray(
         np.array([number or 0 for number in numbers], np.int32), absent

@@ -4,9 +4,7 @@
 overwrites itself, and one without flags keeps the flags it has. Run against 1.6; 2.x and 3 by their documentation.
 """
 
-import asyncio
 import math
-import zlib
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import suppress
 
@@ -17,6 +15,7 @@ from storage.batch import TIME_MAX_MS, refuse
 from storage.influx_http import (
     CONFIGURATION_RETRY_S,
     IN_FLIGHT_MAX,
+    WRITE_TIMEOUT_S,
     DatabaseAbsentError,
     InfluxHttp,
     InfluxUrl,
@@ -24,8 +23,9 @@ from storage.influx_http import (
     QueryRefusedError,
     Table,
 )
-from storage.lineprotocol import LINES_MAX, Line, body, encode, split
-from storage.store import Bucket, Columns, Outcome, Rejected, Series, StoreUnavailableError
+from storage.influx_write import write_lanes
+from storage.lineprotocol import LANE_LINES, Encoder
+from storage.store import Bucket, Columns, Outcome, Series, StoreUnavailableError
 from storage.windows import IncreaseFold, group_steps, mean_direction
 from telemetry.quantities import Aggregate
 from telemetry.reading import Reading
@@ -40,8 +40,9 @@ log = structlog.get_logger(__name__)
 class InfluxStore:
     """`storage.store.Store` in InfluxDB. Usable after a failed `open` as well: it keeps trying at every call."""
 
-    def __init__(self, url: InfluxUrl) -> None:
-        self._http = InfluxHttp(url)
+    def __init__(self, url: InfluxUrl, *, write_timeout_s: float = WRITE_TIMEOUT_S) -> None:
+        self._http = InfluxHttp(url, write_timeout_s=write_timeout_s)
+        self._encoder = Encoder()
         self._database = url.database
 
     async def open(self) -> None:
@@ -92,37 +93,15 @@ class InfluxStore:
     async def write(self, columns: Columns) -> Outcome:
         """Requests of up to LINES_MAX lines, those of one series one after the other, up to IN_FLIGHT_MAX at a time.
 
-        Refused lines are found by halving, because no version names them all; the others are stored.
+        Refused lines are found and told; the others are stored.
         """
         refused = list(refuse(columns))
-        lines = encode(columns, {rejected.index for rejected in refused})
-        lanes = await asyncio.gather(*map(self._write_lane, _lanes(lines)), return_exceptions=True)
-        for outcome in lanes:
-            if isinstance(outcome, BaseException):
-                raise outcome
-            refused += outcome
+        lanes = min(IN_FLIGHT_MAX, -(-len(columns) // LANE_LINES))
+        lines = self._encoder.encode(columns, {rejected.index for rejected in refused}, lanes)
+        refused += await write_lanes(self._send, lines)
         if len(refused) > 1:
             refused.sort(key=lambda rejected: rejected.index)
         return Outcome(len(columns) - len(refused), 0, tuple(refused))
-
-    async def _write_lane(self, lines: Sequence[Line]) -> list[Rejected]:
-        refused: list[Rejected] = []
-        waiting = list(split(lines))[::-1]
-        while waiting:
-            batch = waiting.pop()
-            try:
-                await self._send(body(batch))
-            except LinesRefusedError as error:
-                if len(batch) == 1:
-                    refused.append(Rejected(batch[0].row, str(error)))
-                elif error.line_number is not None and 0 < error.line_number <= len(batch):
-                    bad = error.line_number - 1
-                    refused.append(Rejected(batch[bad].row, str(error)))
-                    waiting.append([*batch[:bad], *batch[bad + 1 :]])
-                else:
-                    middle = len(batch) // 2
-                    waiting += [batch[middle:], batch[:middle]]
-        return refused
 
     async def series(self) -> list[Series]:
         """By the newest point of each series: SHOW SERIES is not in InfluxDB 3."""
@@ -246,16 +225,6 @@ class InfluxStore:
                 for first, last in group_steps(sorted(rows.items()), SCAN_ROWS)
             ]
             waiting += runs[::-1]
-
-
-def _lanes(lines: Sequence[Line]) -> list[list[Line]]:
-    """Lines of one series stay in one lane, in their order."""
-    if len(lines) <= LINES_MAX:
-        return [list(lines)]
-    lanes: list[list[Line]] = [[] for _ in range(IN_FLIGHT_MAX)]
-    for line in lines:
-        lanes[zlib.crc32(line.text.partition(b" ")[0]) % IN_FLIGHT_MAX].append(line)
-    return lanes
 
 
 def _is_ours(table: Table) -> bool:

@@ -19,12 +19,13 @@ from storage.store import StoreUnavailableError
 
 WRITE_TIMEOUT_S = 30.0
 QUERY_TIMEOUT_S = 60.0
-IN_FLIGHT_MAX = 4
+IN_FLIGHT_MAX = 8  # InfluxDB 3 lets each wait for its log, a second
 DEFAULT_DATABASE = "halong"
 RETRY_S = 1.0
 CONFIGURATION_RETRY_S = 10.0  # somebody has to change something first
 RETRY_MAX_S = 300.0
 GZIP_FROM_BYTES = 1024
+_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")  # nothing to save there, and it costs both sides
 CHUNK_ROWS = 10_000
 REASON_CHARACTERS = 500  # of a server's words; InfluxDB 1.x echoes every bad line
 _DATABASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -131,8 +132,10 @@ class _Api(Protocol):
 class InfluxHttp:
     """One client session. Every call may raise StoreUnavailableError; those that name it DatabaseAbsentError."""
 
-    def __init__(self, url: InfluxUrl) -> None:
+    def __init__(self, url: InfluxUrl, *, write_timeout_s: float = WRITE_TIMEOUT_S) -> None:
         self._url = url
+        self._write_timeout_s = write_timeout_s
+        self._compresses = (urlsplit(url.base).hostname or "") not in _THIS_MACHINE
         self._api: _Api | None = None
         self._in_flight = asyncio.Semaphore(IN_FLIGHT_MAX)
 
@@ -156,13 +159,13 @@ class InfluxHttp:
     async def write(self, body: bytes) -> None:
         """Durable on return. Raises LinesRefusedError, DatabaseAbsentError. At most IN_FLIGHT_MAX at a time."""
         headers = {"Content-Type": "text/plain; charset=utf-8"}
-        if len(body) >= GZIP_FROM_BYTES:
+        if self._compresses and len(body) >= GZIP_FROM_BYTES:
             body = gzip.compress(body, 1)
             headers["Content-Encoding"] = "gzip"
         async with self._in_flight:
             status, answer, retry_after_s = await self._call(
                 "/write",
-                WRITE_TIMEOUT_S,
+                self._write_timeout_s,
                 headers,
                 query_params=[("db", self._url.database), ("precision", "ms")],
                 body=body,
@@ -248,7 +251,7 @@ class InfluxHttp:
                 return response.status, answer, _seconds(response.headers.get("Retry-After"))
         except TimeoutError:
             raise StoreUnavailableError(
-                f"{self._url.base} did not answer in {timeout_s:.0f} s", RETRY_S
+                f"{self._url.base} did not answer in {timeout_s:g} s", RETRY_S
             ) from None
         except (aiohttp.ClientError, OSError) as error:
             raise StoreUnavailableError(f"cannot reach {self._url.base}: {error}", RETRY_S) from error

@@ -6,7 +6,7 @@ import re
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from storage.lineprotocol import Line, body, encode, split
+from storage.lineprotocol import Encoder, Lines, split
 from storage.store import Columns
 from telemetry.reading import Reading
 
@@ -18,7 +18,8 @@ LINE = re.compile(
 def one(value: float, flags: int | None, late_s: int | None) -> bytes:
     columns = Columns()
     columns.append("bai-chay", Reading("dust-1", "pm25", 1_760_000_000_123, value), flags, late_s)
-    return body(encode(columns))
+    (lines,) = Encoder().encode(columns)
+    return lines.body()
 
 
 def test_exact_lines() -> None:
@@ -35,14 +36,31 @@ def test_a_whole_number_is_still_a_float() -> None:
 
 def test_names_are_escaped() -> None:
     columns = Columns(["a b"], ["c,d"], ["e=f g"], [1], [1.0], [None], [None])
-    assert body(encode(columns)) == rb"e=f\ g,sensor=a\ b,site=c\,d value=1.0 1"
+    (lines,) = Encoder().encode(columns)
+    assert lines.body() == rb"e=f\ g,sensor=a\ b,site=c\,d value=1.0 1"
 
 
 def test_rows_left_out_keep_the_others_numbers() -> None:
     columns = Columns(
         ["a"] * 3, ["s"] * 3, ["q"] * 3, [1, 2, 3], [1.0, math.nan, 3.0], [None] * 3, [None] * 3
     )
-    assert [line.row for line in encode(columns, {1})] == [0, 2]
+    (lines,) = Encoder().encode(columns, {1})
+    assert (lines.rows, len(lines.texts)) == ([0, 2], 2)
+    assert Encoder().encode(Columns()) == []
+
+
+def test_a_series_stays_in_its_lane_in_its_order() -> None:
+    columns, encoder = Columns(), Encoder()
+    for number in range(300):
+        columns.append("s", Reading(f"dust-{number % 7}", "pm25", number, 0.1), None, None)
+    lanes = encoder.encode(columns, {5}, lanes=3)
+    assert sorted(row for lane in lanes for row in lane.rows) == [row for row in range(300) if row != 5]
+    for lane in lanes:
+        assert list(lane.rows) == sorted(lane.rows)
+        assert [int(text.rpartition(" ")[2]) for text in lane.texts] == list(lane.rows)
+    sensors = [{row % 7 for row in lane.rows} for lane in lanes]
+    assert sum(map(len, sensors)) == 7
+    assert encoder.encode(columns, {5}, lanes=3) == lanes
 
 
 @settings(max_examples=60)
@@ -66,9 +84,10 @@ def test_a_line_says_the_value_exactly(value: float, flags: int | None, late_s: 
 def test_requests_keep_their_limits_and_lose_nothing(
     sizes: list[int], lines_max: int, bytes_max: int
 ) -> None:
-    lines = [Line(number, b"x" * size) for number, size in enumerate(sizes)]
+    lines = Lines(range(len(sizes)), ["x" * size for size in sizes])
     requests = list(split(lines, lines_max, bytes_max))
-    assert [line for request in requests for line in request] == lines
+    assert [row for request in requests for row in request.rows] == list(lines.rows)
+    assert [text for request in requests for text in request.texts] == lines.texts
     for request in requests:
-        assert 0 < len(request) <= lines_max
-        assert len(request) == 1 or len(body(request)) <= bytes_max
+        assert 0 < len(request.rows) == len(request.texts) <= lines_max
+        assert len(request.rows) == 1 or len(request.body()) <= bytes_max
