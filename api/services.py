@@ -15,7 +15,8 @@ from telemetry.quantities import QUANTITIES
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """`account` gives the counters of ingest, `ready` what must be true to be of use, `clock` wall time in ms."""
+    """`account` gives the counters of ingest, `ready` what must be true to be of use, `clock` wall time in ms; `reasons` why
+    what is not ready is not."""
 
     store: Store
     book: Book
@@ -25,6 +26,7 @@ class Services:
     version: str
     started_ms: int
     clock: Callable[[], int]
+    reasons: Callable[[], Mapping[str, str]] = dict
 
     def sensors(self) -> Sequence[SensorRow]:
         """Every sensor, by id."""

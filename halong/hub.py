@@ -164,6 +164,7 @@ async def run(
             version=version("halong-telemetry"),
             started_ms=_clock(),
             clock=_clock,
+            reasons=pipeline.reasons,
         )
         server = _Server(
             uvicorn.Config(

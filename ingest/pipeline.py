@@ -21,7 +21,7 @@ from ingest.registry import Registry
 from ingest.watchman import Watchman
 from runtime.mqtt import BrokerUrl
 from storage.book import Book, BookUnavailableError
-from storage.store import Outcome, Store, StoreUnavailableError
+from storage.store import Outcome, Store, StoreMisconfiguredError, StoreUnavailableError
 from telemetry import topics
 from telemetry.anomaly import Anomaly
 from telemetry.manifest import Manifest
@@ -29,7 +29,8 @@ from telemetry.messages import DEFAULT_CREDIT, Ack, Ranges, to_ranges
 from telemetry.quarantine import Quarantined, Reason
 from telemetry.reading import Reading
 
-BATCH_READINGS = 5_000
+BATCH_READINGS = 20_000  # several requests of InfluxDB's best size, side by side
+JUDGED_BATCHES = 1  # ready while one is being written: so at most three are in memory
 COMMIT_EVERY_S = (
     0.1  # a batch gathers so long after the one before it; commits cost a disk more than readings do
 )
@@ -97,7 +98,8 @@ class Pipeline:
             say=self._link.say,
             on_anomaly=on_anomaly,
         )
-        self._store_works = True
+        self._judged: asyncio.Queue[Batch] = asyncio.Queue(JUDGED_BATCHES)
+        self._away: dict[str, str] = {}  # what cannot work now, and why
         self._next_commit = 0.0
 
     @property
@@ -109,30 +111,47 @@ class Pipeline:
         """Whether the broker is connected and the store (with its book) takes data."""
         return {"broker": self._link.connected, "store": self._store_works}
 
+    def reasons(self) -> Mapping[str, str]:
+        """Why what is not ready is not, where that is known."""
+        return {"store": next(iter(self._away.values()))} if self._away else {}
+
+    @property
+    def _store_works(self) -> bool:
+        return not self._away
+
     async def run(self) -> None:
         """For ever."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._link.run(), name="link")
+            group.create_task(self._judge_batches(), name="judge")
             group.create_task(self._settle_batches(), name="store")
             group.create_task(self._watch(), name="silence")
             group.create_task(self._repeat_credit(), name="credit")
 
-    # Packs: queue → batch → store → acknowledgement → live.
+    # Packs: queue → batch → judged batch → store → acknowledgement → live.
 
-    async def _settle_batches(self) -> None:
-        await self._insist(partial(self._watchman.warm_up, self._store))
+    async def _judge_batches(self) -> None:
+        """The next batch is judged while the one before is written. Full: the link's queue fills."""
+        await self._insist("warm-up", partial(self._watchman.warm_up, self._store))
         self._attend()
         while True:
             batch = await self._next_batch()
-            await self._insist(partial(self._check, batch))
-            await self._insist(partial(self._judge_batch, batch))
-            await self._insist(partial(self._record, batch.quarantined, batch.anomalies, batch.manifests))
-            outcome = await self._insist(partial(self._store.write, batch.columns))
+            await self._insist("check", partial(self._check, batch))
+            await self._insist("judge", partial(self._judge_batch, batch))
+            await self._insist(
+                "book", partial(self._record, batch.quarantined, batch.anomalies, batch.manifests)
+            )
+            await self._judged.put(batch)
+
+    async def _settle_batches(self) -> None:
+        while True:
+            batch = await self._judged.get()
+            outcome = await self._insist("store", partial(self._store.write, batch.columns))
             refusals = [
                 batch.set_aside(refused.index, checks.Fault(Reason.STORE_REFUSED, refused.reason))
                 for refused in outcome.rejected
             ]
-            await self._insist(partial(self._record, refusals, []))
+            await self._insist("refusals", partial(self._record, refusals, []))
             self._count(batch, outcome)
             self._acknowledge(batch)
             self._show(batch, outcome)
@@ -215,8 +234,8 @@ class Pipeline:
         while True:
             await asyncio.sleep(WATCH_EVERY_S)
             if self._watchman.listening:
-                changes = await self._insist(self._look)
-                await self._insist(partial(self._record, [], changes))
+                changes = await self._insist("look", self._look)
+                await self._insist("silence", partial(self._record, [], changes))
                 self._watchman.tell(changes)
 
     async def _look(self) -> list[Anomaly]:
@@ -227,32 +246,34 @@ class Pipeline:
 
     # The store and the book, which may be away.
 
-    async def _insist(self, step: Callable[[], Awaitable[Result]]) -> Result:
+    async def _insist(self, what: str, step: Callable[[], Awaitable[Result]]) -> Result:
         """The step's result, however long it takes. Meanwhile nothing is acknowledged and the credit is 0."""
         backoff = BACKOFF_FIRST_S
         while True:
             try:
                 result = await step()
             except (StoreUnavailableError, BookUnavailableError) as error:
-                self._store_away(str(error))
+                self._gone(what, error)
                 asked = error.retry_after_s if isinstance(error, StoreUnavailableError) else 0.0
                 await asyncio.sleep(max(asked, backoff) * self._rng.uniform(1.0, 1.5))
                 backoff = min(BACKOFF_LAST_S, backoff * 2)
             else:
-                self._store_back()
+                self._back(what)
                 return result
 
-    def _store_away(self, reason: str) -> None:
-        if self._store_works:
-            self._store_works = False
+    def _gone(self, what: str, error: StoreUnavailableError | BookUnavailableError) -> None:
+        worked, reason = self._store_works, str(error)
+        told, self._away[what] = self._away.get(what), reason
+        if isinstance(error, StoreMisconfiguredError) and told != reason:
+            log.error("store refuses us, the data waits until somebody changes that", reason=reason)
+        if worked:
             self._attend()
             self.account.outages += 1
             log.warning("store away, nothing is acknowledged", reason=reason)
             self._tell_all()
 
-    def _store_back(self) -> None:
-        if not self._store_works:
-            self._store_works = True
+    def _back(self, what: str) -> None:
+        if self._away.pop(what, None) is not None and self._store_works:
             self._attend()
             log.info("store is back")
             self._control.retry()

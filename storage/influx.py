@@ -25,7 +25,7 @@ from storage.influx_http import (
 )
 from storage.influx_write import write_lanes
 from storage.lineprotocol import LANE_LINES, Encoder
-from storage.store import Bucket, Columns, Outcome, Series, StoreUnavailableError
+from storage.store import Bucket, Columns, Outcome, Series, StoreMisconfiguredError, StoreUnavailableError
 from storage.windows import IncreaseFold, group_steps, mean_direction
 from telemetry.quantities import Aggregate
 from telemetry.reading import Reading
@@ -85,8 +85,8 @@ class InfluxStore:
         except QueryRefusedError as error:
             raise StoreUnavailableError(str(error), CONFIGURATION_RETRY_S) from error
 
-    def _absent(self, error: DatabaseAbsentError) -> StoreUnavailableError:
-        return StoreUnavailableError(
+    def _absent(self, error: DatabaseAbsentError) -> StoreMisconfiguredError:
+        return StoreMisconfiguredError(
             f"InfluxDB has no database {self._database!r}: create it ({error})", CONFIGURATION_RETRY_S
         )
 

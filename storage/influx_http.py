@@ -15,7 +15,7 @@ import aiohttp
 import msgspec
 from influxdb_client.client.influxdb_client_async import InfluxDBClientAsync
 
-from storage.store import StoreUnavailableError
+from storage.store import StoreMisconfiguredError, StoreUnavailableError
 
 WRITE_TIMEOUT_S = 30.0
 QUERY_TIMEOUT_S = 60.0
@@ -29,6 +29,7 @@ _THIS_MACHINE = ("localhost", "127.0.0.1", "::1")  # nothing to save there, and 
 CHUNK_ROWS = 10_000
 REASON_CHARACTERS = 500  # of a server's words; InfluxDB 1.x echoes every bad line
 _DATABASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_POLICY_ABSENT = re.compile(r"retention policy not found", re.IGNORECASE)
 _DATABASE_ABSENT = re.compile(r"database not found|no dbrp mapping found|bucket .*not found", re.IGNORECASE)
 
 
@@ -260,20 +261,27 @@ class InfluxHttp:
         self, status: int, reason: str, retry_after_s: float | None
     ) -> StoreUnavailableError | DatabaseAbsentError:
         base = self._url.base
+        wait_s = retry_after_s
         match status:
             case 404 if _DATABASE_ABSENT.search(reason):
                 return DatabaseAbsentError(reason)
             case 401:
-                text, wait_s = f"{base} does not accept the user or token: {reason}", CONFIGURATION_RETRY_S
+                text = f"{base} does not accept the user or token: {reason}"
             case 403:
-                text, wait_s = f"{base} does not allow this user to do that: {reason}", CONFIGURATION_RETRY_S
+                text = f"{base} does not allow this user to do that: {reason}"
             case 404:
-                text, wait_s = f"{base} does not know the path or database: {reason}", CONFIGURATION_RETRY_S
+                text = f"{base} does not know the path or database: {reason}"
+            case 500 if _POLICY_ABSENT.search(reason):
+                text = f"{base} has lost the database's retention policy: {reason}"
             case 429 | 503:
-                text, wait_s = f"{base} is too busy ({status}): {reason}", RETRY_S
+                return StoreUnavailableError(
+                    f"{base} is too busy ({status}): {reason}", RETRY_S if wait_s is None else wait_s
+                )
             case _:
-                text, wait_s = f"{base} answers {status}: {reason}", RETRY_S
-        return StoreUnavailableError(text, wait_s if retry_after_s is None else retry_after_s)
+                return StoreUnavailableError(
+                    f"{base} answers {status}: {reason}", RETRY_S if wait_s is None else wait_s
+                )
+        return StoreMisconfiguredError(text, CONFIGURATION_RETRY_S if wait_s is None else wait_s)
 
 
 def _error_body(answer: bytes) -> _ErrorBody:

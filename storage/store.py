@@ -16,6 +16,10 @@ class StoreUnavailableError(Exception):
         self.retry_after_s = retry_after_s
 
 
+class StoreMisconfiguredError(StoreUnavailableError):
+    """Somebody has to change something first: the user or token, its rights, the database. The data waits."""
+
+
 @dataclass(slots=True)
 class Columns:
     """Readings to write, column by column; all lists have the same length.

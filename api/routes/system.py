@@ -32,7 +32,9 @@ async def readyz(hub: Hub) -> JSONResponse:
     state = dict(hub.ready())
     missing = [name for name, good in state.items() if not good]
     if missing:
-        raise ProblemError(503, f"not ready: {', '.join(missing)} missing", checks=state)
+        reasons = dict(hub.reasons())
+        words = [f"{name} missing" + (f" ({reasons[name]})" if name in reasons else "") for name in missing]
+        raise ProblemError(503, f"not ready: {', '.join(words)}", checks=state, reasons=reasons)
     return JSONResponse({"status": "ready", "checks": state})
 
 
