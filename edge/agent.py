@@ -24,6 +24,7 @@ from edge.intake import Intake
 from edge.journal import JournalThread, JournalUnavailableError
 from edge.keys import Keys
 from edge.listener import Listener, build_listeners
+from edge.logbookfile import WatchedLogbook, beside
 from edge.packing import NewPack, pack
 from edge.ports import Port, build_ports
 from edge.settings import Encoding
@@ -74,6 +75,7 @@ class Agent:
     ) -> None:
         self._config, self._journal, self._clock = config, journal, clock
         self._intake, self._keys = Intake(), Keys()
+        self._logbook = WatchedLogbook(beside(Path(config.journal.path)))
         deliver = self._intake.put
         ports = build_ports(config, deliver, clock)
         self._readers: list[Port | Counting | SourceLink | Listener] = [
@@ -112,7 +114,9 @@ class Agent:
         """Group by group: unique keys, packs, one fsync, and the uplink hears of it. Ends when the intake is closed."""
         site, cbor = self._config.site.id, self._config.broker.encoding is Encoding.CBOR
         while readings := await self._intake.group(self._config.journal.commit_ms / 1000):
-            packs = pack(site, self._keys.unique(readings), cbor=cbor)
+            if self._logbook.refresh():
+                self._uplink.describe_again()
+            packs = pack(site, self._keys.unique(self._logbook.now.marked(readings)), cbor=cbor)
             if packs:
                 await self._keep(packs)
 
@@ -134,8 +138,8 @@ class Agent:
             await asyncio.sleep(PRUNE_EVERY_S)
 
     def _birth(self, session: Session) -> Birth:
-        config = self._config
-        return Birth(config.gateway, config.site, config.sensors(), session, self._clock(), _version())
+        config, sensors = self._config, self._logbook.now.dated(self._config.sensors())
+        return Birth(config.gateway, config.site, sensors, session, self._clock(), _version())
 
     def _state(self, session: Session, online: bool) -> State:
         return State(

@@ -49,6 +49,7 @@ class Uplink:
         self._gateway = config.gateway
         self.connected = False
         self.waiting = 0
+        self._described = True
 
     @property
     def set_aside(self) -> int:
@@ -58,6 +59,10 @@ class Uplink:
     def committed(self) -> None:
         """The journal has new packs."""
         self._wake.set()
+
+    def describe_again(self) -> None:
+        """What the birth says has changed: it goes out with the next heartbeat."""
+        self._described = False
 
     async def run(self) -> None:
         """Connect, send, reconnect, for ever."""
@@ -115,6 +120,7 @@ class Uplink:
             raise
 
     async def _introduce(self, connection: Connection) -> None:
+        self._described = True
         birth = msgspec.json.encode(self._birth(self._session))
         await connection.publish(topics.birth(self._root, self._gateway), birth, retain=True)
         await self._say_state(connection, online=True)
@@ -127,7 +133,9 @@ class Uplink:
         while True:
             await asyncio.sleep(HEARTBEAT_S)
             self.waiting = await self._journal.waiting()
-            await self._say_state(connection, online=True)
+            await (
+                self._say_state(connection, online=True) if self._described else self._introduce(connection)
+            )
 
     async def _listen(self, connection: Connection) -> None:
         async for message in connection.messages():

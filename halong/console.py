@@ -1,16 +1,20 @@
 """What every command of the command line shares: one clear line for a mistake, configurations, durations, services."""
 
 import asyncio
+import difflib
 import math
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 
 Config = Annotated[Path, typer.Argument(help="The TOML configuration.")]
+CITY = ZoneInfo("Asia/Ho_Chi_Minh")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -55,3 +59,21 @@ def seconds(text: str, option: str = "--for") -> float:
     if not 0 < found < math.inf:
         raise fail(f"{option} must look like 30s, 5m or 2h, not {text!r}", 2)
     return found
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """The hint that ends a complaint about an unknown name."""
+    names = list(known)
+    close = difflib.get_close_matches(name, names, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(sorted(names)) or 'none'}"
+
+
+def instant_ms(text: str, option: str) -> int:
+    """A time in ms since 1970 from RFC 3339 text, or a date or time without a zone, which is the city's; exit 2 for others."""
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise fail(
+            f"{option} must look like 2026-11-23 or 2026-11-23T08:00:00+07:00, not {text!r}", 2
+        ) from None
+    return round((instant if instant.tzinfo else instant.replace(tzinfo=CITY)).timestamp() * 1000)

@@ -1,12 +1,25 @@
-"""`halong edge …`: the agent of a gateway, and what a technician does at its cabinet."""
+"""`halong edge …`: the agent of a gateway, and what a technician does at its cabinet (docs/technician.md)."""
 
-from typing import Any
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from halong.console import Config, fail, load
+from halong.console import Config, fail, instant_ms, load, near, seconds
 from halong.console import run as run_service
+
+if TYPE_CHECKING:
+    from edge.settings import EdgeConfig
+
+ConfigFile = Annotated[
+    Path,
+    typer.Option("--config", envvar="HALONG_EDGE_CONFIG", help="The configuration of this gateway's agent."),
+]
+HERE = Path("edge.toml")
+SensorId = Annotated[str, typer.Argument(help="The sensor's id in the configuration.")]
 
 
 class EdgeGroup(TyperGroup):
@@ -41,3 +54,101 @@ def run(config: Config) -> None:
         run_service(lambda stop: run_agent(settings.located_in(config.parent), stop=stop))
     except ConfigError as error:
         raise fail(str(error)) from None
+
+
+def _settings(config: Path, sensor: str | None = None) -> "EdgeConfig":
+    """The configuration with its journal located; a mistake, or a sensor that is not in it, ends the command."""
+    from edge.config import EdgeConfig, check
+
+    settings: EdgeConfig = load(config, EdgeConfig, check).located_in(config.parent)
+    known = [listed.id for listed in settings.sensors()]
+    if sensor is not None and sensor not in known:
+        raise fail(f"{config} has no sensor {sensor!r}, {near(sensor, known)}", 2)
+    return settings
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+@edge.command()
+def state(
+    sensor: SensorId,
+    state: Annotated[
+        str | None,
+        typer.Argument(help="calibrating, fault or measuring; without: say what holds now."),
+    ] = None,
+    for_: Annotated[
+        str | None,
+        typer.Option("--for", help="Ends by itself after so long; calibrating: 1h unless said, fault: open."),
+    ] = None,
+    config: ConfigFile = HERE,
+) -> None:
+    """Say what an instrument is doing: its readings carry it from now on, into packs, store and export.
+
+    It is durable, survives restarts, and ends by itself. `measuring` ends it at once.
+    """
+    from halong import cabinet
+
+    settings = _settings(config, sensor)
+    if state is None:
+        print(cabinet.tell_state(settings, sensor, _now_ms()))
+        return
+    if state not in cabinet.STATES:
+        raise fail(f"the state must be {', '.join(cabinet.STATES)}, not {state!r}", 2)
+    if state == "measuring" and for_ is not None:
+        raise fail("--for goes with calibrating and fault: measuring is what is left when they end", 2)
+    lasts_s = seconds(for_) if for_ is not None else None
+    try:
+        print(cabinet.set_state(settings, sensor, state, lasts_s, _now_ms()))
+    except cabinet.CabinetError as error:
+        raise fail(str(error)) from None
+
+
+@edge.command()
+def replace(
+    sensor: SensorId,
+    new_serial: Annotated[str, typer.Option(help="The serial number of the new device.")] = "",
+    note: Annotated[str, typer.Option(help="Anything worth remembering of the swap.")] = "",
+    config: ConfigFile = HERE,
+) -> None:
+    """Write down that a device was swapped: the sensor keeps its id, the inventory gets the change with its date."""
+    from halong import cabinet
+
+    settings = _settings(config, sensor)
+    try:
+        print(cabinet.replace(settings, sensor, new_serial, note, _now_ms()))
+    except cabinet.CabinetError as error:
+        raise fail(str(error)) from None
+
+
+@edge.command()
+def export(
+    config_or_data: Annotated[
+        Path, typer.Argument(help="An agent's configuration, a journal's file, or a data directory.")
+    ],
+    from_: Annotated[str, typer.Option("--from", help="Start: 2026-11-23, or 2026-11-23T00:00:00+07:00.")],
+    to: Annotated[str, typer.Option(help="End, not itself included; default: now.")] = "",
+    sensor: Annotated[str, typer.Option(help="Only this sensor.")] = "",
+    out: Annotated[Path | None, typer.Option(help="Write here instead of to the standard output.")] = None,
+) -> None:
+    """Any period of the journal as CSV: works while the agent runs, and after it died. Days are those of Hạ Long.
+
+    Exit 0 only when every pack of the period could be read.
+    """
+    from edge.export import ExportError
+    from halong import export as export_module
+
+    start_ms = instant_ms(from_, "--from")
+    end_ms = instant_ms(to, "--to") if to else _now_ms()
+    if start_ms >= end_ms:
+        raise fail("--from must be before --to", 2)
+    try:
+        journals = export_module.find_journals(config_or_data)
+        done = export_module.to_file(journals, out, start_ms, end_ms, sensor)
+    except (ExportError, OSError) as error:
+        raise fail(str(error)) from None
+    where = f" to {out}" if out is not None else ""
+    print(f"halong: {done.readings} readings of {done.packs} packs{where}", file=sys.stderr)
+    if done.damaged:
+        raise fail(f"{done.damaged} packs are damaged and are left out")

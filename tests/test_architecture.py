@@ -44,6 +44,7 @@ OWN_CLOCK = {
     "edge/uplink.py",
     "firmware_sim/publishing.py",
     "firmware_sim/street.py",
+    "halong/edge_cli.py",
     "halong/hub.py",
     "halong/processes.py",
     "halong/status.py",

@@ -14,16 +14,18 @@ from uuid import uuid4
 import msgspec
 import pytest
 
+from edge import logbookfile
 from edge.agent import Agent, run, wall_clock_ms
 from edge.config import EdgeConfig, check
 from edge.journal import JournalThread, JournalUnavailableError, PackRow
+from edge.logbook import Period, Swap
 from edge.packing import NewPack
 from edge.publishers import HttpListener, HttpSensor
 from runtime.config import ConfigError, parse
 from runtime.mqtt import BrokerUrl, Connection, Message, keep_connected
 from telemetry import topics
 from telemetry.messages import Ack, Birth, Epoch, State
-from telemetry.reading import Reading
+from telemetry.reading import InstrumentState, Reading
 from telemetry.senml import decode_pack
 
 if TYPE_CHECKING:
@@ -321,3 +323,43 @@ async def test_a_journal_that_refuses_is_tried_again_with_the_same_readings(
         stop.set()
         await task
     assert reluctant.refused == 1
+
+
+async def test_what_is_said_of_an_instrument_marks_its_readings_from_then_on_and_after_a_restart(
+    pty_port: "PtyPort", tmp_path: Path, mosquitto_url: str
+) -> None:
+    config = configured(tmp_path, mosquitto_url)
+    book = logbookfile.beside(Path(config.journal.path))
+    pty_port.plug()
+    async with Ingest(config).running() as ingest:
+        async with collecting(config):
+            await until(lambda: bool(ingest.births))
+            await asyncio.sleep(SETTLE_S)
+            pty_port.send(speed(9.0))
+            await until(lambda: len(ingest.readings) == 1)
+            calibrating = Period("radar-1", InstrumentState.CALIBRATING, wall_clock_ms())
+            logbookfile.write(book, lambda logbook: logbook.said(calibrating))
+            logbookfile.write(
+                book, lambda logbook: logbook.swapped(Swap("radar-1", 1_700_000_000_000, "B-2"))
+            )
+            pty_port.send(speed(1.0))
+            await until(lambda: len(ingest.readings) == 2)
+            await until(lambda: len(ingest.births) >= 2)
+        async with collecting(config):
+            await until(lambda: any(birth.session > ingest.births[0].session for birth in ingest.births))
+            await asyncio.sleep(SETTLE_S)
+            pty_port.send(speed(2.0))
+            await until(lambda: len(ingest.readings) == 3)
+            measuring = Period("radar-1", InstrumentState.MEASURING, wall_clock_ms())
+            logbookfile.write(book, lambda logbook: logbook.said(measuring))
+            pty_port.send(speed(3.0))
+            await until(lambda: len(ingest.readings) == 4)
+    assert [(one.value, one.flags) for one in ingest.readings] == [(9, 0), (1, 32), (2, 32), (3, 0)]
+    described = [
+        (sensor.serial, sensor.installed_ms)
+        for birth in ingest.births
+        for sensor in birth.sensors
+        if sensor.id == "radar-1"
+    ]
+    assert described[0] == ("", None)
+    assert set(described[1:]) == {("B-2", 1_700_000_000_000)}

@@ -1,0 +1,95 @@
+"""Reading a journal for export: any period, in pieces, beside a running agent or after it died. Opens the file for reading only.
+
+Each piece is a transaction of its own: a long export never keeps the agent from its checkpoints. Rows come out in the order of
+observation. What waits to be put in order is bounded: packs whose readings are further apart than REORDER_MS, as of a device
+that reports late, stand where their pack stands.
+"""
+
+import heapq
+import sqlite3
+import zlib
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+from telemetry.reading import Reading
+from telemetry.senml import SenmlError, decode_pack
+
+PIECE_PACKS = 200
+REORDER_MS = 600_000
+MAX_WAITING = 200_000  # readings that wait to be put in order
+BUSY_S = 10.0
+_SPAN = "newest_ms >= ? AND oldest_ms < ?"
+
+
+class ExportError(Exception):
+    """The journal cannot be read; the message says what to do."""
+
+
+class Piece(NamedTuple):
+    """Readings that are in order, how many packs of `total` are read, and how many of those were damaged."""
+
+    readings: list[Reading]
+    packs: int
+    total: int
+    damaged: int
+
+
+def read(journal: Path, from_ms: int, to_ms: int, sensor: str = "") -> Iterator[Piece]:
+    """The readings observed in [from_ms, to_ms), of one sensor when it is named. Raises ExportError."""
+    if not journal.is_file():
+        raise ExportError(f"there is no journal at {journal}")
+    try:
+        with closing(_connect(journal)) as db:
+            yield from _pieces(db, from_ms, to_ms, sensor)
+    except sqlite3.Error as error:
+        raise ExportError(f"{journal} cannot be read as a journal: {error}") from error
+
+
+def _connect(journal: Path) -> sqlite3.Connection:
+    return sqlite3.connect(
+        f"{journal.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_S, isolation_level=None
+    )
+
+
+def _pieces(db: sqlite3.Connection, from_ms: int, to_ms: int, sensor: str) -> Iterator[Piece]:
+    (total,) = db.execute(f"SELECT count(*) FROM packs WHERE {_SPAN}", (from_ms, to_ms)).fetchone()
+    packs = damaged = 0
+    waiting: list[tuple[int, str, int, Reading]] = []
+    number = 0
+    last: tuple[int, str, int] = (from_ms, "", -1)
+    while rows := _next(db, last, from_ms, to_ms):
+        for newest_ms, journal, seq, payload, crc in rows:
+            last, packs = (newest_ms, journal, seq), packs + 1
+            readings = _readings(payload, crc)
+            damaged += readings is None
+            for one in readings or ():
+                if from_ms <= one.observed_at < to_ms and sensor in ("", one.sensor):
+                    number += 1  # equal instants keep the order of their packs
+                    heapq.heappush(waiting, (one.observed_at, one.sensor, number, one))
+        ready = []
+        while waiting and (waiting[0][0] < last[0] - REORDER_MS or len(waiting) > MAX_WAITING):
+            ready.append(heapq.heappop(waiting)[-1])
+        yield Piece(ready, packs, max(total, packs), damaged)
+    rest = [heapq.heappop(waiting)[-1] for _ in range(len(waiting))]
+    yield Piece(rest, packs, max(total, packs), damaged)
+
+
+def _next(
+    db: sqlite3.Connection, last: tuple[int, str, int], from_ms: int, to_ms: int
+) -> list[tuple[int, str, int, bytes, int]]:
+    query = (
+        f"SELECT newest_ms, journal, seq, payload, crc FROM packs WHERE {_SPAN}"
+        " AND (newest_ms, journal, seq) > (?, ?, ?) ORDER BY newest_ms, journal, seq LIMIT ?"
+    )
+    return db.execute(query, (max(from_ms, last[0]), to_ms, *last, PIECE_PACKS)).fetchall()
+
+
+def _readings(payload: bytes, crc: int) -> tuple[Reading, ...] | None:
+    if zlib.crc32(payload) != crc:
+        return None
+    try:
+        return decode_pack(zlib.decompress(payload)).readings
+    except (zlib.error, SenmlError):
+        return None
