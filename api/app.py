@@ -39,6 +39,7 @@ def create(services: Services) -> FastAPI:
     problems.install(app)
     for module in (overview, inventory, readings, air, anomalies, live, system):
         app.include_router(module.router)
+    app.include_router(live.sockets)
     _add_page(app)
     return app
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import agent, edge_races, ingest_races
+from bench import agent, edge_races, ingest_races, live
 from bench.race import SECONDS, Race, run
 
 
@@ -45,6 +45,10 @@ def main() -> None:
     console.print(table)
     if chosen.only in "agent":
         _print_agent(console, max(10.0, 5 * chosen.seconds))
+    if chosen.only in "live":
+        with console.status(f"{live.CLIENTS} clients of the live stream"):
+            heard = live.measure()
+        console.print("\n" + live.report(heard), highlight=False)
 
 
 def _print_agent(console: Console, seconds: float) -> None:

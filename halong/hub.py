@@ -30,6 +30,8 @@ from storage.store import Store, StoreUnavailableError
 from telemetry.topics import DEFAULT_ROOT
 
 SECRET_VARIABLE = "HALONG_STORE_SECRET"
+BACKLOG = 1024
+UNREAD_MS = 30_000
 
 log = structlog.get_logger(__name__)
 
@@ -119,11 +121,14 @@ def _listen(settings: ApiSettings) -> socket.socket:
     """The listening socket; raises ConfigError."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
-        return socket.create_server((settings.host, settings.port), family=family)
+        listening = socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
     except OSError as error:
         raise ConfigError(
             f"cannot listen on {settings.host}:{settings.port} ({os.strerror(error.errno or 0)}); give another api.port"
         ) from None
+    # Connections take it over: a client that has read nothing for so long is gone, whatever still waits for it.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_MS)
+    return listening
 
 
 async def run(

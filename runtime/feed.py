@@ -1,37 +1,30 @@
 """The live feed: what was just stored, once a second, encoded once for all listeners.
 
-At most one `readings` and one `anomaly` event a second. An event's id is `<epoch>-<counter>`; a listener that comes back
-with the id of its last event gets what it missed, or one `reset` when that is too old or from another life of the hub.
+At most one `readings` and one `anomaly` event a second; a listener may want only a part of them. An event's id is
+`<epoch>-<counter>`; a listener that comes back with the id of its last event gets what it missed, or one `reset` when that
+is too old or from another life of the hub.
 Every listener has a bounded queue: one that does not keep up is told (`dropped`) and let go, the others never notice.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
+from runtime.events import ANOMALY, DROPPED, EVERYTHING, READINGS, RESET, Event, News, Only, Part
 from telemetry.anomaly import Anomaly
 from telemetry.reading import Reading
 
 EVERY_S = 1.0
 HISTORY = 120  # events kept for those who come back
+HISTORY_BYTES = 32 * 1024 * 1024  # and no more than this, but always the newest
 BEHIND = 16  # events a listener may be behind
 ANOMALIES = 200  # in one event; more replace the oldest
 COUNTER_DIGITS = 18  # of an event's id
 
-
-class Event(NamedTuple):
-    """One event, ready for the wire."""
-
-    id: str
-    kind: str
-    data: bytes
-
-    def encode(self) -> bytes:
-        """As server-sent events write it."""
-        return b"event: %b\nid: %b\ndata: %b\n\n" % (self.kind.encode(), self.id.encode(), self.data)
+__all__ = ["Event", "Feed", "Latest", "Only", "encode_latest"]
 
 
 class Latest(NamedTuple):
@@ -41,15 +34,26 @@ class Latest(NamedTuple):
     reading: Reading
 
 
+class _Listener:
+    """One listener's place in the feed."""
+
+    __slots__ = ("only", "queue")
+
+    def __init__(self, only: Only) -> None:
+        self.only = only
+        self.queue: asyncio.Queue[Event | None] = asyncio.Queue(BEHIND)
+
+
 class Feed:
     """`epoch` names this life of the hub. Not thread-safe: everything happens on one event loop."""
 
     def __init__(self, epoch: str) -> None:
         self._epoch, self._counter = epoch, 0
-        self._history: deque[Event] = deque(maxlen=HISTORY)
+        self._history: deque[News] = deque(maxlen=HISTORY)
+        self._history_bytes = 0
         self._readings: dict[tuple[str, str], Latest] = {}
         self._anomalies: deque[Anomaly] = deque(maxlen=ANOMALIES)
-        self._listeners: set[asyncio.Queue[Event | None]] = set()
+        self._listeners: set[_Listener] = set()
         self._latest: dict[tuple[str, str], Latest] = {}
         self._closed = False
         self.dropped = 0
@@ -82,23 +86,38 @@ class Feed:
         """An anomaly opened, changed or closed."""
         self._anomalies.append(anomaly)
 
+    @property
+    def position(self) -> str:
+        """The id of the newest event."""
+        return f"{self._epoch}-{self._counter}"
+
     def flush(self) -> list[Event]:
-        """Make events of what has gathered and hand them to every listener."""
-        events = []
+        """Make events of what has gathered and hand every listener its part; the events as who wants everything has them."""
+        news = []
         if self._readings:
-            events.append(
-                self._event("readings", [encode_latest(latest) for latest in self._readings.values()])
-            )
+            news.append(self._news(READINGS, [_reading_part(latest) for latest in self._readings.values()]))
             self._readings = {}
         if self._anomalies:
             newest = {anomaly.id: anomaly for anomaly in self._anomalies}
-            events.append(self._event("anomaly", list(newest.values())))
+            news.append(self._news(ANOMALY, [_anomaly_part(anomaly) for anomaly in newest.values()]))
             self._anomalies.clear()
-        for event in events:
-            self._history.append(event)
+        for one in news:
+            self._keep(one)
             for listener in list(self._listeners):
-                self._offer(listener, event)
-        return events
+                event = one.select(listener.only)
+                if event is not None:
+                    self._offer(listener, event)
+        return [event for one in news if (event := one.select(EVERYTHING)) is not None]
+
+    def _keep(self, news: News) -> None:
+        if self._history:
+            self._history[-1].forget()
+            if len(self._history) == HISTORY:
+                self._history_bytes -= self._history.popleft().bytes
+        self._history.append(news)
+        self._history_bytes += news.bytes
+        while self._history_bytes > HISTORY_BYTES and len(self._history) > 1:
+            self._history_bytes -= self._history.popleft().bytes
 
     async def run(self) -> None:
         """Flush for ever."""
@@ -111,70 +130,79 @@ class Feed:
         self._closed = True
         for listener in list(self._listeners):
             self._dismiss(listener)
-            listener.put_nowait(None)
+            listener.queue.put_nowait(None)
 
     async def listen(
-        self, last_id: str | None = None, *, idle_s: float = 15.0
+        self, last_id: str | None = None, *, only: Only = EVERYTHING, idle_s: float = 15.0
     ) -> AsyncIterator[Event | None]:
         """Events from now on, after those missed since `last_id`; None after `idle_s` without one. Ends when let go."""
         if self._closed:
             return
-        queue: asyncio.Queue[Event | None] = asyncio.Queue(BEHIND)
-        missed = self._missed(last_id)
-        self._listeners.add(queue)
+        listener = _Listener(only)
+        missed = self._missed(last_id, only)
+        self._listeners.add(listener)
         try:
             for event in missed:
                 yield event
             while True:
                 try:
-                    item = await asyncio.wait_for(queue.get(), idle_s)
+                    item = await asyncio.wait_for(listener.queue.get(), idle_s)
                 except TimeoutError:
                     yield None
                     continue
                 if item is None:
                     return
                 yield item
-                if item.kind == "dropped":
+                if item.kind == DROPPED:
                     return
         finally:
-            self._listeners.discard(queue)
+            self._listeners.discard(listener)
 
-    def _event(self, kind: str, content: Any) -> Event:
+    def _news(self, kind: str, parts: Sequence[Part]) -> News:
         self._counter += 1
-        return Event(f"{self._epoch}-{self._counter}", kind, msgspec.json.encode(content))
+        return News(self._counter, self.position, kind, parts)
 
-    def _missed(self, last_id: str | None) -> list[Event]:
+    def _missed(self, last_id: str | None, only: Only) -> list[Event]:
         if last_id is None:
             return []
-        epoch, _, counter = last_id.rpartition("-")
-        known = epoch == self._epoch and counter.isdecimal() and len(counter) <= COUNTER_DIGITS
-        if known and int(counter) <= self._counter:
-            missed = [event for event in self._history if _counter(event) > int(counter)]
-            if len(missed) == self._counter - int(counter):
-                return missed
-        return [Event(f"{self._epoch}-{self._counter}", "reset", b"{}")]
+        epoch, _, text = last_id.rpartition("-")
+        if epoch == self._epoch and text.isdecimal() and len(text) <= COUNTER_DIGITS:
+            heard = int(text)
+            missed = [news for news in self._history if news.counter > heard]
+            if len(missed) == self._counter - heard:
+                return [event for news in missed if (event := news.select(only)) is not None]
+        return [Event(self.position, RESET, b"{}")]
 
-    def _offer(self, listener: asyncio.Queue[Event | None], event: Event) -> None:
-        if not listener.full():
-            listener.put_nowait(event)
+    def _offer(self, listener: _Listener, event: Event) -> None:
+        if not listener.queue.full():
+            listener.queue.put_nowait(event)
             return
         self.dropped += 1
         unheard = self._dismiss(listener)[0]
         heard = f"{self._epoch}-{_counter(unheard) - 1}"  # so that nothing is missed by coming back with it
-        listener.put_nowait(Event(heard, "dropped", b'{"reason":"too slow"}'))
+        listener.queue.put_nowait(Event(heard, DROPPED, b'{"reason":"too slow"}'))
 
-    def _dismiss(self, listener: asyncio.Queue[Event | None]) -> list[Event]:
+    def _dismiss(self, listener: _Listener) -> list[Event]:
         """Take the listener from the list and its events from the queue; the events."""
         self._listeners.discard(listener)
         events = []
-        while not listener.empty():
-            if (event := listener.get_nowait()) is not None:
+        while not listener.queue.empty():
+            if (event := listener.queue.get_nowait()) is not None:
                 events.append(event)
         return events
 
 
 def _counter(event: Event) -> int:
     return int(event.id.rpartition("-")[2])
+
+
+def _reading_part(latest: Latest) -> Part:
+    reading = latest.reading
+    return Part(reading.sensor, latest.site, reading.quantity, "", msgspec.json.encode(encode_latest(latest)))
+
+
+def _anomaly_part(anomaly: Anomaly) -> Part:
+    return Part(anomaly.sensor, anomaly.site, anomaly.quantity, anomaly.kind, msgspec.json.encode(anomaly))
 
 
 def encode_latest(latest: Latest) -> dict[str, object]:

@@ -1,32 +1,123 @@
-"""The live stream: server-sent events."""
+"""The live feed: server-sent events, and the same over a WebSocket."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header
+from fastapi import APIRouter, Depends, Header, Query, WebSocket, WebSocketDisconnect
 from fastapi.responses import StreamingResponse
 
 from api.examples import example
 from api.params import strict_query
-from api.services import Services, services
+from api.problems import ProblemError, did_you_mean
+from api.services import Services, known_quantity, services
+from runtime.events import ANOMALY, DROPPED, READINGS, Only
+from runtime.feed import Feed
+from telemetry.anomaly import AnomalyKind
+
+TRY_AGAIN, REFUSED, GONE = 1013, 1008, 1001  # close codes, RFC 6455 section 7.4
+QUIET_S = 15.0
+NAMES_MAX = 1000
 
 router = APIRouter(prefix="/v1", tags=["live"], dependencies=[Depends(strict_query)])
+sockets = APIRouter(prefix="/v1")
+Names = Annotated[list[str] | None, Query(max_length=NAMES_MAX)]
+
+
+def chosen(
+    hub: Services,
+    sensor: list[str] | None,
+    site: list[str] | None,
+    quantity: list[str] | None,
+    kind: list[str] | None,
+) -> Only:
+    """The filter in a request; ProblemError for a name that nobody knows."""
+    sensors, sites = {row.id for row in hub.sensors()}, {one.id for one in hub.book.sites()}
+    kinds = {READINGS, ANOMALY, *AnomalyKind}
+    for names, known, what, status in (
+        (sensor, sensors, "sensor", 404),
+        (site, sites, "site", 404),
+        (kind, kinds, "kind", 400),
+    ):
+        for name in names or ():
+            if name not in known:
+                raise ProblemError(status, f"no {what} {name!r}, {did_you_mean(name, known)}")
+    for name in quantity or ():
+        known_quantity(name)
+    return Only(*(frozenset(names) if names else None for names in (sensor, site, quantity, kind)))
 
 
 @router.get("/stream", summary="What is stored, as it is stored", responses=example("stream"))
 async def stream(
-    hub: Annotated[Services, Depends(services)], last_event_id: Annotated[str | None, Header()] = None
+    hub: Annotated[Services, Depends(services)],
+    sensor: Names = None,
+    site: Names = None,
+    quantity: Names = None,
+    kind: Names = None,
+    last_event_id: Annotated[str | None, Header()] = None,
 ) -> StreamingResponse:
     """Server-sent events, at most two a second: `readings` (the newest of each series that has news), `anomaly` (opened,
     changed or closed), `reset` (what you missed is too long ago: fetch /v1/latest), `dropped` (you were too slow).
 
-    Come back with `Last-Event-ID` and nothing is missed.
+    `sensor`, `site`, `quantity` and `kind` (`readings`, `anomaly` or a kind of anomaly) may be given several times and leave
+    the rest out. Come back with `Last-Event-ID` and nothing is missed. The same over a WebSocket at `/v1/socket`, where each
+    message is an object with `event`, `id` and `data`, and `last_event_id` is a parameter.
     """
+    only = chosen(hub, sensor, site, quantity, kind)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_lines(hub, last_event_id), media_type="text/event-stream", headers=headers)
+    return StreamingResponse(
+        _lines(hub.feed, last_event_id, only), media_type="text/event-stream", headers=headers
+    )
 
 
-async def _lines(hub: Services, last_id: str | None) -> AsyncIterator[bytes]:
+async def _lines(feed: Feed, last_id: str | None, only: Only) -> AsyncIterator[bytes]:
     yield b"retry: 2000\n\n"
-    async for event in hub.feed.listen(last_id):
-        yield event.encode() if event is not None else b": still here\n\n"
+    async for event in feed.listen(last_id, only=only, idle_s=QUIET_S):
+        # While nothing comes for this filter the position moves on: an event without data is not shown to the page.
+        yield event.encode() if event is not None else b": still here\nid: %b\n\n" % feed.position.encode()
+
+
+@sockets.websocket("/socket")
+async def socket(
+    websocket: WebSocket,
+    sensor: Names = None,
+    site: Names = None,
+    quantity: Names = None,
+    kind: Names = None,
+    last_event_id: str | None = None,
+) -> None:
+    """The live feed over a WebSocket; what the client says is not heard."""
+    hub: Services = websocket.app.state.services
+    await websocket.accept()
+    try:
+        only = chosen(hub, sensor, site, quantity, kind)
+    except ProblemError as error:
+        await websocket.close(REFUSED, error.detail[:120])
+        return
+    telling = asyncio.create_task(_tell(websocket, hub.feed, last_event_id, only))
+    hearing = asyncio.create_task(_until_closed(websocket))
+    try:
+        await asyncio.wait({telling, hearing}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (telling, hearing):
+            task.cancel()
+        with suppress(asyncio.CancelledError):
+            await asyncio.gather(telling, hearing)
+
+
+async def _tell(websocket: WebSocket, feed: Feed, last_id: str | None, only: Only) -> None:
+    code = GONE
+    with suppress(WebSocketDisconnect):
+        async for event in feed.listen(last_id, only=only, idle_s=QUIET_S):
+            if event is None:
+                await websocket.send_text(f'{{"event":"quiet","id":"{feed.position}","data":null}}')
+                continue
+            await websocket.send_text(event.message().decode())
+            code = TRY_AGAIN if event.kind == DROPPED else GONE
+        await websocket.close(code)
+
+
+async def _until_closed(websocket: WebSocket) -> None:
+    while (await websocket.receive())["type"] != "websocket.disconnect":
+        pass

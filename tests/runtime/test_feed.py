@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from runtime import feed as feed_module
-from runtime.feed import BEHIND, HISTORY, Event, Feed, Latest, encode_latest
+from runtime.feed import BEHIND, HISTORY, Event, Feed, Latest, Only, encode_latest
 from telemetry.anomaly import Anomaly, AnomalyKind, Severity
 from telemetry.reading import Flag, Reading
 
@@ -244,3 +244,37 @@ async def test_closing_lets_everybody_go_also_those_who_come_late() -> None:
         assert await other.rest() == []
     assert feed.listeners == 0
     assert await Listening(feed, "e-1").rest() == []
+
+
+async def test_a_listener_with_a_filter_hears_its_part_and_comes_back_without_a_gap() -> None:
+    feed = Feed("e")
+    only = Only(sensors=frozenset({"pm-2"}))
+    listener = feed.listen(only=only, idle_s=PATIENCE_S)
+    first = asyncio.create_task(anext(listener))
+    await asyncio.sleep(0)
+    news(feed)
+    feed.stored([("s", reading(next(NUMBERS), 5.0, "pm-2")), ("s", reading(next(NUMBERS), 6.0))])
+    feed.flush()
+    event = await first
+    assert event is not None
+    assert (event.id, [item["sensor"] for item in content(event)]) == ("e-2", ["pm-2"])
+    await listener.aclose()
+    news(feed)
+    feed.stored([("s", reading(next(NUMBERS), 7.0, "pm-2"))])
+    feed.flush()
+    again = await anext(feed.listen("e-2", only=only))
+    assert again is not None
+    assert (again.id, [item["value"] for item in content(again)]) == ("e-4", [7.0])
+
+
+def test_what_is_kept_for_those_who_come_back_is_bounded_in_bytes() -> None:
+    feed = Feed("e")
+    one = reading(next(NUMBERS), sensor="x" * 60)
+    feed.stored([("s" * 60, reading(index, sensor=f"{one.sensor}{index}")) for index in range(20_000)])
+    for _ in range(12):
+        feed.stored(
+            [("s" * 60, reading(next(NUMBERS) * 100, sensor=f"{one.sensor}{i}")) for i in range(20_000)]
+        )
+        feed.flush()
+    assert feed._history_bytes == sum(kept.bytes for kept in feed._history) <= feed_module.HISTORY_BYTES
+    assert 1 < len(feed._history) < 12
