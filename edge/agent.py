@@ -18,6 +18,7 @@ from random import Random
 
 import structlog
 
+from edge.account import Account, Count
 from edge.config import EdgeConfig
 from edge.counting import Counting, build_counting
 from edge.intake import Intake
@@ -25,10 +26,11 @@ from edge.journal import JournalThread, JournalUnavailableError
 from edge.keys import Keys
 from edge.listener import Listener, build_listeners
 from edge.logbookfile import WatchedLogbook, beside
-from edge.packing import NewPack, pack
+from edge.packing import NewPack, pack, pack_manifests
 from edge.ports import Port, build_ports
 from edge.settings import Encoding
 from edge.sources import SourceLink, build_links
+from edge.tallies import Untold
 from edge.uplink import Session, Uplink
 from runtime.config import ConfigError
 from telemetry.messages import Birth, State
@@ -37,6 +39,7 @@ from telemetry.senml import SenmlError, decode_pack
 DRAIN_S = 2.0
 RETRY_S = 1.0
 PRUNE_EVERY_S = 600.0
+ACCOUNT_EVERY_S = 30.0
 REMEMBERED_PACKS = 200  # enough to know again what a source repeats after our restart
 
 log = structlog.get_logger(__name__)
@@ -74,14 +77,15 @@ class Agent:
         self, config: EdgeConfig, journal: JournalThread, *, clock: Callable[[], int], rng: Random
     ) -> None:
         self._config, self._journal, self._clock = config, journal, clock
-        self._intake, self._keys = Intake(), Keys()
+        self._intake, self._account = Intake(), Account(config.sensors())
+        self._keys = Keys(on_duplicate=self._account.duplicate)
         self._logbook = WatchedLogbook(beside(Path(config.journal.path)))
         deliver = self._intake.put
-        ports = build_ports(config, deliver, clock)
+        ports = build_ports(config, deliver, clock, self._bad)
         self._readers: list[Port | Counting | SourceLink | Listener] = [
             *ports,
             *build_counting(ports, deliver, clock),
-            *build_links(config, deliver, clock, rng),
+            *build_links(config, deliver, clock, rng, self._bad),
             *build_listeners(config, deliver, clock),
         ]
         self._uplink = Uplink(config, journal, clock=clock, rng=rng, birth=self._birth, state=self._state)
@@ -94,18 +98,25 @@ class Agent:
         async with asyncio.TaskGroup() as group:
             readers = [group.create_task(reader.run(), name=reader.name) for reader in self._readers]
             commit = group.create_task(self._commit(), name="commit")
+            account = group.create_task(self._account_for(), name="account")
             prune = group.create_task(self._prune(), name="prune")
             uplink = group.create_task(self._uplink.run(), name="uplink")
             await stop.wait()
             await _end(*readers)
             self._intake.close()
             await asyncio.wait([commit], timeout=DRAIN_S)
+            await _end(commit, account)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(DRAIN_S):
+                    await self._account_once(ending=True)
             await self._uplink.drain(DRAIN_S)
-            await _end(commit, prune, uplink)
+            await _end(prune, uplink)
         log.info("stopped", accepted=self._accepted, waiting=await self._journal.waiting())
 
     async def _remember(self) -> None:
-        """What the last life journalled, so that a reading that is repeated now is known."""
+        """What the last life journalled and counted, so that a reading that is repeated now is known."""
+        now_ms = self._clock()
+        self._account.resume(await self._journal.counted_until(now_ms), now_ms)
         for payload in reversed(await self._journal.recent(REMEMBERED_PACKS)):
             with suppress(SenmlError):
                 self._keys.preload(decode_pack(payload).readings)
@@ -116,21 +127,43 @@ class Agent:
         while readings := await self._intake.group(self._config.journal.commit_ms / 1000):
             if self._logbook.refresh():
                 self._uplink.describe_again()
-            packs = pack(site, self._keys.unique(self._logbook.now.marked(readings)), cbor=cbor)
-            if packs:
-                await self._keep(packs)
+            self._account.read(readings)
+            kept = self._keys.unique(self._logbook.now.marked(readings))
+            self._account.accepted(kept, self._clock())
+            if kept:
+                await self._keep(pack(site, kept, cbor=cbor), self._account.take())
 
-    async def _keep(self, packs: Sequence[NewPack]) -> None:
+    async def _keep(
+        self, packs: Sequence[NewPack], counts: Sequence[Count], told: Sequence[Untold] = ()
+    ) -> None:
         """Journal the packs, trying until it can be written: meanwhile the intake fills and the ports wait."""
         while True:
             try:
-                await self._journal.append(packs, self._clock())
+                await self._journal.append(packs, self._clock(), counts, told)
             except JournalUnavailableError:
                 await asyncio.sleep(RETRY_S)
             else:
                 self._accepted += sum(pack.readings for pack in packs)
                 self._uplink.committed()
                 return
+
+    async def _account_for(self) -> None:
+        """Twice a minute: what was due meanwhile, and a manifest of each hour that is over."""
+        while True:
+            await self._account_once()
+            await asyncio.sleep(ACCOUNT_EVERY_S)
+
+    async def _account_once(self, *, ending: bool = False) -> None:
+        now_ms = self._clock()
+        self._account.watch(now_ms)
+        if counts := self._account.take():
+            await self._keep([], counts)
+        while told := await self._journal.untold(now_ms, everything=ending):
+            site, cbor = self._config.site.id, self._config.broker.encoding is Encoding.CBOR
+            await self._keep(pack_manifests(site, [one.manifest for one in told], cbor=cbor), [], told)
+
+    def _bad(self, sensor: str, frames: int) -> None:
+        self._account.bad(sensor, self._clock(), frames)
 
     async def _prune(self) -> None:
         while True:

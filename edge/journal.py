@@ -17,9 +17,13 @@ from typing import Any, NamedTuple, TypeVar
 
 import structlog
 
+from edge import tallies
+from edge.account import MAX_GAP_MS, Count
 from edge.journalfile import JournalFile, connect, insert_packs
 from edge.packing import NewPack
+from edge.tallies import Untold
 from telemetry.messages import Ranges
+from telemetry.senml import Pack, SenmlError, decode_pack
 
 ROOM_PACKS = 256  # how many of the oldest packs go at once when max_mb is reached
 PRUNE_PACKS = 1000  # at most so many a call: an append never waits long behind it
@@ -93,8 +97,17 @@ class Journal:
         """Let go of the file."""
         self._file.close()
 
-    def append(self, packs: Sequence[NewPack], now_ms: int) -> list[PackRow]:
-        """Number the packs and store them in one fsynced transaction; raises JournalUnavailableError: none is stored."""
+    def append(
+        self,
+        packs: Sequence[NewPack],
+        now_ms: int,
+        counts: Sequence[Count] = (),
+        told: Sequence[Untold] = (),
+    ) -> list[PackRow]:
+        """Number the packs and store them in one fsynced transaction, with what is counted and what they tell.
+
+        Raises JournalUnavailableError: nothing is stored.
+        """
         compressed = [zlib.compress(pack.payload) for pack in packs]
 
         def insert(db: sqlite3.Connection) -> list[PackRow]:
@@ -104,6 +117,8 @@ class Journal:
                 span = (now_ms, pack.oldest_ms, pack.newest_ms, pack.readings)
                 contents.append((self.id, seq, pack.site, *span, data, zlib.crc32(data), None))
             insert_packs(db, contents)
+            tallies.add(db, self.id, counts)
+            tallies.tell(db, told)
             return rows
 
         rows = self._write(lambda: self._file.transact(insert))
@@ -152,6 +167,17 @@ class Journal:
         """How many packs are not acknowledged."""
         return self._waiting
 
+    def untold(self, now_ms: int, *, everything: bool = False) -> list[Untold]:
+        """Manifests for the next pack: of hours that are over, of earlier lives, or `everything` at the end of this one."""
+        nothing: list[Untold] = []
+        work = partial(tallies.untold, journal=self.id, now_ms=now_ms, everything=everything)
+        return self._try(lambda: self._file.transact(work), nothing)
+
+    def counted_until(self, now_ms: int) -> dict[str, int]:
+        """Up to where the periods of each sensor are counted (ms), those of the last days."""
+        nothing: dict[str, int] = {}
+        return self._try(lambda: self._file.transact(partial(tallies.counted_until, now_ms=now_ms)), nothing)
+
     def resend(self, start_ms: int, end_ms: int) -> int:
         """Make acknowledged packs that touch [start_ms, end_ms) wait again; how many."""
         unmarking = (
@@ -167,7 +193,12 @@ class Journal:
         """Forget acknowledged packs formed and observed more than `keep_days` ago; how many (PRUNE_PACKS at most)."""
         before_ms = now_ms - self._keep_ms
         condition = f"acknowledged_ms IS NOT NULL AND newest_ms < {before_ms} AND formed_ms < {before_ms}"
-        return self._change(partial(_delete_oldest, condition=condition, limit=PRUNE_PACKS))
+
+        def work(db: sqlite3.Connection) -> int:
+            tallies.forget(db, min(before_ms, now_ms - MAX_GAP_MS))
+            return _delete_oldest(db, condition=condition, limit=PRUNE_PACKS)
+
+        return self._change(work)
 
     def _begin(self, db: sqlite3.Connection) -> None:
         """A new journal in the file that was just opened; a name used before a power cut is never used again."""
@@ -211,18 +242,24 @@ class Journal:
 
     def _make_room(self) -> bool:
         """The declared policy at `max_mb`: the oldest acknowledged packs go, else the oldest waiting ones."""
-        if self._delete("acknowledged_ms IS NOT NULL"):
+        acknowledged = partial(_delete_oldest, condition="acknowledged_ms IS NOT NULL", limit=ROOM_PACKS)
+        if self._try(lambda: self._file.transact(acknowledged), 0):
             return True
-        given_up = self._delete("acknowledged_ms IS NULL")
+        given_up = self._try(lambda: self._file.transact(self._give_up), 0)
         if given_up:
             self.given_up += given_up
             self._waiting -= given_up
             log.error("journal full, oldest waiting packs given up", packs=given_up)
         return given_up > 0
 
-    def _delete(self, condition: str) -> int:
-        work = partial(_delete_oldest, condition=condition, limit=ROOM_PACKS)
-        return self._try(lambda: self._file.transact(work), 0)
+    def _give_up(self, db: sqlite3.Connection) -> int:
+        condition = "acknowledged_ms IS NULL"
+        payloads = db.execute(
+            f"SELECT payload, crc FROM packs WHERE {condition} ORDER BY newest_ms LIMIT {ROOM_PACKS}"
+        ).fetchall()
+        deleted = _delete_oldest(db, condition=condition, limit=ROOM_PACKS)  # first, it makes the room
+        tallies.give_up(db, self.id, [found for row in payloads if (found := _decoded(*row)) is not None])
+        return deleted
 
     def _try(self, work: Callable[[], T], otherwise: T) -> T:
         try:
@@ -251,6 +288,14 @@ def _unpack(payload: bytes, crc: int) -> bytes | None:
     try:
         return zlib.decompress(payload) if zlib.crc32(payload) == crc else None
     except zlib.error:
+        return None
+
+
+def _decoded(payload: bytes, crc: int) -> Pack | None:
+    content = _unpack(payload, crc)
+    try:
+        return decode_pack(content) if content is not None else None
+    except SenmlError:
         return None
 
 
@@ -284,9 +329,23 @@ class JournalThread:
         """Packs deleted unacknowledged because `max_mb` was reached."""
         return self._journal.given_up
 
-    async def append(self, packs: Sequence[NewPack], now_ms: int) -> list[PackRow]:
+    async def append(
+        self,
+        packs: Sequence[NewPack],
+        now_ms: int,
+        counts: Sequence[Count] = (),
+        told: Sequence[Untold] = (),
+    ) -> list[PackRow]:
         """See Journal.append."""
-        return await self._do(partial(self._journal.append, packs, now_ms))
+        return await self._do(partial(self._journal.append, packs, now_ms, counts, told))
+
+    async def untold(self, now_ms: int, *, everything: bool = False) -> list[Untold]:
+        """See Journal.untold."""
+        return await self._do(partial(self._journal.untold, now_ms, everything=everything))
+
+    async def counted_until(self, now_ms: int) -> dict[str, int]:
+        """See Journal.counted_until."""
+        return await self._do(partial(self._journal.counted_until, now_ms))
 
     async def acknowledge(self, stored: Mapping[str, Ranges], now_ms: int) -> int:
         """See Journal.acknowledge."""

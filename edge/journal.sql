@@ -14,3 +14,23 @@ CREATE TABLE IF NOT EXISTS packs(
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS packs_waiting ON packs(formed_ms) WHERE acknowledged_ms IS NULL;
 CREATE INDEX IF NOT EXISTS packs_by_time ON packs(newest_ms);
+-- What the agent accounts for, until it has told it in a manifest.
+CREATE TABLE IF NOT EXISTS tallies(
+    journal      TEXT    NOT NULL,
+    sensor       TEXT    NOT NULL,
+    hour_ms      INTEGER NOT NULL,  -- start of the hour, UTC
+    quantities   INTEGER NOT NULL,  -- that the sensor declares
+    periods      INTEGER,           -- that have passed; NULL: event-driven
+    until_ms     INTEGER NOT NULL,  -- up to here they are counted
+    observations INTEGER NOT NULL,
+    read         INTEGER NOT NULL,  -- readings
+    bad          INTEGER NOT NULL,  -- frames
+    accepted     INTEGER NOT NULL,
+    duplicate    INTEGER NOT NULL,
+    late         INTEGER NOT NULL,
+    given_up     INTEGER NOT NULL,
+    revision     INTEGER NOT NULL,  -- rises with every change
+    told         INTEGER NOT NULL,  -- the revision that is in a pack
+    PRIMARY KEY (journal, sensor, hour_ms)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS tallies_untold ON tallies(hour_ms) WHERE told < revision;

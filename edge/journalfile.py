@@ -11,7 +11,8 @@ from typing import IO, TypeVar
 
 import structlog
 
-from edge.salvage import COLUMNS, readable
+from edge import tallies
+from edge.salvage import COLUMNS, readable, readable_tallies
 
 SCHEMA_VERSION = 1
 BUSY_TIMEOUT_S = 5.0
@@ -137,6 +138,8 @@ class JournalFile:
         while batch := list(islice(rows, SALVAGE_BATCH)):
             with self._connection as db:
                 saved += insert_packs(db, batch)
+        with self._connection as db:
+            tallies.insert(db, readable_tallies(aside))
         self._on_open(self._connection)
         log.error("journal damaged, set aside", reason=str(error), kept_as=aside.name, packs_salvaged=saved)
 

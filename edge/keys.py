@@ -4,7 +4,7 @@ In every store (sensor, quantity, observed_at) is one reading. So the same value
 dropped and counted; another value at the same instant moves to the next free millisecond and says so with Flag.NUDGED.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import msgspec
@@ -24,10 +24,15 @@ class _Taken(NamedTuple):
 
 
 class Keys:
-    """The instants taken so far, at most `remembered` of a series, the longest known forgotten first."""
+    """The instants taken so far, at most `remembered` of a series, the longest known forgotten first.
 
-    def __init__(self, remembered: int = REMEMBERED) -> None:
-        self._remembered = remembered
+    `on_duplicate` hears of each reading that is dropped.
+    """
+
+    def __init__(
+        self, remembered: int = REMEMBERED, *, on_duplicate: Callable[[Reading], None] = lambda reading: None
+    ) -> None:
+        self._remembered, self._on_duplicate = remembered, on_duplicate
         self._series: dict[tuple[str, str], dict[int, _Taken]] = {}
         self.duplicates = 0
         self.nudged = 0
@@ -48,6 +53,7 @@ class Keys:
         while (there := taken.get(at)) is not None:
             if there.value == reading.value and there.origin in (reading.observed_at, None):
                 self.duplicates += 1
+                self._on_duplicate(reading)
                 return None
             at += 1
         self._take(reading, at, reading.observed_at)

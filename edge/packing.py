@@ -3,8 +3,11 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from telemetry.manifest import HOUR_MS, Manifest
 from telemetry.reading import Reading
-from telemetry.senml import MAX_PAYLOAD, MAX_READINGS, encode_pack
+from telemetry.senml import MAX_PAYLOAD, MAX_READINGS, encode_manifests, encode_pack
+
+MANIFESTS = 100  # in a pack: at most 700 records
 
 
 class NewPack(NamedTuple):
@@ -24,6 +27,21 @@ def pack(site: str, readings: Sequence[Reading], *, cbor: bool = False) -> list[
         new
         for start in range(0, len(by_sensor), MAX_READINGS)
         for new in _fit(site, by_sensor[start : start + MAX_READINGS], cbor=cbor)
+    ]
+
+
+def pack_manifests(site: str, manifests: Sequence[Manifest], *, cbor: bool = False) -> list[NewPack]:
+    """Manifests in packs of their own, each spanning the hours it tells of."""
+    return [
+        NewPack(
+            encode_manifests(site, some, cbor=cbor),
+            site,
+            min(one.hour_ms for one in some),
+            max(one.hour_ms for one in some) + HOUR_MS - 1,
+            0,
+        )
+        for start in range(0, len(manifests), MANIFESTS)
+        for some in [manifests[start : start + MANIFESTS]]
     ]
 
 

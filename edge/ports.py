@@ -23,6 +23,7 @@ MAX_STEPS = 32  # so many questions a round at most, whatever a driver follows u
 
 log = structlog.get_logger(__name__)
 Deliver = Callable[[Sequence[Reading]], Awaitable[None]]
+OnBad = Callable[[str, int], None]
 
 
 class Device(NamedTuple):
@@ -35,7 +36,10 @@ class Device(NamedTuple):
 
 
 class Port:
-    """A port with one streaming device, or with any number of polled ones. `deliver` may wait: that is back-pressure."""
+    """A port with one streaming device, or with any number of polled ones. `deliver` may wait: that is back-pressure.
+
+    `on_bad` hears (sensor, frames) of what is dropped.
+    """
 
     def __init__(
         self,
@@ -47,8 +51,9 @@ class Port:
         deliver: Deliver,
         clock: Callable[[], int],
         mode: str = "8N1",
+        on_bad: OnBad = lambda sensor, frames: None,
     ) -> None:
-        self.name, self._devices = path, devices
+        self.name, self._devices, self._on_bad = path, devices, on_bad
         self._baud, self._timeout_s, self._mode = baud, timeout_s, mode
         self._byte_s = (1 + int(mode[0]) + (mode[1] != "N") + int(mode[2])) / baud
         self._deliver, self._clock = deliver, clock
@@ -100,7 +105,7 @@ class Port:
         while True:
             chunk = await line.read(QUIET_S)
             if chunk is not None:
-                for frame in self._feed(framer, chunk):
+                for frame in self._feed(device, framer, chunk):
                     await self._take(device, frame, chunk.at_ms)
             line.check_there()
             if chunk is None:
@@ -165,15 +170,20 @@ class Port:
         deadline = loop.time() + self._timeout_s
         while (chunk := await line.read(deadline - loop.time())) is not None:
             heard = True
-            if frames := self._feed(framer, chunk):
+            if frames := self._feed(device, framer, chunk):
                 return True, await self._take(device, frames[0], chunk.at_ms, request)
         return heard, None
 
-    def _feed(self, framer: Framer, chunk: Chunk) -> list[Frame]:
+    def _feed(self, device: Device, framer: Framer, chunk: Chunk) -> list[Frame]:
         bad_before = framer.bad
         frames = framer.feed(chunk.data)
-        self._bad += framer.bad - bad_before
+        self._drop(device, framer.bad - bad_before)
         return frames
+
+    def _drop(self, device: Device, frames: int) -> None:
+        if frames:
+            self._bad += frames
+            self._on_bad(device.sensor, frames)
 
     async def _take(
         self, device: Device, frame: Frame, at_ms: int, request: bytes | None = None
@@ -181,10 +191,10 @@ class Port:
         try:
             decoded = device.driver.decode(frame.data, request)
         except BadFrameError:
-            self._bad += 1
+            self._drop(device, 1)
             return None
         if decoded.verdict is Verdict.REJECT:
-            self._bad += 1
+            self._drop(device, 1)
             return None
         self._backoff = BACKOFF_FIRST_S
         self._frames += 1
@@ -201,7 +211,12 @@ class Port:
         return decoded
 
 
-def build_ports(config: EdgeConfig, deliver: Deliver, clock: Callable[[], int]) -> list[Port]:
+def build_ports(
+    config: EdgeConfig,
+    deliver: Deliver,
+    clock: Callable[[], int],
+    on_bad: OnBad = lambda sensor, frames: None,
+) -> list[Port]:
     """A loop for each serial port of the configuration, nothing opened; raises ValueError for a bad driver option."""
     ports = []
     for device in config.serial:
@@ -216,6 +231,7 @@ def build_ports(config: EdgeConfig, deliver: Deliver, clock: Callable[[], int]) 
                 deliver=deliver,
                 clock=clock,
                 mode=device.line or more.line,
+                on_bad=on_bad,
             )
         )
     for bus in config.modbus:
@@ -229,6 +245,7 @@ def build_ports(config: EdgeConfig, deliver: Deliver, clock: Callable[[], int]) 
                 deliver=deliver,
                 clock=clock,
                 mode=bus.line,
+                on_bad=on_bad,
             )
         )
     return ports

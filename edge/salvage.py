@@ -3,8 +3,11 @@
 import sqlite3
 import zlib
 from collections.abc import Generator, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
+
+from edge import tallies
 
 COLUMNS = "journal, seq, site, formed_ms, oldest_ms, newest_ms, readings, payload, crc, acknowledged_ms"
 MAX_STEPS = 50_000  # unreadable numbers tried one by one before the rest of that journal is left to the other direction
@@ -32,6 +35,18 @@ def readable(path: Path) -> Iterator[Row]:
                 return
     finally:
         connection.close()
+
+
+def readable_tallies(path: Path) -> Iterator[Row]:
+    """The tallies of the damaged file at `path`, in `tallies.COLUMNS`, up to the first that cannot be read."""
+    with closing(sqlite3.connect(path)) as connection:
+        try:
+            connection.execute("PRAGMA writable_schema = ON")
+            for row in connection.execute(f"SELECT {tallies.COLUMNS} FROM tallies"):
+                if all(isinstance(cell, int) for cell in (row[2:4] + row[5:])):
+                    yield row
+        except sqlite3.Error:
+            return
 
 
 def _walk(connection: sqlite3.Connection, *, up: bool) -> Generator[Row, None, bool]:

@@ -22,6 +22,7 @@ LAST_TIME_MS = 253_402_300_799_999  # the end of the year 9999
 
 log = structlog.get_logger(__name__)
 Deliver = Callable[[Sequence[Reading]], Awaitable[None]]
+OnBad = Callable[[str, int], None]
 
 
 def matches(topic_filter: str, topic: str) -> bool:
@@ -33,10 +34,10 @@ def matches(topic_filter: str, topic: str) -> bool:
 
 
 class Source:
-    """One publishing device: its payloads become readings. Opens nothing."""
+    """One publishing device: its payloads become readings. Opens nothing; `on_bad` hears (sensor, messages) dropped."""
 
-    def __init__(self, settings: MqttSource) -> None:
-        self.settings = settings
+    def __init__(self, settings: MqttSource, on_bad: OnBad = lambda sensor, messages: None) -> None:
+        self.settings, self._on_bad = settings, on_bad
         self._mapping: JsonMapping | SenmlMapping | Format = settings.mapping()
         self._asks: list[Outgoing] = []
         self._frames = self._bad = self._readings = 0
@@ -58,6 +59,7 @@ class Source:
             _check_times(found)
         except BadFrameError as error:
             self._bad += 1
+            self._on_bad(self.settings.sensor, 1)
             if not self._complained:
                 self._log.warning("source sends what cannot be read", reason=str(error))
             self._complained = True
@@ -162,12 +164,16 @@ class SourceLink:
 
 
 def build_links(
-    config: EdgeConfig, deliver: Deliver, clock: Callable[[], int], rng: Random
+    config: EdgeConfig,
+    deliver: Deliver,
+    clock: Callable[[], int],
+    rng: Random,
+    on_bad: OnBad = lambda sensor, messages: None,
 ) -> list[SourceLink]:
     """A link for each broker that sources publish to, nothing opened; raises ValueError for a bad mapping."""
     by_url: dict[str, list[Source]] = {}
     for settings in config.mqtt:
-        by_url.setdefault(settings.url or config.broker.url, []).append(Source(settings))
+        by_url.setdefault(settings.url or config.broker.url, []).append(Source(settings, on_bad))
     return [
         SourceLink(
             url, f"halong-{config.gateway}-sources-{index}", sources, deliver=deliver, clock=clock, rng=rng

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import sqlite3
+import sys
 import zlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -15,15 +16,18 @@ import msgspec
 import pytest
 
 from edge import logbookfile
+from edge.account import Count
 from edge.agent import Agent, run, wall_clock_ms
 from edge.config import EdgeConfig, check
 from edge.journal import JournalThread, JournalUnavailableError, PackRow
 from edge.logbook import Period, Swap
 from edge.packing import NewPack
 from edge.publishers import HttpListener, HttpSensor
+from edge.tallies import Untold
 from runtime.config import ConfigError, parse
 from runtime.mqtt import BrokerUrl, Connection, Message, keep_connected
 from telemetry import topics
+from telemetry.manifest import Manifest
 from telemetry.messages import Ack, Birth, Epoch, State
 from telemetry.reading import InstrumentState, Reading
 from telemetry.senml import decode_pack
@@ -31,6 +35,7 @@ from telemetry.senml import decode_pack
 if TYPE_CHECKING:
     from conftest import PtyPort
 
+ROOT = Path(__file__).parents[2]
 PATIENCE_S = 15.0
 SETTLE_S = 0.3  # for the port and the subscription, which tell nobody when they are there
 NOBODY = "mqtt://127.0.0.1:1"
@@ -76,6 +81,7 @@ class Ingest:
         self.births: list[Birth] = []
         self.states: list[State] = []
         self.readings: list[Reading] = []
+        self.manifests: dict[tuple[str, str, int], Manifest] = {}
         self.sites: set[str] = set()
         self.connection: Connection | None = None
 
@@ -117,6 +123,10 @@ class Ingest:
         pack = decode_pack(message.payload)
         self.sites.add(pack.site)
         self.readings.extend(pack.readings)
+        for one in pack.manifests:
+            known = self.manifests.setdefault((one.sensor, one.journal, one.hour_ms), one)
+            if one.read + one.bad + one.given_up > known.read + known.bad + known.given_up:
+                self.manifests[one.sensor, one.journal, one.hour_ms] = one
         name = parsed.name
         assert parsed.checksum == topics.checksum(name, message.payload)
         ack = Ack({name.journal: [(name.seq, name.seq)]}, wall_clock_ms(), 16)
@@ -224,6 +234,51 @@ async def test_the_last_group_is_committed_at_the_end(pty_port: "PtyPort", tmp_p
     assert [reading.value for reading, _ in journalled(slow)] == [30.5]
 
 
+def killable(config: EdgeConfig) -> str:
+    """A program that is this agent."""
+    return f"""
+import asyncio, msgspec
+from edge.agent import run
+from edge.config import EdgeConfig
+asyncio.run(run(msgspec.json.decode({msgspec.json.encode(config)!r}, type=EdgeConfig), stop=asyncio.Event()))
+"""
+
+
+async def test_an_hour_split_by_kills_gets_manifests_that_add_up(
+    pty_port: "PtyPort", tmp_path: Path, mosquitto_url: str
+) -> None:
+    config = configured(tmp_path, mosquitto_url)
+    pty_port.plug()
+    sent = 0
+    async with Ingest(config).running() as ingest:
+        for life in (1, 2):
+            agent = await asyncio.create_subprocess_exec(sys.executable, "-c", killable(config), cwd=ROOT)
+            await until(lambda life=life: len({b.session[0] for b in ingest.births}) == life)  # type: ignore[misc]
+            await asyncio.sleep(SETTLE_S)
+            pty_port.send(speed(30.0 + life) + b'{"unit":"kmph","speed":"x"}\r\n' + speed(40.0 + life))
+            await ingest.publish("devices/co2", b'{"v": 400, "at": 1700000000}')
+            sent += 2
+            await until(lambda sent=sent: len(journalled(config)) == sent + 1)  # type: ignore[misc]
+            agent.kill()
+            await agent.wait()
+        assert ingest.manifests == {} or len({journal for _, journal, _ in ingest.manifests}) == 1
+        async with collecting(config):
+            await asyncio.sleep(SETTLE_S)
+            await ingest.publish("devices/co2", b'{"v": 400, "at": 1700000000}')
+            await until(lambda: len({journal for _, journal, _ in ingest.manifests}) >= 2)
+        await until(lambda: not ingest.states[-1].online)
+    radar = [one for one in ingest.manifests.values() if one.sensor == "radar-1"]
+    assert (sum(one.read for one in radar), sum(one.accepted for one in radar)) == (4, 4)
+    assert all(one.expected is None for one in radar)
+    assert sum(one.bad for one in radar) == 2
+    told = [one for one in ingest.manifests.values() if one.hour_ms == 1_699_999_200_000]
+    assert {one.sensor for one in told} == {"co2-1"}
+    assert (sum(one.accepted for one in told), sum(one.late for one in told)) == (1, 1)
+    assert sum(one.duplicate for one in told) >= 1  # those of a killed life only when a commit followed
+    assert all(one.read == one.accepted + one.duplicate for one in ingest.manifests.values())
+    assert sum(one.accepted for one in ingest.manifests.values()) == len(journalled(config))
+
+
 async def test_a_push_is_journalled_and_counted(tmp_path: Path, mosquitto_url: str) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -301,11 +356,17 @@ class ReluctantJournal(JournalThread):
         super().__init__(journal._journal, journal._worker)
         self.refused = 0
 
-    async def append(self, packs: Sequence[NewPack], now_ms: int) -> list[PackRow]:
+    async def append(
+        self,
+        packs: Sequence[NewPack],
+        now_ms: int,
+        counts: Sequence[Count] = (),
+        told: Sequence[Untold] = (),
+    ) -> list[PackRow]:
         if not self.refused:
             self.refused += 1
             raise JournalUnavailableError("disk full")
-        return await super().append(packs, now_ms)
+        return await super().append(packs, now_ms, counts, told)
 
 
 async def test_a_journal_that_refuses_is_tried_again_with_the_same_readings(
