@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 
 import pytest
 from msgspec.structs import replace
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Locator, Page, async_playwright, expect
 
+from api.pages import load
 from telemetry.anomaly import AnomalyKind
 from telemetry.reading import Reading
 from tests.api.conftest import NOW_MS, Hub, anomaly, served
@@ -22,7 +23,9 @@ QUIET = [
     "--disable-component-update",
     "--disable-sync",
 ]
-VALUE = '[data-series="bai-chay-pm-1/pm25"] b'
+CELL = '[data-series="bai-chay-pm-1/pm25"]'
+VALUE = f"{CELL} p"
+MOST_BYTES = 600_000
 
 
 @pytest.fixture
@@ -37,10 +40,17 @@ async def page() -> AsyncIterator[Page]:
         browser = await playwright.chromium.launch(executable_path=program, args=[*QUIET, *sandbox])
         tab = await browser.new_page(locale="en-GB")
         tab.on("pageerror", lambda error: complaints.append(str(error)))
+        tab.on("console", lambda message: _complain(message.type, message.text, complaints))
         tab.on("request", lambda request: complaints.append(request.url) if _foreign(request.url) else None)
         yield tab
         await browser.close()
     assert not complaints
+
+
+def _complain(kind: str, text: str, complaints: list[str]) -> None:
+    lost = "Failed to load resource: net::ERR_" in text  # the browser's own word for a hub that is restarting
+    if kind == "error" and not lost:
+        complaints.append(text)
 
 
 def _foreign(url: str) -> bool:
@@ -52,23 +62,80 @@ async def test_the_live_city(hub: Hub, page: Page, tmp_path: Path) -> None:
         await page.goto(url)
         await expect(page.locator(VALUE)).to_have_text("109.0 µg/m³")
         await expect(page.locator("#link")).to_have_text("live")
-        await expect(page.locator("#map text").filter(has_text="Bãi Cháy")).to_be_visible()
+        await expect(page.locator("#map .pin span").filter(has_text="Bãi Cháy")).to_be_visible()
         await expect(page.locator("#anomalies li")).to_have_count(1)
+        await page.screenshot(path=tmp_path / "city.png", full_page=True)
 
         hub.feed.stored([("bai-chay", Reading("bai-chay-pm-1", "pm25", NOW_MS + 1000, 214.5, 8))])
         await expect(page.locator(VALUE)).to_have_text("214.5 µg/m³")
-        await expect(page.locator('[data-series="bai-chay-pm-1/pm25"]')).to_have_class("value flagged")
+        await expect(page.locator(CELL)).to_have_class("value flagged")
+        air = (await page.evaluate("fetch('v1/aqi').then((answer) => answer.json())"))["items"][0]
+        await expect(page.locator("#map .pin b")).to_have_text(str(air["vn_aqi"]))
 
         hub.feed.anomaly(anomaly(AnomalyKind.STUCK, NOW_MS))
         await expect(page.locator("#anomalies li")).to_have_count(2)
         await expect(page.locator("#anomalies li").first).to_contain_text("PM2.5 is 214.0 µg/m³.")
+        await expect(page.locator("#tabs .badge").filter(has_text="2")).to_be_visible()
 
         await page.click("#language")
         await expect(page.locator(VALUE)).to_have_text("214,5 µg/m³")
         await expect(page.locator("#anomalies li").first).to_contain_text("Bụi PM2.5 là 214,0 µg/m³.")
         await page.reload()
         await expect(page.locator("h2").first).to_have_text("Bản đồ")
-        await page.screenshot(path=tmp_path / "page.png", full_page=True)
+
+
+async def test_what_has_the_focus_keeps_it_while_readings_come(hub: Hub, page: Page) -> None:
+    async with served(hub) as url:
+        await page.goto(url)
+        link = page.locator('[data-sensor="bai-chay-pm-1"] a')
+        await link.focus()
+        hub.feed.stored([("bai-chay", Reading("bai-chay-pm-1", "pm25", NOW_MS + 1000, 12.0))])
+        await expect(page.locator(VALUE)).to_have_text("12.0 µg/m³")
+        await expect(link).to_be_focused()
+        await page.keyboard.press("Enter")
+        await expect(page.locator("h2").first).to_have_text("Bụi mịn, Bãi Cháy")
+
+
+async def point_at_the_end(over: Locator) -> None:
+    """The mouse over the newest window of the chart."""
+    box = await over.bounding_box()
+    assert box is not None
+    await over.hover(position={"x": box["width"] - 0.5, "y": box["height"] / 2})
+
+
+async def test_the_chart_of_a_sensor(hub: Hub, page: Page, tmp_path: Path) -> None:
+    await page.clock.install(time=NOW_MS / 1000)
+    async with served(hub) as url:
+        await page.goto(f"{url}/#/sensor/bai-chay-pm-1?quantity=pm25")
+        await expect(page.locator(".now")).to_contain_text("109.0 µg/m³")
+        over = page.locator("#chart .u-over")
+        for name, shown, mean in (
+            ("24 hours", "lastDay", "109.0 µg/m³"),
+            ("1 hour", "lastHour", "109.0 µg/m³"),
+            ("30 days", "lastMonth", "109.0 µg/m³"),
+        ):
+            await page.get_by_role("button", name=name).click()
+            await expect(page.locator("#chart")).to_have_attribute("data-shown", f"pm25 {shown}")
+            value = page.locator("#chart .u-legend .u-series").nth(1).locator(".u-value")
+            await point_at_the_end(over)
+            await expect(value).to_have_text(mean)
+        await page.screenshot(path=tmp_path / "sensor.png", full_page=True)
+
+
+async def test_the_fleet_and_the_list_of_alarms(hub: Hub, page: Page, tmp_path: Path) -> None:
+    async with served(hub) as url:
+        await page.goto(f"{url}/#/fleet")
+        row = page.locator('[data-gateway="gw-bai-chay"] tbody tr')
+        await expect(row).to_have_class("troubled")
+        await expect(row).to_contain_text("dust")
+        await page.screenshot(path=tmp_path / "fleet.png", full_page=True)
+        await page.click('#tabs a[href="#/alarms"]')
+        await expect(page.locator("#alarms li")).to_have_count(1)
+        hub.feed.anomaly(anomaly(AnomalyKind.STUCK, NOW_MS, end_ms=NOW_MS + 5000))
+        await page.get_by_role("button", name="closed too").click()
+        await expect(page.locator("#alarms li")).to_have_count(2)
+        await page.get_by_role("button", name="open", exact=True).click()
+        await expect(page.locator("#alarms li")).to_have_count(1)
 
 
 async def test_a_restarted_hub_is_found_again(hub: Hub, page: Page) -> None:
@@ -90,3 +157,13 @@ async def test_names_from_the_street_are_text_not_markup(hub: Hub, page: Page) -
         await page.goto(url)
         await expect(page.locator("#anomalies li").first).to_contain_text(text)
         assert await page.locator("#anomalies img").count() == 0
+
+
+async def test_the_first_paint_needs_one_question(hub: Hub, page: Page) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(urlsplit(request.url).path))
+    async with served(hub) as url:
+        await page.goto(url)
+        await expect(page.locator(VALUE)).to_have_text("109.0 µg/m³")
+    assert next(path for path in asked if path.startswith("/v1/")) == "/v1/overview"
+    assert sum(len(asset.packed) for asset in load().values()) < MOST_BYTES

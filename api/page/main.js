@@ -1,0 +1,65 @@
+// The page: which view is open, the language, the theme, and when to draw.
+
+import * as alarmsView from "./alarms_view.js";
+import { city, onChange, openAnomalies, start } from "./city.js";
+import * as cityView from "./city_view.js";
+import { keyed, mark, node, write } from "./dom.js";
+import * as fleetView from "./fleet_view.js";
+import * as sensorView from "./sensor_view.js";
+import { clock, isVietnamese, keep, kept, switchLanguage, word } from "./words.js";
+
+const TABS = [["city", "#/", cityView], ["alarms", "#/alarms", alarmsView], ["fleet", "#/fleet", fleetView]];
+const byId = (id) => document.getElementById(id);
+let view = null, tab = "city", waiting = false;
+
+function route() {
+  const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?");
+  const [name, id] = path.split("/");
+  view?.close();
+  const main = byId("main");
+  main.replaceChildren();
+  const found = TABS.find(([label]) => label === name);
+  tab = found ? name : name === "sensor" ? "" : "city";
+  view = name === "sensor" ? sensorView.open(main, decodeURIComponent(id ?? ""), new URLSearchParams(query)) : (found ?? TABS[0])[2].open(main);
+  scrollTo(0, 0);
+  draw();
+}
+
+function draw() {
+  waiting = false;
+  document.documentElement.lang = isVietnamese() ? "vi" : "en";
+  for (const element of document.querySelectorAll("[data-text]")) write(element, word(element.dataset.text));
+  write(byId("link"), word(city.link));
+  mark(byId("link"), { up: city.link === "live", down: city.link === "away" });
+  write(byId("clock"), clock(Date.now()));
+  write(byId("language"), word("other"));
+  write(byId("theme"), word(isDark() ? "light" : "dark"));
+  keyed(byId("tabs"), TABS, ([name]) => name, ([, href]) => node("a", { href }, node("span", {}), node("b", { class: "badge" })), (link, [name]) => {
+    write(link.firstChild, word(name));
+    const count = name === "alarms" ? openAnomalies().length : 0;
+    write(link.lastChild, count ? String(count) : "");
+    link.lastChild.hidden = !count;
+    if (name === tab) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  });
+  view?.update();
+}
+
+function soon() {
+  if (waiting) return;
+  waiting = true;
+  requestAnimationFrame(draw);
+}
+
+const isDark = () => (document.documentElement.dataset.theme ? document.documentElement.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches);
+function theme(name) { if (name === "dark" || name === "light") document.documentElement.dataset.theme = name; }
+
+theme(kept("theme"));
+byId("theme").addEventListener("click", () => { theme(isDark() ? "light" : "dark"); keep("theme", isDark() ? "dark" : "light"); draw(); });
+byId("language").addEventListener("click", () => { switchLanguage(); draw(); });
+addEventListener("hashchange", route);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+onChange(soon);
+await start();
+route();
+setInterval(soon, 1000); // ages move on by themselves
