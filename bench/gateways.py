@@ -1,0 +1,227 @@
+"""Many gateways in one process, as cheap as can be: made-up packs, the edge's own delivery, MQTT by hand on one socket.
+
+Run as a process of its own, so that its CPU is told apart from what is measured:
+
+    python -m bench.gateways PORT GATEWAYS SECONDS [--rate SECONDS_OF_DATA_A_SECOND]
+
+Without a rate all packs are there at the start and go as fast as they are acknowledged; with one, packs arise in time, dated
+when they arise. One JSON line a second says how it stands, the last has `done`.
+"""
+
+import argparse
+import json
+import select
+import socket
+import struct
+import time
+from collections.abc import Iterator
+from random import Random
+
+from edge.delivery import LIVE_WINDOW_MS, Delivery, Lane
+from telemetry import topics
+from telemetry.messages import Ack
+from telemetry.quantities import QUANTITIES
+from telemetry.reading import Reading
+from telemetry.senml import encode_pack
+
+SENSORS = 25
+QUANTITIES_EACH = ("pm25", "pm10", "temperature", "humidity")
+PACK_READINGS = SENSORS * len(QUANTITIES_EACH)
+JOURNAL = "00bec4"
+MIDDLE = {"pm25": 30.0, "pm10": 50.0, "temperature": 28.0, "humidity": 75.0}
+SPREAD = {"pm25": 2.0, "pm10": 3.0, "temperature": 0.1, "humidity": 0.4}
+
+
+def pack(gateway: int, at_ms: int, rng: Random) -> bytes:
+    """A second of one gateway: PACK_READINGS readings."""
+    return encode_pack(
+        f"site-{gateway}",
+        [
+            Reading(
+                f"sensor-{gateway}-{number}",
+                quantity,
+                at_ms + number,
+                round(rng.gauss(MIDDLE[quantity], SPREAD[quantity]), QUANTITIES[quantity].decimals),
+            )
+            for number in range(SENSORS)
+            for quantity in QUANTITIES_EACH
+        ],
+    )
+
+
+class Wire:
+    """MQTT 3.1.1 on a socket, QoS 1 both ways."""
+
+    def __init__(self, port: int) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._buffer = b""
+        self._number = 0
+        self.send(0x10, struct.pack("!H4sBBH", 4, b"MQTT", 4, 2, 0) + _text("bench"))
+
+    def send(self, kind: int, content: bytes) -> None:
+        """One control packet."""
+        self.socket.sendall(bytes((kind,)) + _length(len(content)) + content)
+
+    def subscribe(self, topic: str) -> None:
+        """With QoS 1."""
+        self.send(0x82, struct.pack("!H", 1) + _text(topic) + b"\x01")
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        """With QoS 1; the broker's answer is not waited for."""
+        self._number = self._number % 65_535 + 1
+        self.send(0x32, _text(topic) + struct.pack("!H", self._number) + payload)
+
+    def received(self, timeout_s: float) -> Iterator[tuple[str, bytes]]:
+        """(topic, payload) of what has come."""
+        ready, _, _ = select.select([self.socket], [], [], timeout_s)
+        if not ready:
+            return
+        data = self.socket.recv(1 << 20)
+        if not data:
+            raise ConnectionError("the broker closed the connection")
+        self._buffer += data
+        at = 0
+        while (end := _end(self._buffer, at)) is not None:
+            start, stop = end
+            if self._buffer[at] >> 4 == 3:
+                yield self._published(self._buffer[at], self._buffer[start:stop])
+            at = stop
+        self._buffer = self._buffer[at:]
+
+    def _published(self, head: int, content: bytes) -> tuple[str, bytes]:
+        (size,) = struct.unpack_from("!H", content)
+        topic, rest = content[2 : 2 + size].decode(), content[2 + size :]
+        if head & 6:
+            self.send(0x40, rest[:2])
+            rest = rest[2:]
+        return topic, rest
+
+
+class Gateway:
+    """One gateway's journal in memory, and what its delivery decides."""
+
+    def __init__(self, number: int, rng: Random, credit: int) -> None:
+        self.name, self.site = f"gw-{number}", f"site-{number}"
+        self.packs: dict[int, tuple[int, bytes]] = {}
+        self.next = 0
+        self._rng = rng
+        self._number = number
+        self.delivery = Delivery(rng, credit=credit, backlog_rate=1e9)
+        self.delivery.connected(time.monotonic())
+
+    def add(self, at_ms: int) -> None:
+        """One more pack."""
+        self.packs[self.next] = (at_ms, pack(self._number, at_ms, self._rng))
+        self.next += 1
+
+    def hear(self, payload: bytes) -> list[int]:
+        """The acknowledged packs leave; when each arose, ms."""
+        ack = Ack.decode(payload)
+        self.delivery.heard_ack(ack, time.monotonic())
+        gone = [
+            number
+            for low, high in ack.stored.get(JOURNAL, ())
+            for number in range(low, high + 1)
+            if number in self.packs
+        ]
+        return [self.packs.pop(number)[0] for number in gone]
+
+    def send(self, wire: Wire) -> None:
+        """What may go: the newest five minutes from the newest, then the rest from the oldest."""
+        now, wall = time.monotonic(), time.time_ns() // 1_000_000
+        plan = self.delivery.plan(now)
+        if not plan.resend and not plan.live:
+            return
+        known = self.delivery.known
+        new = [number for number in reversed(self.packs) if (JOURNAL, number) not in known][: plan.live]
+        live = [(JOURNAL, number) for number in new if self.packs[number][0] >= wall - LIVE_WINDOW_MS]
+        self.delivery.sent(plan.resend, Lane.LIVE, now)
+        self.delivery.sent(live, Lane.LIVE, now)
+        for key in [*plan.resend, *live]:
+            if key[1] in self.packs:
+                name = topics.PackName(self.name, JOURNAL, key[1])
+                payload = self.packs[key[1]][1]
+                wire.publish(topics.up(topics.DEFAULT_ROOT, self.site, name, payload), payload)
+            self.delivery.arrived(key)
+
+
+def main() -> None:
+    """See the module."""
+    parser = argparse.ArgumentParser(prog="python -m bench.gateways")
+    parser.add_argument("port", type=int)
+    parser.add_argument("gateways", type=int)
+    parser.add_argument("seconds", type=int)
+    parser.add_argument("--rate", type=float, default=0.0)
+    chosen = parser.parse_args()
+    gateways = {f"gw-{n}": Gateway(n, Random(n), 16) for n in range(chosen.gateways)}
+    now_ms = time.time_ns() // 1_000_000
+    if not chosen.rate:
+        for second in range(chosen.seconds):
+            for gateway in gateways.values():
+                gateway.add(now_ms - (chosen.seconds - second) * 1000)
+    wire = Wire(chosen.port)
+    wire.subscribe(f"{topics.DEFAULT_ROOT}/ack/+")
+    _run(wire, gateways, chosen.gateways * chosen.seconds, chosen.rate)
+
+
+def _run(wire: Wire, gateways: dict[str, Gateway], total: int, rate: float) -> None:
+    began = time.monotonic()
+    cpu, made, acked, told = time.process_time(), 0 if rate else total, 0, began
+    names, newest, first = list(gateways), 0, True
+    while acked < total:
+        changed = set(gateways) if first or rate else set()
+        for topic, payload in wire.received(0.002 if rate else 0.05):
+            name = topic.rpartition("/")[2]
+            times = gateways[name].hear(payload)
+            acked += len(times)
+            newest = max([newest, *times])
+            changed.add(name)
+        now = time.monotonic()
+        while made < total and made < (now - began) * rate * len(names):
+            gateways[names[made % len(names)]].add(time.time_ns() // 1_000_000)
+            made += 1
+        for name in changed or (gateways if now - told > 1 else ()):
+            gateways[name].send(wire)
+        first = False
+        if now - told >= 1.0:
+            told = now
+            _tell(began, cpu, made, acked, newest, done=False)
+    _tell(began, cpu, made, acked, newest, done=True)
+
+
+def _tell(began: float, cpu: float, made: int, acked: int, newest: int, *, done: bool) -> None:
+    lasted = time.monotonic() - began
+    line = {"seconds": lasted, "cpu_s": time.process_time() - cpu, "made": made, "acked": acked}
+    behind = time.time_ns() // 1_000_000 - newest if newest else None
+    print(json.dumps({**line, "newest_behind_ms": behind, "done": done}), flush=True)
+
+
+def _text(text: str) -> bytes:
+    return struct.pack("!H", len(text)) + text.encode()
+
+
+def _length(length: int) -> bytes:
+    """MQTT 3.1.1 section 2.2.3."""
+    digits = bytearray()
+    while True:
+        length, digit = divmod(length, 128)
+        digits.append(digit | (0x80 if length else 0))
+        if not length:
+            return bytes(digits)
+
+
+def _end(data: bytes, at: int) -> tuple[int, int] | None:
+    """Where the content of the packet at `at` begins and ends; None while it is not whole."""
+    length = shift = 0
+    for position in range(at + 1, min(at + 5, len(data))):
+        length |= (data[position] & 0x7F) << shift
+        shift += 7
+        if data[position] < 0x80:
+            stop = position + 1 + length
+            return (position + 1, stop) if stop <= len(data) else None
+    return None
+
+
+if __name__ == "__main__":
+    main()
