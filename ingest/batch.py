@@ -1,7 +1,8 @@
 """What one commit settles: rows as columns, and where each row came from. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -99,6 +100,22 @@ class Batch:
             if is_live:
                 found[sensor] = self.sources[origin].packet.arrived_ms
         return found
+
+    def newest(self, refused: Container[int] = ()) -> list[tuple[str, Reading]]:
+        """(site, reading) of each series: its newest row that is not `refused`, judged."""
+        columns = self.columns
+        series = zip(columns.sensor, columns.quantity, strict=True)
+        if refused:
+            last = {key: row for row, key in enumerate(series) if row not in refused}
+        else:
+            last = dict(zip(series, range(len(columns)), strict=True))
+        return [
+            (
+                columns.site[row],
+                Reading(*key, columns.observed_at[row], columns.value[row], columns.flags[row] or 0),
+            )
+            for key, row in sorted(last.items(), key=itemgetter(1))
+        ]
 
     def set_aside(self, row: int, fault: checks.Fault) -> Quarantined:
         """The row as a quarantine entry."""

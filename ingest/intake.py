@@ -80,9 +80,11 @@ class Intake:
         batch.refused = len(faults)
         (rows,) = np.nonzero(kept)
         batch.arrange(rows[np.argsort(batch.observed()[rows], kind="stable")])
-        batch.columns.late_s = [
-            checks.late_s(0, delay) for delay in (batch.arrived() - batch.observed()).tolist()
-        ]
+        delays = batch.arrived() - batch.observed()
+        late = delays > checks.LATE_MS
+        batch.columns.late_s = [None] * len(batch)
+        for row in np.nonzero(late)[0].tolist():
+            batch.columns.late_s[row] = checks.late_s(0, int(delays[row]))
 
     def _faults(self, batch: Batch) -> dict[int, checks.Fault]:
         """Of each row that is refused, in their order."""

@@ -45,7 +45,8 @@ Result = TypeVar("Result")
 
 
 class Pipeline:
-    """Ingest in one object. `clock` is wall time in ms; `on_stored` hears (site, reading) of every commit.
+    """Ingest in one object. `clock` is wall time in ms; `on_stored` hears the newest (site, reading) of each
+    series of every commit.
 
     `trace` gets one JSON line per commit: {"at": ms, "packs": [[gateway, journal, seq], …]}.
     """
@@ -215,16 +216,7 @@ class Pipeline:
         self.account.packs_acknowledged += len(batch.packs)
 
     def _show(self, batch: Batch, outcome: Outcome) -> None:
-        refused = {rejected.index for rejected in outcome.rejected}
-        columns = batch.columns
-        rows = zip(columns.sensor, columns.quantity, columns.observed_at, columns.value, strict=True)
-        flags = (flags or 0 for flags in columns.flags)
-        shown = [
-            (site, Reading(*row, flag)) for site, row, flag in zip(columns.site, rows, flags, strict=True)
-        ]
-        self._on_stored(
-            [one for index, one in enumerate(shown) if index not in refused] if refused else shown
-        )
+        self._on_stored(batch.newest({rejected.index for rejected in outcome.rejected}))
         self._watchman.tell(batch.anomalies)
 
     # Silence.

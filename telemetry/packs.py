@@ -5,6 +5,7 @@ both give the same readings.
 """
 
 from operator import eq
+from sys import intern
 from typing import NamedTuple, cast
 
 import msgspec
@@ -17,6 +18,7 @@ from telemetry.quantities import QUANTITIES
 from telemetry.senml import MAX_PAYLOAD, MAX_READINGS, RELATIVE_BELOW, TIME_BELOW, BadRecord, decode_pack
 
 _UNITS = {name: quantity.unit for name, quantity in QUANTITIES.items()}
+_NAMES = {name: name for name in QUANTITIES}  # one object each: hashed once, compared at a glance
 _FLAGS_BELOW = 2**31
 
 
@@ -82,9 +84,10 @@ def _decode_plain(payload: bytes) -> PackColumns | None:
         site = check_id(records[0].site if records[0].site is not UNSET else "")
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
-    quantities = [record.n for record in records]
-    if not all(map(eq, map(_UNITS.get, quantities), [record.u for record in records])):
+    names = [record.n for record in records]
+    if not all(map(eq, map(_UNITS.get, names), [record.u for record in records])):
         return None
+    quantities = [_NAMES[name] for name in names]
     flags = [record.fl for record in records]
     if set(map(type, flags)) != {int} or min(flags) < 0 or max(flags) >= _FLAGS_BELOW:
         return None
@@ -104,7 +107,7 @@ def _sensors(records: list[_Record]) -> list[str]:
         if base is not UNSET:
             if base[-1:] != "/":
                 raise ValueError("no base name of ours")
-            sensor = check_id(base[:-1])
+            sensor = intern(check_id(base[:-1]))
         sensors.append(sensor)
     if not sensors[0]:
         raise ValueError("no base name")

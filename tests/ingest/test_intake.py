@@ -124,3 +124,11 @@ def test_rows_are_in_the_order_of_observation_and_late_ones_say_so(registry: Reg
     assert batch.columns.late_s == [90, None, None]
     assert account.readings_late == 1
     assert [batch.reading(row).observed_at for row in range(3)] == batch.columns.observed_at
+
+
+def test_the_newest_of_each_series_is_shown_and_nothing_refused(registry: Registry):
+    readings = [Reading("pm-9", "pm10", NOW - 10, 5.0), Reading("pm-9", "pm25", NOW - 20, 6.0)]
+    newer = [Reading("pm-9", "pm10", NOW - 5, 7.0), Reading("pm-9", "pm10", NOW - 30, 8.0)]
+    batch, _ = run(registry, Packet(TOPIC, encode_pack("bai-chay", readings + newer), NOW))
+    assert batch.newest() == [("bai-chay", readings[1]), ("bai-chay", newer[0])]
+    assert batch.newest({3}) == [("bai-chay", readings[1]), ("bai-chay", readings[0])]
