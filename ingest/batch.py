@@ -120,7 +120,13 @@ class Batch:
     def set_aside(self, row: int, fault: checks.Fault) -> Quarantined:
         """The row as a quarantine entry."""
         source = self.sources[self.origin[row]]
-        return checks.set_aside(fault, self.reading(row), topic=source.packet.topic, gateway=source.gateway)
+        return checks.set_aside(
+            fault,
+            self.reading(row),
+            site=self.columns.site[row],
+            topic=source.packet.topic,
+            gateway=source.gateway,
+        )
 
     def arrange(self, order: NDArray[np.intp]) -> None:
         """Keep these rows in this order; before any is judged."""

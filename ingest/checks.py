@@ -27,6 +27,16 @@ class TimeWindow(NamedTuple):
 WINDOW = TimeWindow()
 
 
+class Policy(NamedTuple):
+    """What an installation has decided. Unknown sensors (no birth lists them) are registered, or refused."""
+
+    window: TimeWindow = WINDOW
+    refuse_unknown_sensors: bool = False
+
+
+POLICY = Policy()
+
+
 class Fault(NamedTuple):
     """Why a reading is refused."""
 
@@ -68,19 +78,25 @@ def owner_fault(sensor: str, gateway: str, owner: str | None) -> Fault | None:
     return Fault(Reason.NOT_OWNER, f"{sensor} belongs to {owner}, {gateway} sent it")
 
 
+def unknown_fault(sensor: str) -> Fault:
+    """Where unknown sensors are refused: nobody has listed this one."""
+    return Fault(Reason.UNKNOWN_SENSOR, f"no gateway lists {sensor}")
+
+
 def late_s(observed_at: int, arrived_ms: int) -> int | None:
     """Whole seconds from observation to arrival, None up to 60 s."""
     delay = arrived_ms - observed_at
     return delay // 1000 if delay > LATE_MS else None
 
 
-def set_aside(fault: Fault, reading: Reading, *, topic: str, gateway: str) -> Quarantined:
+def set_aside(fault: Fault, reading: Reading, *, site: str, topic: str, gateway: str) -> Quarantined:
     """The reading as a quarantine entry: its payload is the SenML record in JSON, whole and replayable."""
     record: dict[str, str | float | int] = {
         "n": f"{reading.sensor}/{reading.quantity}",
         "u": QUANTITIES[reading.quantity].unit,
         "t": reading.observed_at / 1000,
         "v": reading.value,
+        "site": site,
     }
     if reading.flags:
         record["fl"] = int(reading.flags)

@@ -1,6 +1,6 @@
 """From packets to one batch: decode, check, judge. Nothing is written here; the pipeline settles the batch."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -14,6 +14,7 @@ from ingest.registry import Registry
 from telemetry import senml, topics
 from telemetry.packs import decode_columns
 from telemetry.quarantine import Quarantined, Reason
+from telemetry.reading import Reading
 from telemetry.topics import PackName
 
 JUDGE_READINGS = 500  # in one go: some ten milliseconds
@@ -23,8 +24,17 @@ UNNAMED = "a topic below up/ that is not up/<partition>/<gateway>/<journal>/<num
 class Intake:
     """Fills batches. Methods that look at the inventory may raise BookUnavailableError and can then be repeated."""
 
-    def __init__(self, *, root: str, registry: Registry, judge: Judge, account: Account) -> None:
+    def __init__(
+        self,
+        *,
+        root: str,
+        registry: Registry,
+        judge: Judge,
+        account: Account,
+        policy: checks.Policy = checks.POLICY,
+    ) -> None:
         self._root, self._registry, self._judge, self._account = root, registry, judge, account
+        self._policy = policy
 
     def add(self, packet: Packet, batch: Batch) -> None:
         """Decode one packet into the batch; what is no pack is set aside whole."""
@@ -43,6 +53,9 @@ class Intake:
             return
         try:
             pack = decode_columns(packet.payload)
+        except senml.PackTooLongError as error:
+            self._set_aside_whole(packet, batch, name, Reason.TOO_LARGE, str(error))
+            return
         except senml.SenmlError as error:
             self._set_aside_whole(packet, batch, name, Reason.UNDECODABLE, str(error))
             return
@@ -54,7 +67,7 @@ class Intake:
             batch.repeated += len(pack)
             return
         batch.packs.append(name)
-        batch.quarantined += [_bad_record(bad, packet, name.gateway) for bad in pack.bad]
+        batch.quarantined += [bad_record(bad, pack.site, packet, name.gateway) for bad in pack.bad]
         batch.add(packet, name.gateway, pack)
 
     def _set_aside_whole(
@@ -90,9 +103,9 @@ class Intake:
         """Of each row that is refused, in their order."""
         observed, arrived, columns = batch.observed(), batch.arrived(), batch.columns
         found: dict[int, checks.Fault] = {}
-        (suspect,) = np.nonzero(checks.are_impossible(observed, arrived))
+        (suspect,) = np.nonzero(checks.are_impossible(observed, arrived, self._policy.window))
         for row in suspect.tolist():
-            fault = checks.time_fault(columns.observed_at[row], int(arrived[row]))
+            fault = checks.time_fault(columns.observed_at[row], int(arrived[row]), self._policy.window)
             if fault is not None:
                 found[row] = fault
         gateways = [source.gateway for source in batch.sources]
@@ -105,7 +118,27 @@ class Intake:
                     fault = checks.owner_fault(sensor, gateway, owner)
                     if fault is not None:
                         found[row] = fault
+        if self._policy.refuse_unknown_sensors:
+            unknown = self._registry.unknown(set(columns.sensor))
+            for row, sensor in enumerate(columns.sensor):
+                if sensor in unknown:
+                    found.setdefault(row, checks.unknown_fault(sensor))
         return dict(sorted(found.items()))
+
+    def faults(self, reading: Reading, gateway: str, arrived_ms: int) -> Iterator[checks.Fault]:
+        """Every reason why a single reading must not be stored."""
+        sensor, observed_at = reading.sensor, reading.observed_at
+        if fault := checks.time_fault(observed_at, arrived_ms, self._policy.window):
+            yield fault
+        owner = self._registry.owner(sensor, gateway, observed_at)
+        if fault := checks.owner_fault(sensor, gateway, owner):
+            yield fault
+        if owner is None and self._policy.refuse_unknown_sensors:
+            yield checks.unknown_fault(sensor)
+
+    def admit(self, batch: Batch) -> None:
+        """Register what nobody has listed, of a batch all of which is to be stored."""
+        self._admit(batch, range(len(batch)))
 
     def _admit(self, batch: Batch, rows: Iterable[int]) -> None:
         columns = batch.columns
@@ -136,10 +169,13 @@ class Intake:
         return False
 
 
-def _bad_record(bad: senml.BadRecord, packet: Packet, gateway: str) -> Quarantined:
+def bad_record(bad: senml.BadRecord, site: str, packet: Packet, gateway: str) -> Quarantined:
+    """A record that is no reading as a quarantine entry."""
     name = bad.record.get("n")
     sensor = name.rpartition("/")[0] if isinstance(name, str) else ""
-    return Quarantined(bad.reason, bad.detail, packet.topic, gateway, sensor, _written(bad.record))
+    return Quarantined(
+        bad.reason, bad.detail, packet.topic, gateway, sensor, _written({**bad.record, "site": site})
+    )
 
 
 def _written(record: Mapping[str, Any]) -> bytes:

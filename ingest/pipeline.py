@@ -13,11 +13,13 @@ import structlog
 from ingest import checks
 from ingest.account import Account, Latencies
 from ingest.batch import Batch
+from ingest.clerk import Clerk
 from ingest.control import Control
 from ingest.intake import Intake
 from ingest.judge import Judge
 from ingest.receive import Inbox, Link
 from ingest.registry import Registry
+from ingest.replay import Replayer
 from ingest.watchman import Watchman
 from runtime.mqtt import BrokerUrl
 from storage.book import Book, BookUnavailableError
@@ -63,6 +65,7 @@ class Pipeline:
         on_stored: Callable[[Sequence[tuple[str, Reading]]], None],
         on_anomaly: Callable[[Anomaly], None],
         trace: TextIO | None,
+        policy: checks.Policy = checks.POLICY,
     ) -> None:
         self._store, self._book, self._root, self._clock, self._rng = store, book, root, clock, rng
         self._on_stored, self._trace = on_stored, trace
@@ -70,7 +73,9 @@ class Pipeline:
         self._registry = Registry(book)
         self._judge = Judge()
         self._inbox = Inbox()
-        self._intake = Intake(root=root, registry=self._registry, judge=self._judge, account=self.account)
+        self._intake = Intake(
+            root=root, registry=self._registry, judge=self._judge, account=self.account, policy=policy
+        )
         self._control = Control(
             root=root,
             registry=self._registry,
@@ -99,6 +104,22 @@ class Pipeline:
             say=self._link.say,
             on_anomaly=on_anomaly,
         )
+        replayer = Replayer(
+            book=book,
+            store=store,
+            registry=self._registry,
+            intake=Intake(
+                root=root,
+                registry=self._registry,
+                judge=self._judge,
+                account=Account(),  # what is replayed was counted when it came
+                policy=policy,
+            ),
+            clock=clock,
+            on_stored=on_stored,
+            tell=self._watchman.tell,
+        )
+        self._clerk = Clerk(book, {"replay": replayer.carry_out}, clock=clock)
         self._judged: asyncio.Queue[Batch] = asyncio.Queue(JUDGED_BATCHES)
         self._away: dict[str, str] = {}  # what cannot work now, and why
         self._next_commit = 0.0
@@ -128,6 +149,7 @@ class Pipeline:
             group.create_task(self._settle_batches(), name="store")
             group.create_task(self._watch(), name="silence")
             group.create_task(self._repeat_credit(), name="credit")
+            group.create_task(self._clerk.run(), name="commands")
 
     # Packs: queue → batch → judged batch → store → acknowledgement → live.
 

@@ -48,6 +48,10 @@ class Registry:
         owners = self._load()
         return {(sensor, gateway) for sensor, gateway in senders if owners.get(sensor, gateway) != gateway}
 
+    def unknown(self, sensors: Set[str]) -> Set[str]:
+        """Those that nobody owns."""
+        return sensors - self._load().keys()
+
     def unlisted(self, series: Set[tuple[str, str]]) -> Set[tuple[str, str]]:
         """Those of the (sensor, quantity) pairs that are to be admitted."""
         self._load()

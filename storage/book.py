@@ -3,12 +3,10 @@
 Everything is on disk when a call returns (synchronous=FULL). Calls may come from any thread; they take turns.
 """
 
-import re
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
 
@@ -17,41 +15,27 @@ import msgspec
 from storage import manifests
 from storage.inventory import GatewayRow, Inventory, SensorRow
 from storage.manifests import ManifestRow
+from storage.quarantine import ANYTHING, ROWS_MAX, Quarantine, QuarantineFilter, QuarantineRow
 from telemetry.anomaly import Anomaly, AnomalyKind
 from telemetry.inventory import Site
 from telemetry.manifest import Manifest
 from telemetry.messages import Birth, State
-from telemetry.quarantine import Quarantined, Reason
+from telemetry.quarantine import Quarantined
 
-QUARANTINE_ROWS = 10_000
+__all__ = ["Book", "BookUnavailableError", "QuarantineRow"]
+
 _VERSION = 1
-_NUMBERED = re.compile(r"/\d+(/[0-9a-f]{8})?\Z")  # a pack's number, and its checksum
-_SCHEMA = Path(__file__).with_name("book.sql")
+_SCHEMAS = tuple(Path(__file__).with_name(name) for name in ("book.sql", "records.sql"))
 
 
 class BookUnavailableError(Exception):
     """The book cannot be read or written; the message says why. What was to be written is not."""
 
 
-class QuarantineRow(msgspec.Struct, frozen=True):
-    """One thing set aside, seen `count` times between `first_ms` and `last_ms`."""
-
-    id: int
-    reason: Reason
-    detail: str
-    topic: str
-    gateway: str
-    sensor: str
-    payload: bytes
-    count: int
-    first_ms: int
-    last_ms: int
-
-
 class Book:
     """A context manager; every method may raise BookUnavailableError."""
 
-    def __init__(self, path: Path, *, quarantine_rows: int = QUARANTINE_ROWS) -> None:
+    def __init__(self, path: Path, *, quarantine_rows: int = ROWS_MAX) -> None:
         self._path = path
         self._quarantine_rows = quarantine_rows
         self._lock = threading.Lock()
@@ -72,9 +56,8 @@ class Book:
                 raise BookUnavailableError(
                     f"the book {self._path} was written by a newer version of this program"
                 )
-            database.executescript(
-                f"BEGIN; {_SCHEMA.read_text('utf-8')} PRAGMA user_version={_VERSION}; COMMIT"
-            )
+            schema = "".join(path.read_text("utf-8") for path in _SCHEMAS)
+            database.executescript(f"BEGIN; {schema} PRAGMA user_version={_VERSION}; COMMIT")
         except sqlite3.Error as error:
             database.close()
             raise BookUnavailableError(f"cannot use the book {self._path}: {error}") from error
@@ -251,58 +234,38 @@ class Book:
         """Set the entries aside in one transaction.
 
         The same reason, sensor, topic (without the pack's number) and payload again only raises the row's count.
-        Bounded: above `quarantine_rows` the rows seen longest ago go, and are counted.
+        Bounded in rows and bytes, see `storage.quarantine`: what goes is counted.
         """
         with self._transaction() as database:
-            database.executemany(
-                "INSERT INTO quarantine (key, reason, detail, topic, gateway, sensor, payload, count, first_ms, last_ms)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, ?)"
-                " ON CONFLICT (key) DO UPDATE SET count = count + 1, last_ms = excluded.last_ms",
-                [(_quarantine_key(e), *msgspec.structs.astuple(e), now_ms, now_ms) for e in entries],
-            )
-            (rows,) = database.execute("SELECT count(*) FROM quarantine").fetchone()
-            over = rows - self._quarantine_rows
-            if over > 0:
-                database.execute(
-                    "DELETE FROM quarantine WHERE id IN (SELECT id FROM quarantine ORDER BY last_ms, id LIMIT ?)",
-                    (over,),
-                )
-                database.execute(
-                    "INSERT INTO counters VALUES ('quarantine_gone', ?)"
-                    " ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
-                    (over,),
-                )
+            Quarantine(database, self._quarantine_rows).add(entries, now_ms)
 
-    def quarantined(self, limit: int, before_id: int | None = None) -> list[QuarantineRow]:
-        """Newest first; `before_id` goes on after that row."""
+    def quarantined(
+        self, limit: int, before_id: int | None = None, *, wanted: QuarantineFilter = ANYTHING
+    ) -> list[QuarantineRow]:
+        """Newest first: rows that match `wanted`; `before_id` goes on after that row."""
         with self._reading() as database:
-            rows = database.execute(
-                "SELECT id, reason, detail, topic, gateway, sensor, payload, count, first_ms, last_ms FROM quarantine"
-                " WHERE ? IS NULL OR id < ? ORDER BY id DESC LIMIT ?",
-                (before_id, before_id, limit),
-            ).fetchall()
-        return [QuarantineRow(row[0], Reason(row[1]), *row[2:]) for row in rows]
+            return Quarantine(database).rows(limit, before_id, wanted)
 
     def quarantine_total(self) -> int:
         """How many different things were ever set aside, those included that the bound has removed."""
         with self._reading() as database:
-            (total,) = database.execute(
-                "SELECT (SELECT count(*) FROM quarantine)"
-                " + coalesce((SELECT value FROM counters WHERE name = 'quarantine_gone'), 0)"
-            ).fetchone()
-        return int(total)
+            return Quarantine(database).total()
 
     def quarantine_gone(self) -> int:
         """How many rows the bound has removed."""
         with self._reading() as database:
-            row = database.execute("SELECT value FROM counters WHERE name = 'quarantine_gone'").fetchone()
-        return int(row[0]) if row else 0
+            return Quarantine(database).gone()
 
+    # For the pages in modules of their own.
 
-def _quarantine_key(entry: Quarantined) -> bytes:
-    topic = _NUMBERED.sub("", entry.topic)
-    parts = (entry.reason.value.encode(), entry.sensor.encode(), topic.encode(), entry.payload)
-    digest = blake2b(digest_size=16)
-    for part in parts:
-        digest.update(len(part).to_bytes(8, "big") + part)
-    return digest.digest()
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """One writing transaction, committed at the end of the block and undone when it fails."""
+        with self._transaction() as database:
+            yield database
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """One consistent look."""
+        with self._reading() as database:
+            yield database

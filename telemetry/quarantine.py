@@ -14,8 +14,10 @@ class Reason(StrEnum):
     UNKNOWN_QUANTITY = "unknown quantity"
     UNIT = "unit cannot be converted"
     IMPOSSIBLE_TIME = "impossible time"  # outside the accepted window around the hub's clock
+    UNKNOWN_SENSOR = "unknown sensor"  # no birth lists it, and the hub is told to refuse such
+    UNDATABLE = "undatable"  # its gateway never knew the time
     NOT_OWNER = "not owner"  # the sensor belongs to another gateway
-    TOO_LARGE = "too large"
+    TOO_LARGE = "too large"  # bytes or records of a message
     STORE_REFUSED = "refused by the store"
 
 

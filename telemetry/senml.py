@@ -44,6 +44,10 @@ class SenmlError(ValueError):
     """The pack breaks RFC 8428; nothing of it may be used."""
 
 
+class PackTooLongError(SenmlError):
+    """More bytes or records than a pack may have."""
+
+
 class Record(NamedTuple):
     """One resolved record.
 
@@ -280,12 +284,12 @@ def decode_pack(payload: bytes) -> Pack:
     absolute times, and names `<sensor>/<quantity>`.
     """
     if len(payload) > MAX_PAYLOAD:
-        raise SenmlError(f"pack of {len(payload)} bytes is above {MAX_PAYLOAD}")
+        raise PackTooLongError(f"pack of {len(payload)} bytes is above {MAX_PAYLOAD}")
     records = _parse_json(payload) if payload.lstrip(b" \t\r\n")[:1] == b"[" else _parse_cbor(payload)
     if not records:
         raise SenmlError("an empty pack")
     if len(records) > MAX_READINGS:
-        raise SenmlError(f"pack of {len(records)} records is above {MAX_READINGS}")
+        raise PackTooLongError(f"pack of {len(records)} records is above {MAX_READINGS}")
     site = records[0].get("site")
     try:
         check_id(site if isinstance(site, str) else "")

@@ -48,12 +48,15 @@ def test_late_only_above_a_minute():
 
 def test_a_reading_set_aside_is_a_whole_record():
     fault = checks.Fault(Reason.NOT_OWNER, "why")
-    entry = checks.set_aside(fault, Reading("pm-1", "pm25", NOW + 7, 3.5, 2), topic="t", gateway="g")
+    entry = checks.set_aside(
+        fault, Reading("pm-1", "pm25", NOW + 7, 3.5, 2), site="bai-chay", topic="t", gateway="g"
+    )
     assert json.loads(entry.payload) == {
         "n": "pm-1/pm25",
         "u": "ug/m3",
         "t": (NOW + 7) / 1000,
         "v": 3.5,
         "fl": 2,
+        "site": "bai-chay",
     }
     assert (entry.reason, entry.sensor, entry.gateway, entry.topic) == (Reason.NOT_OWNER, "pm-1", "g", "t")

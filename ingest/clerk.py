@@ -1,0 +1,51 @@
+"""The clerk: takes up the commands that API and command line have written into the book, one after the other."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import msgspec
+import structlog
+
+from storage.book import Book, BookUnavailableError
+from storage.commands import CommandRow, Commands
+from storage.store import StoreUnavailableError
+
+LOOK_EVERY_S = 0.5
+
+log = structlog.get_logger(__name__)
+Handler = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
+
+
+class CommandError(ValueError):
+    """The command cannot be carried out; the message says why and becomes its result."""
+
+
+class Clerk:
+    """`handlers` by the kind of command; commands of other kinds are left to others.
+
+    A handler is called again with the same command after a crash or when book or store were away: repeating must be
+    harmless.
+    """
+
+    def __init__(self, book: Book, handlers: Mapping[str, Handler], *, clock: Callable[[], int]) -> None:
+        self._commands, self._handlers, self._clock = Commands(book), handlers, clock
+
+    async def run(self) -> None:
+        """For ever."""
+        while True:
+            try:
+                for command in self._commands.waiting(tuple(self._handlers)):
+                    await self._carry_out(command)
+            except (BookUnavailableError, StoreUnavailableError) as error:
+                log.warning("command waits", reason=str(error))
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def _carry_out(self, command: CommandRow) -> None:
+        try:
+            result = await self._handlers[command.kind](command.content)
+        except (CommandError, msgspec.ValidationError) as error:
+            result = {"error": str(error)}
+        self._commands.finish(command.id, result, self._clock())
+        told = {key: value for key, value in result.items() if isinstance(value, int | str)}
+        log.info("command done", command=command.kind, who=command.who, result=told)

@@ -1,0 +1,27 @@
+-- What an operator has asked for: taken up by ingest (or the hub), finished with a result.
+CREATE TABLE IF NOT EXISTS commands (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  kind TEXT NOT NULL,
+  content BLOB NOT NULL,  -- its arguments as JSON
+  who TEXT NOT NULL,
+  asked_ms INTEGER NOT NULL,
+  done_ms INTEGER,
+  result BLOB             -- what became of it as JSON
+);
+CREATE INDEX IF NOT EXISTS commands_waiting ON commands (id) WHERE done_ms IS NULL;
+
+-- What became of the newest replay of an entry of the quarantine.
+CREATE TABLE IF NOT EXISTS quarantine_replays (
+  id INTEGER PRIMARY KEY,  -- of the entry
+  at_ms INTEGER NOT NULL,
+  outcome TEXT NOT NULL,   -- storage.quarantine.Outcome
+  detail TEXT NOT NULL
+);
+
+-- Readings whose entries the quarantine's bound has removed, by the hour they were observed in.
+CREATE TABLE IF NOT EXISTS quarantine_removed (
+  sensor TEXT NOT NULL,
+  hour_ms INTEGER NOT NULL,
+  readings INTEGER NOT NULL,
+  PRIMARY KEY (sensor, hour_ms)
+) WITHOUT ROWID;
