@@ -4,7 +4,7 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from api import pages, problems
-from api.routes import air, anomalies, inventory, live, overview, readings, system
+from api.routes import air, anomalies, inventory, live, overview, quarantine, readings, system
 from api.services import Services
 
 __all__ = ["Services", "create"]
@@ -28,7 +28,7 @@ def create(services: Services) -> FastAPI:
     )
     app.state.services = services
     problems.install(app)
-    for module in (overview, inventory, readings, air, anomalies, live, system):
+    for module in (overview, inventory, readings, air, anomalies, quarantine, live, system):
         app.include_router(module.router)
     app.include_router(live.sockets)
     pages.install(app)

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from api.records_examples import EXAMPLES
+
 _READING = {"time": "2026-11-23T01:00:00.123Z", "t": 1795395600123, "value": 18.0, "flags": 0}
 _AIR = {
     "kind": "site",
@@ -165,24 +167,7 @@ _EXAMPLES: dict[str, Any] = {
         ],
         "next": None,
     },
-    "quarantine": {
-        "items": [
-            {
-                "id": 12,
-                "reason": "undecodable",
-                "detail": "not a SenML JSON pack: JSON is malformed",
-                "topic": "halong/v1/up/1f/gw-bai-chay/0a1b2c3d4e5f6071/7",
-                "gateway": "gw-bai-chay",
-                "sensor": "",
-                "payload": "bm90IHNlbm1s",
-                "count": 1,
-                "first_seen": "2026-11-23T01:00:00.000Z",
-                "last_seen": "2026-11-23T01:00:00.000Z",
-            }
-        ],
-        "next": None,
-        "total": 1,
-    },
+    **EXAMPLES,
     "healthz": {"status": "alive", "version": "0.1.0", "uptime_s": 86400},
     "readyz": {"status": "ready", "checks": {"broker": True, "store": True}},
     "account": {"messages_received": 5120, "messages_decoded": 5120, "readings_stored": 60211},

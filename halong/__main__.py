@@ -12,6 +12,7 @@ import typer
 from halong.aqi_cli import app as aqi_app
 from halong.console import Config, fail, load, run, seconds
 from halong.edge_cli import edge
+from halong.quarantine_cli import app as quarantine_app
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -26,6 +27,7 @@ sim = typer.Typer(
 app.add_typer(sim, name="sim")
 app.add_typer(edge, name="edge")
 app.add_typer(aqi_app, name="aqi")
+app.add_typer(quarantine_app, name="quarantine")
 
 Faults = Annotated[
     list[str] | None,

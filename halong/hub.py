@@ -20,6 +20,7 @@ import uvicorn
 
 from api.app import Services, create
 from halong.follower import Follower
+from ingest.checks import DAY_MS, Policy, TimeWindow
 from ingest.pipeline import Pipeline
 from runtime.config import ConfigError
 from runtime.feed import Feed
@@ -57,6 +58,15 @@ class ApiSettings(msgspec.Struct, frozen=True):
     port: int = 8080
 
 
+class IngestSettings(msgspec.Struct, frozen=True):
+    """What is taken: times from `past_days` before to `future_s` after the hub's, sensors that no birth lists or not."""
+
+    past_days: float = 60.0
+    future_s: float = 300.0
+    unknown_sensors: Literal["register", "refuse"] = "register"
+    quarantine_rows: int = 10_000
+
+
 class HubConfig(msgspec.Struct, frozen=True):
     """The hub's TOML file; every key has its default."""
 
@@ -64,6 +74,13 @@ class HubConfig(msgspec.Struct, frozen=True):
     broker: BrokerSettings = BrokerSettings()
     store: StoreSettings = StoreSettings()
     api: ApiSettings = ApiSettings()
+    ingest: IngestSettings = IngestSettings()
+
+
+def policy(settings: IngestSettings) -> Policy:
+    """As ingest checks it."""
+    window = TimeWindow(round(settings.past_days * DAY_MS), round(settings.future_s * 1000))
+    return Policy(window, settings.unknown_sensors == "refuse")
 
 
 def check(config: HubConfig) -> None:
@@ -74,6 +91,13 @@ def check(config: HubConfig) -> None:
         raise ConfigError(str(error)) from None
     if not 0 <= config.api.port < 65536:
         raise ConfigError(f"api.port must be 0 to 65535, not {config.api.port}")
+    ingest = config.ingest
+    if not (0 < ingest.past_days <= 36_500 and 0 <= ingest.future_s <= 86_400 * 365):
+        raise ConfigError(
+            "ingest.past_days must be above 0 and up to 36500, ingest.future_s 0 to a year of seconds"
+        )
+    if not 1 <= ingest.quarantine_rows <= 1_000_000:
+        raise ConfigError(f"ingest.quarantine_rows must be 1 to 1000000, not {ingest.quarantine_rows}")
     try:
         open_store(config.store.url)  # only looks at the address
     except ValueError as error:
@@ -152,7 +176,7 @@ async def run(
         listening = stack.enter_context(_listen(config.api)) if part != "ingest" else None
         store = open_store(store_url(config, data, os.environ))
         stack.push_async_callback(store.close)
-        book = stack.enter_context(Book(data / "book.sqlite"))
+        book = stack.enter_context(Book(data / "book.sqlite", quarantine_rows=config.ingest.quarantine_rows))
         feed = Feed(epoch=secrets.token_hex(4))
         lines = stack.enter_context(trace.open("a", encoding="utf-8", buffering=1)) if trace else None
         pipeline = Pipeline(
@@ -165,6 +189,7 @@ async def run(
             on_stored=feed.stored,
             on_anomaly=feed.anomaly,
             trace=lines,
+            policy=policy(config.ingest),
         )
         follower = Follower(store, book, feed, clock=_clock)
         services = Services(

@@ -47,6 +47,7 @@ OWN_CLOCK = {
     "halong/edge_cli.py",
     "halong/hub.py",
     "halong/processes.py",
+    "halong/records.py",
     "halong/status.py",
     "halong/up.py",
     "storage/open.py",

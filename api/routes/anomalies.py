@@ -1,6 +1,5 @@
-"""Anomalies and quarantine."""
+"""Anomalies."""
 
-import base64
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
@@ -10,8 +9,6 @@ from api.params import rfc3339, strict_query, time_ms
 from api.problems import ProblemError, did_you_mean
 from api.services import Services, services
 from telemetry.anomaly import Anomaly, AnomalyKind
-
-SHOWN_BYTES = 4096
 
 router = APIRouter(prefix="/v1", tags=["anomalies"], dependencies=[Depends(strict_query)])
 Hub = Annotated[Services, Depends(services)]
@@ -70,26 +67,3 @@ def _anomaly(one: Anomaly) -> dict[str, Any]:
         "text": one.text,
         "text_vi": one.text_vi,
     }
-
-
-@router.get(
-    "/quarantine", summary="What was set aside instead of stored, and why", responses=example("quarantine")
-)
-async def quarantine(hub: Hub, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> dict[str, Any]:
-    """Newest first. `payload` is base64, at most 4 KiB of it."""
-    items = [
-        {
-            "id": row.id,
-            "reason": row.reason,
-            "detail": row.detail,
-            "topic": row.topic,
-            "gateway": row.gateway,
-            "sensor": row.sensor,
-            "payload": base64.b64encode(row.payload[:SHOWN_BYTES]).decode(),
-            "count": row.count,
-            "first_seen": rfc3339(row.first_ms),
-            "last_seen": rfc3339(row.last_ms),
-        }
-        for row in hub.book.quarantined(limit)
-    ]
-    return {"items": items, "next": None, "total": hub.book.quarantine_total()}

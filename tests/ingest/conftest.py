@@ -13,6 +13,7 @@ from uuid import uuid4
 import msgspec
 import pytest
 
+from ingest import checks
 from ingest.pipeline import Pipeline
 from runtime.mqtt import BrokerUrl, Connection, Message, keep_connected
 from storage.book import Book
@@ -193,6 +194,7 @@ class City:
         self.trace = io.StringIO()
         self.lives = 0
         self.clock_ahead_ms = 0
+        self.policy = checks.POLICY
 
     def build(self) -> Pipeline:
         """A new process life of ingest."""
@@ -207,6 +209,7 @@ class City:
             on_stored=self.live.extend,
             on_anomaly=self.anomalies.append,
             trace=self.trace,
+            policy=self.policy,
         )
 
     @asynccontextmanager

@@ -1,0 +1,44 @@
+"""Examples of what the routes over the book's records answer."""
+
+from typing import Any
+
+_REPLAY = {
+    "id": 7,
+    "kind": "replay",
+    "state": "done",
+    "who": "api",
+    "asked": "2026-11-23T01:00:00.000Z",
+    "done": "2026-11-23T01:00:00.420Z",
+    "result": {
+        "stored": 1,
+        "already there": 0,
+        "still refused": 0,
+        "entries": [{"id": 12, "outcome": "stored", "detail": "1 stored"}],
+    },
+}
+
+EXAMPLES: dict[str, Any] = {
+    "quarantine": {
+        "items": [
+            {
+                "id": 12,
+                "reason": "undecodable",
+                "detail": "not a SenML JSON pack: JSON is malformed",
+                "topic": "halong/v1/up/1f/gw-bai-chay/0a1b2c3d4e5f6071/7",
+                "gateway": "gw-bai-chay",
+                "sensor": "",
+                "payload": "bm90IHNlbm1s",
+                "bytes": 9,
+                "count": 1,
+                "first_seen": "2026-11-23T01:00:00.000Z",
+                "last_seen": "2026-11-23T01:00:00.000Z",
+                "state": "open",
+                "replay": None,
+            }
+        ],
+        "next": None,
+        "total": 1,
+    },
+    "replay": _REPLAY,
+    "command": _REPLAY,
+}

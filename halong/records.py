@@ -1,0 +1,115 @@
+"""What the commands over the hub's records share: its book, commands written into it, times as people write them.
+
+The book is one SQLite file that several processes may have open: these commands work beside a running hub, and what only
+the hub can do is written down as a command that it takes up.
+"""
+
+import getpass
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from halong.console import fail
+from storage.book import Book, BookUnavailableError
+from storage.commands import Commands
+
+BOOK = "book.sqlite"
+LOOK_EVERY_S = 0.05
+PATIENCE_S = 10.0
+CITY_ZONE = timezone(timedelta(hours=7))  # Asia/Ho_Chi_Minh
+LAST_MS = 253_370_764_799_999  # the end of the year 9998
+
+Data = Annotated[Path, typer.Option(help="The hub's data directory.")]
+AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
+DATA = Path("halong-data")
+
+
+def now_ms() -> int:
+    """Wall time."""
+    return time.time_ns() // 1_000_000
+
+
+def who() -> str:
+    """The user of this machine, for the record."""
+    try:
+        return f"{getpass.getuser()} (command line)"
+    except (OSError, KeyError, ImportError):  # no such user: what it raises differs by version
+        return "command line"
+
+
+@contextmanager
+def opened(data: Path) -> Iterator[Book]:
+    """The book of the hub whose data directory this is; a missing or unusable one ends the command with one line."""
+    path = data / BOOK
+    if not path.exists():
+        raise fail(f"there is no book at {path}: give the hub's data directory with --data", 2)
+    try:
+        with Book(path) as book:
+            yield book
+    except BookUnavailableError as error:
+        raise fail(str(error)) from None
+
+
+def carry_out(book: Book, kind: str, content: Any, *, patience_s: float = PATIENCE_S) -> Mapping[str, Any]:
+    """What the hub made of the command; one line and exit 1 when it refuses, or does not take it up in time."""
+    commands = Commands(book)
+    number = commands.ask(kind, content, who=who(), now_ms=now_ms())
+    deadline = time.monotonic() + patience_s
+    while time.monotonic() < deadline:
+        row = commands.find(number)
+        if row is not None and row.result is not None:
+            if "error" in row.result:
+                raise fail(str(row.result["error"]))
+            return row.result
+        time.sleep(LOOK_EVERY_S)
+    raise fail(f"command {number} is written down, the hub has not taken it up yet: is it running?")
+
+
+def moment(text: str, option: str) -> int:
+    """RFC 3339 with a zone, as ms since 1970; a mistake ends the command with exit 2."""
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise fail(f"{option} {text!r} is not a time like 2026-11-23T08:00:00+07:00", 2) from None
+    if instant.tzinfo is None:
+        raise fail(f"{option} {text!r} has no zone: add +07:00 or Z", 2)
+    found = round(instant.timestamp() * 1000)
+    if not 0 <= found <= LAST_MS:
+        raise fail(f"{option} {text!r} is before 1970 or after 9998", 2)
+    return found
+
+
+def shown(ms: int | None) -> str:
+    """In the city's time, for people; "" for None."""
+    return "" if ms is None else f"{datetime.fromtimestamp(ms / 1000, CITY_ZONE):%Y-%m-%d %H:%M:%S}"
+
+
+def rfc3339(ms: int) -> str:
+    """For programs: UTC with milliseconds and Z."""
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def print_json(content: Any) -> None:
+    """One line."""
+    print(json.dumps(content, ensure_ascii=False))
+
+
+def print_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Columns as wide as they must be; numbers to the right."""
+    cells = [list(map(str, row)) for row in rows]
+    widths = [max(len(row[column]) for row in [list(head), *cells]) for column in range(len(head))]
+    numeric = [
+        all(isinstance(row[column], int | float) for row in rows) and rows for column in range(len(head))
+    ]
+    for line in [list(head), *cells]:
+        print(
+            "  ".join(
+                c.rjust(w) if n else c.ljust(w) for c, w, n in zip(line, widths, numeric, strict=True)
+            ).rstrip()
+        )
