@@ -57,7 +57,7 @@ class Book:
                     f"the book {self._path} was written by a newer version of this program"
                 )
             schema = "".join(path.read_text("utf-8") for path in _SCHEMAS)
-            database.executescript(f"BEGIN; {schema} PRAGMA user_version={_VERSION}; COMMIT")
+            database.executescript(f"BEGIN IMMEDIATE; {schema} PRAGMA user_version={_VERSION}; COMMIT")
         except sqlite3.Error as error:
             database.close()
             raise BookUnavailableError(f"cannot use the book {self._path}: {error}") from error

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -275,3 +276,18 @@ def test_a_failed_call_changes_nothing(book: Book) -> None:
     assert book.quarantined(5) == []
     book.quarantine([entry(b"a")], 1000)
     assert len(book.quarantined(5)) == 1
+
+
+def test_it_can_be_opened_beside_others_that_write(tmp_path: Path) -> None:
+    path = tmp_path / "book.db"
+
+    def work(number: int) -> int:
+        for turn in range(10):
+            with Book(path) as book:
+                book.quarantine([entry(b"%d %d" % (number, turn))], 1000)
+        return number
+
+    with Book(path), ThreadPoolExecutor(6) as threads:
+        assert list(threads.map(work, range(6))) == list(range(6))
+    with Book(path) as book:
+        assert book.quarantine_total() == 60
