@@ -50,6 +50,10 @@ class Account:
             sensor: max(at, now_ms - MAX_GAP_MS) if at <= now_ms else now_ms for sensor, at in until.items()
         }
 
+    def beginning(self, at_ms: int) -> dict[str, int]:
+        """For `resume`: every sensor begins at `at_ms`."""
+        return dict.fromkeys(self._sensors, at_ms)
+
     def watch(self, now_ms: int) -> None:
         """Count the periods that have passed, hour by hour. A clock that went back far begins anew."""
         for sensor in self._sensors.values():

@@ -39,6 +39,7 @@ def _complaints(config: EdgeConfig) -> Iterator[str]:
     yield from _bad_place("site", config.site.latitude, config.site.longitude)
     yield from _bad_broker(config.broker)
     yield from _bad_journal(config.journal)
+    yield from _bad_clock(config)
     for index, device in enumerate(config.serial):
         yield from _bad_serial(f"serial[{index}]", device)
     for index, bus in enumerate(config.modbus):
@@ -102,6 +103,20 @@ def _bad_journal(journal: JournalSettings) -> Iterator[str]:
         yield f"journal.keep_days {journal.keep_days} must not be negative"
     if journal.max_mb < MIN_JOURNAL_MB:
         yield f"journal.max_mb {journal.max_mb} must be at least {MIN_JOURNAL_MB}"
+
+
+def _bad_clock(config: EdgeConfig) -> Iterator[str]:
+    clock = config.clock
+    yield from _twice("clock.ladder", clock.ladder)
+    if not clock.ladder:
+        yield "clock.ladder is empty: nothing could ever date a reading"
+    if not 10 <= clock.tolerance_ms <= 60_000:
+        yield f"clock.tolerance_ms {clock.tolerance_ms} must be 10 to 60000"
+    if not 0 <= clock.settle_s <= 3600:
+        yield f"clock.settle_s {clock.settle_s} must be 0 to 3600"
+    receivers = [device.sensor for device in config.serial if device.protocol == "nmea0183"]
+    if clock.gnss and clock.gnss not in receivers:
+        yield f"clock.gnss: no [[serial]] of protocol nmea0183 is the sensor {clock.gnss!r}"
 
 
 def _bad_device(where: str, device: SerialDevice | ModbusUnit | MqttSource | HttpSensor) -> Iterator[str]:

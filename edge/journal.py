@@ -17,12 +17,15 @@ from typing import Any, NamedTuple, TypeVar
 
 import structlog
 
-from edge import tallies
+from edge import tallies, undated
 from edge.account import MAX_GAP_MS, Count
+from edge.clock import ClockEvent
 from edge.journalfile import JournalFile, connect, insert_packs
 from edge.packing import NewPack
 from edge.tallies import Untold
+from edge.undated import Undated
 from telemetry.messages import Ranges
+from telemetry.reading import Reading
 from telemetry.senml import Pack, SenmlError, decode_pack
 
 ROOM_PACKS = 256  # how many of the oldest packs go at once when max_mb is reached
@@ -74,6 +77,7 @@ class Journal:
         self._trouble = ""
         self.id = ""
         self.given_up = 0
+        self.undated = 0
 
     @classmethod
     def open(
@@ -108,6 +112,24 @@ class Journal:
 
         Raises JournalUnavailableError: nothing is stored.
         """
+        return self._append(packs, now_ms, counts, told, None)
+
+    def settle(
+        self, rows: Undated, packs: Sequence[NewPack], now_ms: int, counts: Sequence[Count] = ()
+    ) -> list[PackRow]:
+        """`append`, and forget the undated rows that the packs were made of, in the same transaction."""
+        appended = self._append(packs, now_ms, counts, (), rows)
+        self.undated -= rows.total
+        return appended
+
+    def _append(
+        self,
+        packs: Sequence[NewPack],
+        now_ms: int,
+        counts: Sequence[Count],
+        told: Sequence[Untold],
+        settled: Undated | None,
+    ) -> list[PackRow]:
         compressed = [zlib.compress(pack.payload) for pack in packs]
 
         def insert(db: sqlite3.Connection) -> list[PackRow]:
@@ -119,12 +141,37 @@ class Journal:
             insert_packs(db, contents)
             tallies.add(db, self.id, counts)
             tallies.tell(db, told)
+            undated.remember_time(db, now_ms)
+            if settled is not None:
+                undated.delete(db, settled)
             return rows
 
         rows = self._write(lambda: self._file.transact(insert))
         self._seq += len(rows)
         self._waiting += len(rows)
         return rows
+
+    def hold(self, boot: str, readings: Sequence[Reading]) -> None:
+        """Keep readings that cannot be dated yet, fsynced; raises JournalUnavailableError: none is kept."""
+        self._write(lambda: self._file.transact(lambda db: undated.insert(db, boot, readings)))
+        self.undated += len(readings)
+
+    def oldest_undated(self) -> Undated | None:
+        """What waits for a date longest."""
+        return self._try(lambda: self._file.transact(undated.oldest), None)
+
+    def note(self, boot: str, events: Sequence[ClockEvent]) -> bool:
+        """Record what happened to the clock; False when that cannot be written now."""
+        work = partial(self._file.transact, lambda db: undated.note(db, boot, events))
+        return self._try(lambda: self._write(work), 0) > 0
+
+    def trust_of(self, boot: str) -> tuple[str, int] | None:
+        """The source and the offset that this boot trusted last; None when it never did."""
+        return self._try(lambda: self._file.transact(lambda db: undated.trust_of(db, boot)), None)
+
+    def next_session(self, now_ms: int) -> int:
+        """A number above that of every life before, the time in ms when that is known; 0 when nothing can be written now."""
+        return self._change(lambda db: undated.next_session(db, now_ms))
 
     def acknowledge(self, stored: Mapping[str, Ranges], now_ms: int) -> int:
         """Mark what ingest has; how many packs were still waiting. Names that are not ours are ignored."""
@@ -204,6 +251,7 @@ class Journal:
         """A new journal in the file that was just opened; a name used before a power cut is never used again."""
         (self._waiting,) = db.execute("SELECT count(*) FROM packs WHERE acknowledged_ms IS NULL").fetchone()
         db.execute("SELECT max(newest_ms) FROM packs").fetchone()  # finds a damaged index now
+        self.undated = undated.count(db)
         self.id, self._seq = f"{self._rng.getrandbits(64):016x}", 0
 
     def _change(self, work: Callable[[sqlite3.Connection], int]) -> int:
@@ -250,7 +298,16 @@ class Journal:
             self.given_up += given_up
             self._waiting -= given_up
             log.error("journal full, oldest waiting packs given up", packs=given_up)
-        return given_up > 0
+            return True
+        return self._give_up_undated()
+
+    def _give_up_undated(self) -> bool:
+        work = partial(undated.delete_oldest, limit=ROOM_PACKS)
+        before, gone = self.undated, self._try(lambda: self._file.transact(work), 0)
+        if gone:
+            self.undated = self._try(lambda: self._file.transact(undated.count), before)
+            log.error("journal full, oldest undated readings given up", readings=before - self.undated)
+        return gone > 0
 
     def _give_up(self, db: sqlite3.Connection) -> int:
         condition = "acknowledged_ms IS NULL"
@@ -346,6 +403,37 @@ class JournalThread:
     async def counted_until(self, now_ms: int) -> dict[str, int]:
         """See Journal.counted_until."""
         return await self._do(partial(self._journal.counted_until, now_ms))
+
+    @property
+    def undated(self) -> int:
+        """Readings that wait for a date."""
+        return self._journal.undated
+
+    async def settle(
+        self, rows: Undated, packs: Sequence[NewPack], now_ms: int, counts: Sequence[Count] = ()
+    ) -> list[PackRow]:
+        """See Journal.settle."""
+        return await self._do(partial(self._journal.settle, rows, packs, now_ms, counts))
+
+    async def hold(self, boot: str, readings: Sequence[Reading]) -> None:
+        """See Journal.hold."""
+        await self._do(partial(self._journal.hold, boot, readings))
+
+    async def oldest_undated(self) -> Undated | None:
+        """See Journal.oldest_undated."""
+        return await self._do(self._journal.oldest_undated)
+
+    async def note(self, boot: str, events: Sequence[ClockEvent]) -> bool:
+        """See Journal.note."""
+        return await self._do(partial(self._journal.note, boot, events))
+
+    async def trust_of(self, boot: str) -> tuple[str, int] | None:
+        """See Journal.trust_of."""
+        return await self._do(partial(self._journal.trust_of, boot))
+
+    async def next_session(self, now_ms: int) -> int:
+        """See Journal.next_session."""
+        return await self._do(partial(self._journal.next_session, now_ms))
 
     async def acknowledge(self, stored: Mapping[str, Ranges], now_ms: int) -> int:
         """See Journal.acknowledge."""

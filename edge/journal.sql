@@ -34,3 +34,28 @@ CREATE TABLE IF NOT EXISTS tallies(
     PRIMARY KEY (journal, sensor, hour_ms)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS tallies_untold ON tallies(hour_ms) WHERE told < revision;
+-- Since user_version 2: what waits for a date, and what happened to the clock; docs/time.md.
+CREATE TABLE IF NOT EXISTS undated(
+    id       INTEGER PRIMARY KEY AUTOINCREMENT,
+    boot     TEXT    NOT NULL,  -- /proc/sys/kernel/random/boot_id
+    after_ms INTEGER,           -- the last trusted time known when it was written
+    first_ms INTEGER NOT NULL,  -- smallest and largest uptime (CLOCK_BOOTTIME) inside
+    last_ms  INTEGER NOT NULL,
+    readings INTEGER NOT NULL,
+    payload  BLOB    NOT NULL,  -- zlib of JSON [[sensor, quantity, uptime ms, value, flags], …]
+    crc      INTEGER NOT NULL   -- crc32 of payload
+);
+CREATE INDEX IF NOT EXISTS undated_by_boot ON undated(boot, last_ms);
+CREATE TABLE IF NOT EXISTS clock(
+    id        INTEGER PRIMARY KEY AUTOINCREMENT,
+    boot      TEXT    NOT NULL,
+    kind      TEXT    NOT NULL,  -- trusted, corrected, stepped, refused
+    source    TEXT    NOT NULL,  -- gnss, ntp, hub, system
+    uptime_ms INTEGER NOT NULL,
+    offset_ms INTEGER NOT NULL,  -- Unix time ahead of uptime, as that source has it
+    change_ms INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS notes(
+    name  TEXT    PRIMARY KEY,   -- trusted_ms: the last trusted time; session: of the last life
+    value INTEGER NOT NULL
+) WITHOUT ROWID;

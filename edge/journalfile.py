@@ -3,7 +3,7 @@
 import fcntl
 import sqlite3
 from collections.abc import Callable, Iterable
-from contextlib import suppress
+from contextlib import closing, suppress
 from importlib.resources import files
 from itertools import islice
 from pathlib import Path
@@ -11,10 +11,11 @@ from typing import IO, TypeVar
 
 import structlog
 
-from edge import tallies
+from edge import tallies, undated
 from edge.salvage import COLUMNS, readable, readable_tallies
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+UPGRADED = (0, 1)  # a new file, and one whose tables are all kept as they are: what is missing is made
 BUSY_TIMEOUT_S = 5.0
 CHECKPOINT_PAGES = 250  # keeps the WAL near 1 MB, so that opening after a crash is quick
 PAGE_BYTES = 4096
@@ -112,7 +113,7 @@ class JournalFile:
             db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
             db.execute(f"PRAGMA max_page_count = {self._max_pages}")
             (version,) = db.execute("PRAGMA user_version").fetchone()
-            if version not in (0, SCHEMA_VERSION):
+            if version not in (*UPGRADED, SCHEMA_VERSION):
                 raise sqlite3.OperationalError(
                     f"its schema {version} is not {SCHEMA_VERSION}, the one known here"
                 )
@@ -140,6 +141,11 @@ class JournalFile:
                 saved += insert_packs(db, batch)
         with self._connection as db:
             tallies.insert(db, readable_tallies(aside))
+        with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(aside)) as old:
+            old.execute("PRAGMA writable_schema = ON")
+            with self._connection as db:
+                for statement, found in undated.salvage(old):
+                    db.executemany(statement, found)
         self._on_open(self._connection)
         log.error("journal damaged, set aside", reason=str(error), kept_as=aside.name, packs_salvaged=saved)
 

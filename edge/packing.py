@@ -1,13 +1,20 @@
 """Readings into packs: what one group commit accepted, cut into SenML packs that ingest takes. Pure."""
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import NamedTuple
 
+import msgspec
+
+from edge.clock import Bracket, uptime_of
+from telemetry import undatable
 from telemetry.manifest import HOUR_MS, Manifest
 from telemetry.reading import Reading
 from telemetry.senml import MAX_PAYLOAD, MAX_READINGS, encode_manifests, encode_pack
 
 MANIFESTS = 100  # in a pack: at most 700 records
+
+UNDATABLE_READINGS = 500  # some 100 bytes each
 
 
 class NewPack(NamedTuple):
@@ -55,3 +62,21 @@ def _fit(site: str, readings: Sequence[Reading], *, cbor: bool) -> Iterator[NewP
         return
     times = [reading.observed_at for reading in readings]
     yield NewPack(payload, site, min(times), max(times), len(readings))
+
+
+def pack_undatable(site: str, boot: str, span: Bracket, readings: Sequence[Reading]) -> list[NewPack]:
+    """Readings with undated instants of one earlier boot, which no clock can date any more: packs of one sensor each."""
+    since_boot = [
+        msgspec.structs.replace(reading, observed_at=uptime_of(reading.observed_at)) for reading in readings
+    ]
+    packs = []
+    for _, found in groupby(sorted(since_boot, key=_sensor), key=_sensor):
+        several = list(found)
+        for start in range(0, len(several), UNDATABLE_READINGS):
+            some = several[start : start + UNDATABLE_READINGS]
+            packs.append(NewPack(undatable.encode(site, boot, span, some), site, *span, len(some)))
+    return packs
+
+
+def _sensor(reading: Reading) -> str:
+    return reading.sensor

@@ -1,8 +1,8 @@
 """One loop per serial port: open, read or poll, report, and open again when it is gone."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -27,12 +27,14 @@ OnBad = Callable[[str, int], None]
 
 
 class Device(NamedTuple):
-    """A sensor on a port; `period_s` matters when its driver polls. `traffic` counts instead of publishing each event."""
+    """A sensor on a port; `period_s` matters when its driver polls. `traffic` counts instead of publishing each event;
+    `hear` gets the fields of every good frame."""
 
     sensor: str
     driver: Driver
     period_s: float
     traffic: Traffic | None = None
+    hear: Callable[[Mapping[str, Any]], None] | None = None
 
 
 class Port:
@@ -198,6 +200,8 @@ class Port:
             return None
         self._backoff = BACKOFF_FIRST_S
         self._frames += 1
+        if device.hear is not None and decoded.fields:
+            device.hear(decoded.fields)
         if decoded.verdict is Verdict.IGNORE or not decoded.measurements:
             return decoded
         doubt = int(Flag.DEVICE) if decoded.verdict is Verdict.FLAG else 0
@@ -216,8 +220,11 @@ def build_ports(
     deliver: Deliver,
     clock: Callable[[], int],
     on_bad: OnBad = lambda sensor, frames: None,
+    on_gnss: Callable[[Mapping[str, Any]], None] | None = None,
 ) -> list[Port]:
-    """A loop for each serial port of the configuration, nothing opened; raises ValueError for a bad driver option."""
+    """A loop for each serial port of the configuration, nothing opened; raises ValueError for a bad driver option.
+
+    `on_gnss` hears the sentences of the receiver that `clock.gnss` names."""
     ports = []
     for device in config.serial:
         driver = device.driver()
@@ -225,7 +232,15 @@ def build_ports(
         ports.append(
             Port(
                 device.path,
-                [Device(device.sensor, driver, device.period_s, device.traffic())],
+                [
+                    Device(
+                        device.sensor,
+                        driver,
+                        device.period_s,
+                        device.traffic(),
+                        on_gnss if device.sensor == config.clock.gnss else None,
+                    )
+                ],
                 baud=device.baud or driver.baud,
                 timeout_s=device.timeout_s or more.timeout_s,
                 deliver=deliver,

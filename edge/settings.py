@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from edge.clock import LADDER, Clock, Rung
 from edge.driver import Driver
 from edge.drivers import DRIVERS
 from edge.publishers import HttpListener, HttpSensor, MqttSource
@@ -30,6 +31,7 @@ class Trust(StrEnum):
     """When the gateway's clock may date readings."""
 
     SYSTEM = "system"  # always: the host keeps it right
+    LADDER = "ladder"  # when a source of `clock.ladder` says what time it is
 
 
 class BrokerSettings(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -50,9 +52,18 @@ class JournalSettings(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=T
 
 
 class ClockSettings(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """What dates the readings."""
+    """What dates the readings. `gnss` names the [[serial]] sensor that is the gateway's own receiver; see edge.clock."""
 
     trust: Trust = Trust.SYSTEM
+    ladder: tuple[Rung, ...] = LADDER
+    gnss: str = ""
+    tolerance_ms: int = 500
+    settle_s: float = 30.0
+
+    def clock(self) -> Clock:
+        """What decides on the time."""
+        ladder = (Rung.SYSTEM,) if self.trust is Trust.SYSTEM else self.ladder
+        return Clock(ladder, tolerance_ms=self.tolerance_ms, settle_ms=round(self.settle_s * 1000))
 
 
 class SerialDevice(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

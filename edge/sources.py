@@ -6,6 +6,7 @@ from random import Random
 
 import structlog
 
+from edge.clock import is_dated
 from edge.driver import BadFrameError
 from edge.formats.contract import Arrival, Format, Outgoing
 from edge.payloads import Dated, JsonMapping, SenmlMapping
@@ -18,6 +19,7 @@ from telemetry.senml import RELATIVE_BELOW
 
 FIRST_TIME_MS = RELATIVE_BELOW * 1000
 ASK_EVERY_S = 60.0
+NEAR_MS = 86_400_000 * 400
 LAST_TIME_MS = 253_402_300_799_999  # the end of the year 9999
 
 log = structlog.get_logger(__name__)
@@ -56,7 +58,7 @@ class Source:
         """
         try:
             found = self._decode(message, now_ms)
-            _check_times(found)
+            _check_times(found, now_ms)
         except BadFrameError as error:
             self._bad += 1
             self._on_bad(self.settings.sensor, 1)
@@ -93,10 +95,14 @@ class Source:
                 return understood.dated
 
 
-def _check_times(found: Sequence[Dated]) -> None:
-    """A pack can only carry absolute times of four-digit years; whether they are plausible, ingest judges."""
+def _check_times(found: Sequence[Dated], now_ms: int) -> None:
+    """A pack can only carry absolute times of four-digit years; whether they are plausible, ingest judges.
+
+    Near an undated `now_ms` are times relative to it."""
     for dated in found:
-        if dated.time_ms is not None and not FIRST_TIME_MS <= dated.time_ms <= LAST_TIME_MS:
+        if dated.time_ms is None or FIRST_TIME_MS <= dated.time_ms <= LAST_TIME_MS:
+            continue
+        if is_dated(now_ms) or abs(dated.time_ms - now_ms) > NEAR_MS:
             raise BadFrameError(f"time {dated.time_ms} ms is out of range")
 
 

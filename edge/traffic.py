@@ -60,6 +60,9 @@ class Traffic:
     def __init__(self, period_ms: int, *, raw: bool = False) -> None:
         self._period_ms, self._raw = period_ms, raw
         self._start_ms: int | None = None
+        self._anew_ms = -(
+            2**63
+        )  # from here on it counts: what was before a jump of the clock is in no period
         self._vehicles: list[Vehicle] = []
         self._latest: dict[str, Vehicle] = {}
         self._device_counts = False
@@ -104,9 +107,10 @@ class Traffic:
         start, period = self._start_ms, self._period_ms
         if start is None or not -period <= now_ms - start <= CATCH_UP * period:
             start = now_ms // period * period
+            self._anew_ms = self._anew_ms if self._start_ms is None else now_ms
         found = self._told(now_ms) if self._raw else []
         while now_ms >= start + period + GAP_MS + LATE_MS:
-            if watched_since_ms is not None and watched_since_ms <= start:
+            if watched_since_ms is not None and max(watched_since_ms, self._anew_ms) <= start:
                 found += self._period(start)
             start += period
         self._start_ms = start

@@ -9,6 +9,7 @@ from random import Random
 import msgspec
 import structlog
 
+from edge.clock import is_dated
 from edge.delivery import LIVE_WINDOW_MS, Delivery, Key, Lane
 from edge.journal import JournalThread
 from edge.settings import EdgeConfig
@@ -17,6 +18,7 @@ from telemetry import topics
 from telemetry.messages import Ack, BadMessageError, Birth, Command, Epoch, State, decode_message
 
 HEARTBEAT_S = 5.0
+UNDATED_HEARTBEAT_S = 1.0  # each is answered with the hub's time
 FAREWELL_S = 1.0
 IDLE_S = 1.0  # how long the sender sleeps at most: the rate cap of the backlog refills meanwhile
 
@@ -27,7 +29,8 @@ Session = tuple[int, int]
 class Uplink:
     """Sends the journal's packs until ingest acknowledges them, and says that the gateway is alive.
 
-    `birth` and `state` build the two messages for a session (boot, connect count); `clock` is wall time in ms.
+    `birth` and `state` build the two messages for a session (boot, connect count); `clock` is the gateway's time in ms,
+    `hub_time` hears the hub's with every acknowledgement.
     """
 
     def __init__(
@@ -39,10 +42,13 @@ class Uplink:
         rng: Random,
         birth: Callable[[Session], Birth],
         state: Callable[[Session, bool], State],
+        hub_time: Callable[[int], None],
     ) -> None:
         self._config, self._journal, self._clock, self._rng = config, journal, clock, rng
         self._birth, self._state = birth, state
-        self._session: Session = (clock(), 0)
+        self._hub_time = hub_time
+        self._session: Session = (0, 0)
+        self._outdated = asyncio.Event()
         self._delivery = Delivery(rng)
         self._wake = asyncio.Event()
         self._root = config.broker.root
@@ -55,6 +61,12 @@ class Uplink:
     def set_aside(self) -> int:
         """Packs that broke the connection three times, or that the journal can no longer read."""
         return len(self._delivery.set_aside)
+
+    def begin(self, boot: int) -> None:
+        """The number of this life, above all before; when it changes, connect anew with it: also the will must carry it."""
+        if boot != self._session[0]:
+            self._session = (boot, 0)
+            self._outdated.set()
 
     def committed(self) -> None:
         """The journal has new packs."""
@@ -93,7 +105,12 @@ class Uplink:
             return False
         return True
 
+    async def _renew(self) -> None:
+        await self._outdated.wait()
+        raise LinkLostError("the session has a number of its own now")
+
     def _will(self) -> Will:
+        self._outdated.clear()
         self._session = (self._session[0], self._session[1] + 1)
         gone = State(self._gateway, online=False, session=self._session)
         return Will(topics.state(self._root, self._gateway), msgspec.json.encode(gone))
@@ -113,6 +130,7 @@ class Uplink:
                 group.create_task(self._listen(connection), name="listen")
                 group.create_task(self._send(connection), name="send")
                 group.create_task(self._beat(connection), name="heartbeat")
+                group.create_task(self._renew(), name="session")
         except asyncio.CancelledError:
             with suppress(LinkLostError, TimeoutError):
                 async with asyncio.timeout(FAREWELL_S):
@@ -131,7 +149,7 @@ class Uplink:
 
     async def _beat(self, connection: Connection) -> None:
         while True:
-            await asyncio.sleep(HEARTBEAT_S)
+            await asyncio.sleep(HEARTBEAT_S if is_dated(self._clock()) else UNDATED_HEARTBEAT_S)
             self.waiting = await self._journal.waiting()
             await (
                 self._say_state(connection, online=True) if self._described else self._introduce(connection)
@@ -151,6 +169,7 @@ class Uplink:
         if message.topic == topics.ack(self._root, self._gateway):
             ack = Ack.decode(message.payload)
             self._delivery.heard_ack(ack, now)
+            self._hub_time(ack.time_ms)
             if ack.stored:
                 await self._journal.acknowledge(ack.stored, self._clock())
         elif message.topic == topics.do(self._root, self._gateway):

@@ -77,6 +77,21 @@ class PortCounters(msgspec.Struct, frozen=True):
     last_ms: int | None = None
 
 
+class ClockState(msgspec.Struct, frozen=True):
+    """A gateway's clock. `source` "": no time is trusted yet, and `undated` readings wait for it in the journal.
+
+    `since_ms`: the first trust of this boot, on the clock as it is now; `ahead_ms`: the system clock against the trusted
+    one; `steps` of the system clock and `corrections` of the trusted one since the agent's start.
+    """
+
+    source: str
+    since_ms: int | None = None
+    ahead_ms: int | None = None
+    steps: int = 0
+    corrections: int = 0
+    undated: int = 0
+
+
 class State(msgspec.Struct, frozen=True):
     """A gateway's heartbeat, retained; its will is the same with `online` false and no counters."""
 
@@ -90,6 +105,7 @@ class State(msgspec.Struct, frozen=True):
     backlog: int = 0  # packs in the journal that are not acknowledged
     set_aside: int = 0  # packs that broke the connection three times
     ports: tuple[PortCounters, ...] = ()
+    clock: ClockState | None = None
 
 
 class Epoch(msgspec.Struct, frozen=True):

@@ -109,7 +109,7 @@ class Sparkplug:
         asks: tuple[Outgoing, ...] = ()
         if node.wants_rebirth:
             command = f"{sparkplug.NAMESPACE}/{topic.group}/NCMD/{topic.node}"
-            asks = (Outgoing(command, sparkplug.rebirth_command(arrival.at_ms)),)
+            asks = (Outgoing(command, sparkplug.rebirth_command(max(0, arrival.at_ms))),)
         place = f"{topic.node}/{topic.device}" if topic.device else topic.node
         if self._device not in ("", place) or topic.kind not in (*DATA, *BIRTHS):
             return Understood(Verdict.ACCEPT, shown(payload, entries), asks=asks)

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import sqlite3
 import sys
+import time
 import zlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -17,13 +18,15 @@ import pytest
 
 from edge import logbookfile
 from edge.account import Count
-from edge.agent import Agent, run, wall_clock_ms
+from edge.agent import Agent, run
 from edge.config import EdgeConfig, check
+from edge.hostclock import LinuxHost
 from edge.journal import JournalThread, JournalUnavailableError, PackRow
 from edge.logbook import Period, Swap
 from edge.packing import NewPack
 from edge.publishers import HttpListener, HttpSensor
 from edge.tallies import Untold
+from edge.timekeeper import Timekeeper
 from runtime.config import ConfigError, parse
 from runtime.mqtt import BrokerUrl, Connection, Message, keep_connected
 from telemetry import topics
@@ -129,7 +132,7 @@ class Ingest:
                 self.manifests[one.sensor, one.journal, one.hour_ms] = one
         name = parsed.name
         assert parsed.checksum == topics.checksum(name, message.payload)
-        ack = Ack({name.journal: [(name.seq, name.seq)]}, wall_clock_ms(), 16)
+        ack = Ack({name.journal: [(name.seq, name.seq)]}, time.time_ns() // 1_000_000, 16)
         await connection.publish(topics.ack(self._root, name.gateway), ack.encode())
 
 
@@ -344,7 +347,7 @@ async def test_a_new_ingest_hears_the_birth_again_and_gets_what_waits(
 
 async def test_a_journal_in_use_is_one_clear_line(tmp_path: Path) -> None:
     config = configured(tmp_path, NOBODY)
-    async with JournalThread.open(Path(config.journal.path), clock=wall_clock_ms, rng=Random(1)):
+    async with JournalThread.open(Path(config.journal.path), clock=lambda: 0, rng=Random(1)):
         with pytest.raises(ConfigError, match=r"journal .*journal\.db: another agent is using it"):
             await run(config, stop=asyncio.Event())
 
@@ -375,9 +378,10 @@ async def test_a_journal_that_refuses_is_tried_again_with_the_same_readings(
     config = configured(tmp_path, NOBODY)
     pty_port.plug()
     stop = asyncio.Event()
-    async with JournalThread.open(Path(config.journal.path), clock=wall_clock_ms, rng=Random(1)) as journal:
+    keeper = Timekeeper(config.clock, LinuxHost())
+    async with JournalThread.open(Path(config.journal.path), clock=lambda: 0, rng=Random(1)) as journal:
         reluctant = ReluctantJournal(journal)
-        task = asyncio.create_task(Agent(config, reluctant, clock=wall_clock_ms, rng=Random(1)).run(stop))
+        task = asyncio.create_task(Agent(config, reluctant, timekeeper=keeper, rng=Random(1)).run(stop))
         await asyncio.sleep(SETTLE_S)
         pty_port.send(speed(30.5))
         await until(lambda: len(journalled(config)) == 1)
@@ -398,7 +402,7 @@ async def test_what_is_said_of_an_instrument_marks_its_readings_from_then_on_and
             await asyncio.sleep(SETTLE_S)
             pty_port.send(speed(9.0))
             await until(lambda: len(ingest.readings) == 1)
-            calibrating = Period("radar-1", InstrumentState.CALIBRATING, wall_clock_ms())
+            calibrating = Period("radar-1", InstrumentState.CALIBRATING, time.time_ns() // 1_000_000)
             logbookfile.write(book, lambda logbook: logbook.said(calibrating))
             logbookfile.write(
                 book, lambda logbook: logbook.swapped(Swap("radar-1", 1_700_000_000_000, "B-2"))
@@ -411,7 +415,7 @@ async def test_what_is_said_of_an_instrument_marks_its_readings_from_then_on_and
             await asyncio.sleep(SETTLE_S)
             pty_port.send(speed(2.0))
             await until(lambda: len(ingest.readings) == 3)
-            measuring = Period("radar-1", InstrumentState.MEASURING, wall_clock_ms())
+            measuring = Period("radar-1", InstrumentState.MEASURING, time.time_ns() // 1_000_000)
             logbookfile.write(book, lambda logbook: logbook.said(measuring))
             pty_port.send(speed(3.0))
             await until(lambda: len(ingest.readings) == 4)
