@@ -32,6 +32,7 @@ bind-address = "127.0.0.1:{rpc_port}"
 [http]
   bind-address = "127.0.0.1:{http_port}"
   log-enabled = false
+{http_options}
 [continuous_queries]
   enabled = false
 [logging]
@@ -49,11 +50,27 @@ settings.load_profile(os.environ.get("HALONG_HYPOTHESIS", "quick"))
 @pytest.fixture(scope="session")
 def influxd_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """`http://127.0.0.1:PORT` of a real InfluxDB 1.6 with an empty data directory."""
-    directory = tmp_path_factory.mktemp("influxd")
+    with _influxd(tmp_path_factory.mktemp("influxd")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def strict_influxd_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Another that asks who is there (create the first user as admin) and takes bodies of up to 20,000 bytes."""
+    options = "  auth-enabled = true\n  max-body-size = 20000"
+    with _influxd(tmp_path_factory.mktemp("strict-influxd"), options) as url:
+        yield url
+
+
+@contextmanager
+def _influxd(directory: Path, http_options: str = "") -> Iterator[str]:
     http_port, rpc_port = _free_ports(2)
     config = directory / "influxdb.conf"
     config.write_text(
-        INFLUXD_CONFIG.format(directory=directory, http_port=http_port, rpc_port=rpc_port), encoding="utf-8"
+        INFLUXD_CONFIG.format(
+            directory=directory, http_port=http_port, rpc_port=rpc_port, http_options=http_options
+        ),
+        encoding="utf-8",
     )
     with _server("influxd", ["-config", str(config)], directory, lambda: _influxd_answers(http_port)):
         yield f"http://127.0.0.1:{http_port}"
