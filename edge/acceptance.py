@@ -42,11 +42,11 @@ class Acceptance:
         self._site, self._cbor = config.site.id, config.broker.encoding is Encoding.CBOR
         self._journal, self._timekeeper = journal, timekeeper
         self._mark, self._on_packs = mark, on_packs
-        self._account = Account(config.sensors())
+        self.account = Account(config.sensors())
         self._began_ms: int | None = None  # while the account has not begun, for want of a date
         self._undated_bad: Counter[str] = Counter()
         self._turn = asyncio.Lock()
-        self.keys = Keys(on_duplicate=self._account.duplicate)
+        self.keys = Keys(on_duplicate=self.account.duplicate)
         self.accepted = 0  # readings in packs
 
     async def begin(self) -> None:
@@ -60,7 +60,7 @@ class Acceptance:
     def bad(self, sensor: str, frames: int) -> None:
         """Frames of a sensor were dropped."""
         if self._timekeeper.trusted and self._began_ms is None:
-            self._account.bad(sensor, self._timekeeper.now_ms(), frames)
+            self.account.bad(sensor, self._timekeeper.now_ms(), frames)
         else:
             self._undated_bad[sensor] += frames
 
@@ -71,7 +71,7 @@ class Acceptance:
             dated = [self._dated(reading) for reading in readings]
             packs = self._packs([reading for reading in dated if is_dated(reading.observed_at)])
             if packs:
-                await self._append(packs, self._account.take())
+                await self._append(packs, self.account.take())
             if undated := [reading for reading in dated if not is_dated(reading.observed_at)]:
                 await self._insist(lambda: self._journal.hold(self._timekeeper.boot_id, undated))
 
@@ -82,8 +82,8 @@ class Acceptance:
             if not self._timekeeper.trusted:
                 return
             now_ms = self._timekeeper.now_ms()
-            self._account.watch(now_ms)
-            if counts := self._account.take():
+            self.account.watch(now_ms)
+            if counts := self.account.take():
                 await self._append([], counts)
             while told := await self._journal.untold(now_ms, everything=ending):
                 manifests = pack_manifests(self._site, [one.manifest for one in told], cbor=self._cbor)
@@ -104,7 +104,7 @@ class Acceptance:
         settled = 0
         while (rows := await self._journal.oldest_undated()) is not None:
             packs = await self._packs_of(rows)
-            await self._insist(partial(self._settle, rows, packs, self._account.take()))
+            await self._insist(partial(self._settle, rows, packs, self.account.take()))
             self._told(packs)
             settled += rows.total
             if rows.damaged:
@@ -118,9 +118,9 @@ class Acceptance:
         now_ms, began_ms = self._timekeeper.now_ms(), self._timekeeper.date(self._began_ms)
         self._began_ms = None
         known = await self._journal.counted_until(now_ms)
-        self._account.resume(self._account.beginning(began_ms) | known, now_ms)
+        self.account.resume(self.account.beginning(began_ms) | known, now_ms)
         for sensor, frames in self._undated_bad.items():
-            self._account.bad(sensor, began_ms, frames)
+            self.account.bad(sensor, began_ms, frames)
         self._undated_bad.clear()
 
     async def _settle(self, rows: Undated, packs: Sequence[NewPack], counts: Sequence[Count]) -> None:
@@ -160,9 +160,9 @@ class Acceptance:
         return Reading(reading.sensor, reading.quantity, at_ms, reading.value, reading.flags)
 
     def _packs(self, readings: Sequence[Reading]) -> list[NewPack]:
-        self._account.read(readings)
+        self.account.read(readings)
         kept = self.keys.unique(self._mark(readings))
-        self._account.accepted(kept, self._timekeeper.now_ms())
+        self.account.accepted(kept, self._timekeeper.now_ms())
         return pack(self._site, kept, cbor=self._cbor)
 
     def _told(self, packs: Sequence[NewPack]) -> None:

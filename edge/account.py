@@ -32,11 +32,37 @@ class Count:
     late: int = 0
 
 
+@dataclass(slots=True)
+class Total:
+    """A sensor since the agent's start."""
+
+    quantities: int = 0
+    periods: int | None = None
+    observations: int = 0
+    read: int = 0
+    bad: int = 0
+    late: int = 0
+    duplicate: int = 0
+    last_ms: int | None = None
+
+    def add(self, count: Count) -> None:
+        """Add what came to one of its hours."""
+        self.quantities = max(self.quantities, count.quantities)
+        if count.periods is not None:
+            self.periods = (self.periods or 0) + count.periods
+        self.observations += count.observations
+        self.read += count.read
+        self.bad += count.bad
+        self.late += count.late
+        self.duplicate += count.duplicate
+
+
 class Account:
     """The sensors of one agent. Times are wall clock in ms."""
 
     def __init__(self, sensors: Iterable[Sensor]) -> None:
         self._counts: dict[tuple[str, int], Count] = {}
+        self._totals: dict[str, Total] = {}
         self._until: dict[str, int] = {}
         self.follow(sensors)
 
@@ -72,6 +98,8 @@ class Account:
         for reading in readings:
             count = self._count(reading.sensor, reading.observed_at)
             count.read += 1
+            total = self._total(reading.sensor)
+            total.last_ms = max(total.last_ms or 0, reading.observed_at)
             instant = reading.sensor, reading.observed_at
             count.observations += instant != before
             before = instant
@@ -94,7 +122,16 @@ class Account:
     def take(self) -> list[Count]:
         """What was counted since the last take."""
         taken, self._counts = list(self._counts.values()), {}
+        for count in taken:
+            self._total(count.sensor).add(count)
         return taken
+
+    def total(self, sensor: str) -> Total:
+        """What was taken of a sensor so far, and when it spoke last."""
+        return self._total(sensor)
+
+    def _total(self, sensor: str) -> Total:
+        return self._totals.setdefault(sensor, Total())
 
     def _watched(self, sensor: Sensor, since: int, until: int) -> None:
         count = self._count(sensor.id, since)

@@ -26,7 +26,9 @@ from edge.journal import JournalThread, JournalUnavailableError
 from edge.listener import Listener, build_listeners
 from edge.logbookfile import WatchedLogbook, beside
 from edge.ports import Port, build_ports
+from edge.reporter import Accepted, Reporter
 from edge.sources import SourceLink, build_links
+from edge.status import bounded_ports
 from edge.timekeeper import Timekeeper
 from edge.uplink import Session, Uplink
 from runtime.config import ConfigError
@@ -98,6 +100,19 @@ class Agent:
             hub_time=lambda time_ms: timekeeper.hear(Rung.HUB, time_ms),
         )
         self._session = 0
+        self._reporter = Reporter(
+            config,
+            version=_version(),
+            journal=journal,
+            uplink=self._uplink,
+            account=self._acceptance.account,
+            readers=lambda: self._readers,
+            accepted=lambda: Accepted(
+                self._acceptance.accepted, self._acceptance.keys.duplicates, self._acceptance.keys.nudged
+            ),
+            clock=clock,
+            clock_state=lambda: timekeeper.state(journal.undated),
+        )
 
     async def run(self, stop: asyncio.Event) -> None:
         """Collect until `stop`; then no new readings, the last commit, a short drain, and good-bye."""
@@ -110,6 +125,7 @@ class Agent:
             prune = group.create_task(self._prune(), name="prune")
             clock = group.create_task(self._timekeeper.run(self._journal), name="clock")
             dates = group.create_task(self._follow_clock(), name="dates")
+            report = group.create_task(self._reporter.run(), name="report")
             uplink = group.create_task(self._uplink.run(), name="uplink")
             await stop.wait()
             await _end(*readers)
@@ -120,7 +136,8 @@ class Agent:
                 async with asyncio.timeout(DRAIN_S):
                     await self._acceptance.tell(ending=True)
             await self._uplink.drain(DRAIN_S)
-            await _end(prune, clock, dates, uplink)
+            await _end(prune, clock, dates, uplink, report)
+            await self._reporter.look()
         await self._timekeeper.write(self._journal)
         log.info(
             "stopped",
@@ -174,7 +191,7 @@ class Agent:
         return Birth(config.gateway, config.site, sensors, session, self._clock_or_zero(), _version())
 
     def _state(self, session: Session, online: bool) -> State:
-        return State(
+        state = State(
             self._config.gateway,
             online,
             session,
@@ -184,9 +201,10 @@ class Agent:
             nudged=self._acceptance.keys.nudged,
             backlog=self._uplink.waiting,
             set_aside=self._uplink.set_aside,
-            ports=tuple(counters for reader in self._readers for counters in reader.counters()),
+            ports=bounded_ports(counters for reader in self._readers for counters in reader.counters()),
             clock=self._timekeeper.state(self._journal.undated),
         )
+        return self._reporter.enrich(state)
 
     def _clock_or_zero(self) -> int:
         """The time for others: 0 while it is not known."""

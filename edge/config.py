@@ -10,6 +10,7 @@ from edge.settings import (
     BrokerSettings,
     EdgeConfig,
     JournalSettings,
+    MetricsSettings,
     ModbusBus,
     ModbusUnit,
     SerialDevice,
@@ -40,6 +41,7 @@ def _complaints(config: EdgeConfig) -> Iterator[str]:
     yield from _bad_broker(config.broker)
     yield from _bad_journal(config.journal)
     yield from _bad_clock(config)
+    yield from _bad_metrics(config.metrics)
     for index, device in enumerate(config.serial):
         yield from _bad_serial(f"serial[{index}]", device)
     for index, bus in enumerate(config.modbus):
@@ -117,6 +119,13 @@ def _bad_clock(config: EdgeConfig) -> Iterator[str]:
     receivers = [device.sensor for device in config.serial if device.protocol == "nmea0183"]
     if clock.gnss and clock.gnss not in receivers:
         yield f"clock.gnss: no [[serial]] of protocol nmea0183 is the sensor {clock.gnss!r}"
+
+
+def _bad_metrics(metrics: MetricsSettings) -> Iterator[str]:
+    if not metrics.listen:
+        yield "metrics.listen must be an address, like 127.0.0.1"
+    if not 0 <= metrics.port <= 65535:
+        yield f"metrics.port {metrics.port} must be 0 (off) to 65535"
 
 
 def _bad_device(where: str, device: SerialDevice | ModbusUnit | MqttSource | HttpSensor) -> Iterator[str]:

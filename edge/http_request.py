@@ -62,10 +62,10 @@ def parse_head(head: bytes) -> Head:
     return Head(parts[0], parts[1].partition("?")[0], headers)
 
 
-def answer(status: int, words: str) -> bytes:
+def answer(status: int, words: str, allowed: str = "POST") -> bytes:
     """A whole answer in plain text; the connection closes behind it."""
     body = f"{words}\n".encode()
-    allow = "Allow: POST\r\n" if status == 405 else ""
+    allow = f"Allow: {allowed}\r\n" if status == 405 else ""
     head = (
         f"HTTP/1.1 {status} {REASONS[status]}\r\nContent-Type: text/plain; charset=utf-8\r\n"
         f"Content-Length: {len(body)}\r\n{allow}Connection: close\r\n\r\n"

@@ -53,6 +53,16 @@ class PackRow(NamedTuple):
     newest_ms: int
 
 
+class Depth(NamedTuple):
+    """Packs that wait, when the oldest of them was formed, the file in bytes, packs given up, why it cannot be used ("")."""
+
+    waiting: int = 0
+    oldest_ms: int | None = None
+    size: int = 0
+    given_up: int = 0
+    trouble: str = ""
+
+
 class Journal:
     """Packs until they are acknowledged, and `keep_days` longer. Used from one thread; `clock` is wall time in ms.
 
@@ -213,6 +223,16 @@ class Journal:
     def waiting(self) -> int:
         """How many packs are not acknowledged."""
         return self._waiting
+
+    def depth(self) -> Depth:
+        """What waits, since when, and how large the file is."""
+        query = (
+            "SELECT min(formed_ms), (SELECT page_count FROM pragma_page_count) * (SELECT page_size FROM pragma_page_size)"
+            " FROM packs WHERE acknowledged_ms IS NULL"
+        )
+        rows = self._read(query)
+        oldest_ms, size = rows[0] if rows else (None, 0)
+        return Depth(self._waiting, oldest_ms, size, self.given_up, self._trouble)
 
     def untold(self, now_ms: int, *, everything: bool = False) -> list[Untold]:
         """Manifests for the next pack: of hours that are over, of earlier lives, or `everything` at the end of this one."""
@@ -395,6 +415,10 @@ class JournalThread:
     ) -> list[PackRow]:
         """See Journal.append."""
         return await self._do(partial(self._journal.append, packs, now_ms, counts, told))
+
+    async def depth(self) -> Depth:
+        """See Journal.depth."""
+        return await self._do(self._journal.depth)
 
     async def untold(self, now_ms: int, *, everything: bool = False) -> list[Untold]:
         """See Journal.untold."""

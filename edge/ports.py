@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import structlog
@@ -11,7 +12,7 @@ from edge.line import Chunk, Line, PortLostError
 from edge.settings import EdgeConfig
 from edge.traffic import Traffic
 from edge.turns import Turns
-from telemetry.messages import PortCounters
+from telemetry.messages import DeviceCounters, PortCounters
 from telemetry.reading import Flag, Reading
 
 BACKOFF_FIRST_S = 0.5
@@ -35,6 +36,22 @@ class Device(NamedTuple):
     period_s: float
     traffic: Traffic | None = None
     hear: Callable[[Mapping[str, Any]], None] | None = None
+
+
+@dataclass(slots=True)
+class Polled:
+    """How a polled device has done so far, in rounds; `bad` in frames."""
+
+    asked: int = 0
+    unanswered: int = 0
+    in_a_row: int = 0
+    bad: int = 0
+
+    def round(self, *, answered: bool) -> None:
+        """It was asked."""
+        self.asked += 1
+        self.unanswered += not answered
+        self.in_a_row = 0 if answered else self.in_a_row + 1
 
 
 class Port:
@@ -63,6 +80,8 @@ class Port:
         self._up = self._known_away = False
         self._frames = self._bad = self._readings = 0
         self._last_ms: int | None = None
+        self._polled = {device.sensor: Polled() for device in devices if device.driver.requests}
+        self._lost, self._problem = 0, ""
         self._silent_s = max(MIN_SILENT_S, SILENT_BYTES * self._byte_s)
         self._log = log.bind(port=path)
         self.open_since_ms: int | None = None
@@ -74,7 +93,23 @@ class Port:
 
     def counters(self) -> list[PortCounters]:
         """What this port has seen since the agent's start: one entry."""
-        return [PortCounters(self.name, self._up, self._frames, self._bad, self._readings, self._last_ms)]
+        devices = tuple(
+            DeviceCounters(sensor, one.asked, one.unanswered, one.in_a_row, one.bad)
+            for sensor, one in self._polled.items()
+        )
+        return [
+            PortCounters(
+                self.name,
+                self._up,
+                self._frames,
+                self._bad,
+                self._readings,
+                self._last_ms,
+                self._lost,
+                self._problem,
+                devices,
+            )
+        ]
 
     async def run(self) -> None:
         """Keep the port open and read it, for ever."""
@@ -82,13 +117,14 @@ class Port:
             try:
                 async with Line.open(self.name, self._baud, self._clock, self._mode) as line:
                     self._log.info("port open", sensors=[device.sensor for device in self._devices])
-                    self._up, self._known_away = True, False
+                    self._up, self._known_away, self._problem = True, False, ""
                     self.open_since_ms = self._clock()
                     await self._serve(line)
             except PortLostError as error:
                 if not self._known_away:
                     self._log.warning("port away, trying again", reason=str(error))
-                self._known_away = True
+                self._known_away, self._problem = True, str(error)
+                self._lost += self._up
             finally:
                 self._up = False
                 self.open_since_ms = None
@@ -124,6 +160,7 @@ class Port:
             if index in unprepared:
                 await self._prepare(line, device)
             answered = await self._ask(line, device)
+            self._polled[device.sensor].round(answered=answered)
             (unprepared.discard if answered else unprepared.add)(index)
             if turns.done(index, loop.time(), answered=answered):
                 words = "device answers again" if answered else "device does not answer"
@@ -185,6 +222,8 @@ class Port:
     def _drop(self, device: Device, frames: int) -> None:
         if frames:
             self._bad += frames
+            if device.sensor in self._polled:
+                self._polled[device.sensor].bad += frames
             self._on_bad(device.sensor, frames)
 
     async def _take(

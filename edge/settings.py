@@ -66,6 +66,13 @@ class ClockSettings(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
         return Clock(ladder, tolerance_ms=self.tolerance_ms, settle_ms=round(self.settle_s * 1000))
 
 
+class MetricsSettings(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """Where Prometheus may look: http://<listen>:<port>/metrics; port 0: nowhere."""
+
+    listen: str = "127.0.0.1"
+    port: int = 0
+
+
 class SerialDevice(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One device alone on a serial port. `baud`, `line` and `timeout_s` are the driver's when 0 or "". A polled device is
     asked every `period_s` seconds."""
@@ -133,6 +140,7 @@ class EdgeConfig(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     broker: BrokerSettings = BrokerSettings()
     journal: JournalSettings = JournalSettings()
     clock: ClockSettings = ClockSettings()
+    metrics: MetricsSettings = MetricsSettings()
     serial: tuple[SerialDevice, ...] = ()
     modbus: tuple[ModbusBus, ...] = ()
     mqtt: tuple[MqttSource, ...] = ()

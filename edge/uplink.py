@@ -55,6 +55,7 @@ class Uplink:
         self._gateway = config.gateway
         self.connected = False
         self.waiting = 0
+        self.last_ack_ms: int | None = None
         self._described = True
 
     @property
@@ -168,6 +169,7 @@ class Uplink:
         now = time.monotonic()
         if message.topic == topics.ack(self._root, self._gateway):
             ack = Ack.decode(message.payload)
+            self.last_ack_ms = self._clock()
             self._delivery.heard_ack(ack, now)
             self._hub_time(ack.time_ms)
             if ack.stored:

@@ -72,6 +72,22 @@ def _now_ms() -> int:
 
 
 @edge.command()
+def status(
+    config: ConfigFile = HERE,
+    json: Annotated[bool, typer.Option("--json", help="The whole status, for programs.")] = False,
+) -> None:
+    """How the agent of this gateway does: ports, sensors, journal, hub. Reads the file it writes every ten seconds.
+
+    Exit 0 when the agent runs and nothing is wrong, else 1.
+    """
+    from halong import edge_status
+
+    settings = _settings(config)
+    if not edge_status.show(settings, _now_ms(), as_json=json):
+        raise typer.Exit(1)
+
+
+@edge.command()
 def state(
     sensor: SensorId,
     state: Annotated[

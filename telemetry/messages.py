@@ -66,14 +66,40 @@ class Birth(msgspec.Struct, frozen=True):
     version: str = ""
 
 
-class PortCounters(msgspec.Struct, frozen=True):
-    """Counters of one port or MQTT source since the agent's start."""
+class DeviceCounters(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Counters of one polled device on a port since the agent's start."""
+
+    sensor: str
+    asked: int = 0
+    unanswered: int = 0
+    unanswered_in_a_row: int = 0
+    bad: int = 0
+
+
+class PortCounters(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Counters of one port or MQTT source since the agent's start. `problem` is why it is not up, "" while it is."""
 
     name: str
     up: bool
     frames: int
     bad: int
     readings: int
+    last_ms: int | None = None
+    lost: int = 0  # times it went away
+    problem: str = ""
+    devices: tuple[DeviceCounters, ...] = ()
+
+
+class SensorCounters(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Counters of one sensor since the agent's start, in readings but for `bad` (frames); `expected` None: event-driven."""
+
+    id: str
+    health: str  # ok, waiting (nothing yet, not long), silent, faulty (more bad frames than readings in the last minute)
+    expected: int | None = None
+    read: int = 0
+    bad: int = 0
+    late: int = 0
+    duplicate: int = 0
     last_ms: int | None = None
 
 
@@ -104,8 +130,15 @@ class State(msgspec.Struct, frozen=True):
     nudged: int = 0
     backlog: int = 0  # packs in the journal that are not acknowledged
     set_aside: int = 0  # packs that broke the connection three times
-    ports: tuple[PortCounters, ...] = ()
+    ports: tuple[PortCounters, ...] = ()  # those in trouble first, a bounded number
     clock: ClockState | None = None
+    sensors: tuple[SensorCounters, ...] = ()  # those in trouble, a bounded number
+    version: str = ""
+    config: str = ""  # hash of the configuration in use
+    config_problem: str = ""  # why a newer configuration was refused
+    oldest_ms: int | None = None  # when the oldest pack that waits was formed
+    given_up: int = 0  # packs removed unacknowledged by the journal's full policy
+    last_ack_ms: int | None = None
 
 
 class Epoch(msgspec.Struct, frozen=True):

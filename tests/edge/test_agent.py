@@ -16,7 +16,7 @@ from uuid import uuid4
 import msgspec
 import pytest
 
-from edge import logbookfile
+from edge import logbookfile, statusfile
 from edge.account import Count
 from edge.agent import Agent, run
 from edge.config import EdgeConfig, check
@@ -25,6 +25,7 @@ from edge.journal import JournalThread, JournalUnavailableError, PackRow
 from edge.logbook import Period, Swap
 from edge.packing import NewPack
 from edge.publishers import HttpListener, HttpSensor
+from edge.status import config_hash
 from edge.tallies import Untold
 from edge.timekeeper import Timekeeper
 from runtime.config import ConfigError, parse
@@ -206,6 +207,33 @@ async def test_readings_go_from_the_street_to_ingest_and_are_acknowledged(
         f"{config.broker.root}/devices/co2": 1,
     }
     assert [acknowledged for _, acknowledged in journalled(config)] == [True] * 3
+
+
+async def test_it_tells_how_it_does_in_a_file_and_in_its_state(
+    pty_port: "PtyPort", tmp_path: Path, mosquitto_url: str
+) -> None:
+    config = configured(tmp_path, mosquitto_url)
+    pty_port.plug()
+    async with Ingest(config).running() as ingest:
+        async with collecting(config):
+            await until(lambda: bool(ingest.births))
+            await asyncio.sleep(SETTLE_S)
+            pty_port.send(speed(30.5) + b'{"unit":"kmph","speed":"x"}\r\n')
+            await until(lambda: len(ingest.readings) == 1)
+        await until(lambda: not ingest.states[-1].online)
+    seen = statusfile.read(tmp_path / "status.json")
+    assert (seen.gateway, seen.accepted, seen.config, seen.journal.packs_waiting) == (
+        "gw-1",
+        1,
+        config_hash(config),
+        0,
+    )
+    assert {one.id: (one.read, one.bad, one.expected) for one in seen.sensors} == {
+        "radar-1": (1, 1, None),
+        "co2-1": (0, 0, None),
+    }
+    assert (seen.journal.bytes > 0, seen.last_ack_ms is not None) == (True, True)
+    assert ingest.states[-1].config == config_hash(config)
 
 
 async def test_without_a_broker_it_collects_and_a_later_life_delivers(

@@ -1,0 +1,121 @@
+"""The loop that looks at the agent and tells: the status file, Prometheus, the heartbeat."""
+
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import structlog
+
+from edge import metrics, status, statusfile
+from edge.account import Account
+from edge.journal import JournalThread
+from edge.settings import EdgeConfig
+from edge.status import JournalStatus, Status
+from edge.uplink import Uplink
+from telemetry.messages import ClockState, PortCounters, State
+
+EVERY_S = 10.0
+
+log = structlog.get_logger(__name__)
+
+
+class Accepted(NamedTuple):
+    """Readings since the agent's start."""
+
+    accepted: int
+    duplicates: int
+    nudged: int
+
+
+class Counting(Protocol):
+    """What has ports or sources to tell of."""
+
+    def counters(self) -> list[PortCounters]:
+        """What it has seen."""
+        ...
+
+
+class Reporter:
+    """Tells of the agent as it was at the last look. `clock` is wall time in ms, `clock_state` says what it is worth."""
+
+    def __init__(
+        self,
+        config: EdgeConfig,
+        *,
+        version: str,
+        journal: JournalThread,
+        uplink: Uplink,
+        account: Account,
+        readers: Callable[[], Sequence[Counting]],
+        accepted: Callable[[], Accepted],
+        clock: Callable[[], int],
+        clock_state: Callable[[], ClockState],
+        every_s: float = EVERY_S,
+    ) -> None:
+        self._version, self._journal, self._uplink, self._account = version, journal, uplink, account
+        self._readers, self._accepted, self._clock, self._clock_state = readers, accepted, clock, clock_state
+        self._every_s, self._started_ms = every_s, clock()
+        self._health = status.Health(self._started_ms)
+        self._path = statusfile.beside(Path(config.journal.path))
+        self._known_unwritable = False
+        self.config, self.config_problem = config, ""
+        self.last: Status | None = None
+
+    async def run(self) -> None:
+        """Look and write, for ever; serve Prometheus beside when the configuration wants it."""
+        async with asyncio.TaskGroup() as group:
+            if self.config.metrics.port:
+                group.create_task(metrics.serve(self.config.metrics, self._metrics), name="metrics")
+            while True:
+                await self.look()
+                await asyncio.sleep(self._every_s)
+
+    async def look(self) -> Status:
+        """Look now, and write what is seen."""
+        self.last = self._seen(JournalStatus(*await self._journal.depth()))
+        try:
+            await asyncio.to_thread(statusfile.write, self._path, self.last)
+        except OSError as error:
+            if not self._known_unwritable:
+                log.warning("cannot write the status file", path=str(self._path), reason=error.strerror)
+            self._known_unwritable = True
+        else:
+            self._known_unwritable = False
+        return self.last
+
+    def enrich(self, state: State) -> State:
+        """The heartbeat with what is known beyond it."""
+        return status.with_status(state, self.last)
+
+    def _metrics(self) -> bytes:
+        return metrics.exposition(self.last) if self.last is not None else b""
+
+    def _seen(self, journal: JournalStatus) -> Status:
+        config, now_ms, accepted = self.config, self._clock(), self._accepted()
+        sensors = []
+        for sensor in config.sensors():
+            total = self._account.total(sensor.id)
+            sensors.append(status.counters(sensor, total, self._health.judge(sensor, total, now_ms)))
+        return Status(
+            gateway=config.gateway,
+            site=config.site.id,
+            version=self._version,
+            config=status.config_hash(config),
+            config_problem=self.config_problem,
+            pid=os.getpid(),
+            started_ms=self._started_ms,
+            time_ms=now_ms,
+            every_s=self._every_s,
+            clock=self._clock_state(),
+            broker_connected=self._uplink.connected,
+            last_ack_ms=self._uplink.last_ack_ms,
+            accepted=accepted.accepted,
+            duplicates=accepted.duplicates,
+            nudged=accepted.nudged,
+            packs_set_aside=self._uplink.set_aside,
+            journal=journal,
+            ports=tuple(counters for reader in self._readers() for counters in reader.counters()),
+            sensors=tuple(sensors),
+        )
