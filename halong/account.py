@@ -65,6 +65,34 @@ class Window(NamedTuple):
     cause: str
 
 
+class Timeless(NamedTuple):
+    """A reading that an agent keeps without a date: taken between the two times, and why it has none."""
+
+    sensor: str
+    quantity: str
+    value: float
+    earliest_ms: int
+    latest_ms: int
+    cause: str
+
+
+class _Timeless:
+    """Those of a run; each explains one reading."""
+
+    def __init__(self, found: Iterable[Timeless]) -> None:
+        self._by_series: dict[Key, list[Timeless]] = {}
+        for one in found:
+            self._by_series.setdefault((one.sensor, one.quantity), []).append(one)
+
+    def cause(self, key: Key, at: int, value: float) -> str | None:
+        """Why this one is not among the accepted; None when none of these is it."""
+        waiting = self._by_series.get(key, [])
+        for index, one in enumerate(waiting):
+            if one.earliest_ms - CLOSE_MS <= at <= one.latest_ms + CLOSE_MS and _same(one.value, value):
+                return waiting.pop(index).cause
+        return None
+
+
 class Match(NamedTuple):
     """Emitted against accepted, one series. Indexes into the time-ordered arrays."""
 
@@ -147,14 +175,17 @@ def compare(
     *,
     periods_s: Mapping[str, float],
     windows: Sequence[Window] = (),
+    timeless: Iterable[Timeless] = (),
     quarantined: frozenset[tuple[str, str, int]] = frozenset(),
     committed_ms: Mapping[tuple[str, str, int], int] | None = None,
 ) -> Account:
-    """The account of one run. `committed_ms` tells when an accepted reading (its identity) was committed.
+    """The account of one run. `committed_ms` tells when an accepted reading (its identity) was committed; `timeless` is what
+    the agents keep besides `accepted`.
 
     With no `accepted` reading at all, `emitted` is compared with `stored` directly.
     """
     direct = len(accepted) == 0
+    undated = _Timeless(timeless)
     causes: dict[str, int] = {}
     examples: list[str] = []
     latencies: list[int] = []
@@ -168,7 +199,8 @@ def compare(
         for i in found.missed:
             missed += 1
             at = int(sent[0][i])
-            cause = next((w.cause for w in windows if _covers(w, sensor, at)), None)
+            cause = undated.cause(key, at, float(sent[1][i]))
+            cause = cause or next((w.cause for w in windows if _covers(w, sensor, at)), None)
             if cause is None:
                 unexplained += 1
                 examples.append(f"unexplained: {sensor} {quantity} {sent[1][i]} at {at}")

@@ -56,7 +56,12 @@ async def verify_sets(records: Sequence[Path], store_url: str, journals: Sequenc
     finally:
         await store.close()
     account = compare(
-        emitted.readings, accepted.readings, stored, periods_s=emitted.periods_s, windows=emitted.windows
+        emitted.readings,
+        accepted.readings,
+        stored,
+        periods_s=emitted.periods_s,
+        windows=emitted.windows,
+        timeless=accepted.timeless,
     )
     figures = {
         "sensors": len(emitted.sensors),
@@ -71,6 +76,8 @@ async def verify_sets(records: Sequence[Path], store_url: str, journals: Sequenc
         "altered": account.altered,
         "waiting": accepted.waiting,
         "damaged": accepted.damaged,
+        "undatable": accepted.count_timeless(verify.UNDATABLE),
+        "undated": accepted.count_timeless(verify.UNDATED),
     }
     return Verdict(figures, account.balanced, account.examples)
 

@@ -323,6 +323,7 @@ async def _report(
         stored,
         periods_s=emitted.periods_s,
         windows=[*emitted.windows, *_agent_windows(plan, emitted.periods_s, accepted.readings, processes)],
+        timeless=accepted.timeless,
         committed_ms={key: commits[pack] for key, pack in accepted.pack_of.items() if pack in commits},
     )
     return {
@@ -333,6 +334,8 @@ async def _report(
         "protocols": sorted(set(emitted.protocols.values())),
         **_figures(account),
         "damaged": accepted.damaged,
+        "undatable": accepted.count_timeless(verify.UNDATABLE),
+        "undated": accepted.count_timeless(verify.UNDATED),
         "quarantined": quarantined,
         "anomalies": len(anomalies),
         "drained": drained,

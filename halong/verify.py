@@ -12,11 +12,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from firmware_sim import truth
-from halong.account import Sequences, Window
+from halong.account import Sequences, Timeless, Window
 from storage.store import Store
+from telemetry import undatable
 from telemetry.reading import Reading
 from telemetry.senml import SenmlError, decode_pack
 from telemetry.topics import PackName
+from telemetry.undatable import UndatablePack
+
+UNDATABLE = "undatable"  # sent for the hub's quarantine
+UNDATED = "waiting for a date"
+FOR_EVER_MS = 2**62
 
 
 class Emitted(NamedTuple):
@@ -30,12 +36,17 @@ class Emitted(NamedTuple):
 
 
 class Accepted(NamedTuple):
-    """What the journals hold. `pack_of` names the pack that first carried a reading."""
+    """What the journals hold. `pack_of` names the pack that first carried a reading; `timeless` have no date."""
 
     readings: Sequences
     pack_of: Mapping[tuple[str, str, int], PackName]
     waiting: int
     damaged: int
+    timeless: Sequence[Timeless] = ()
+
+    def count_timeless(self, cause: str) -> int:
+        """Of those, how many for this reason."""
+        return sum(one.cause == cause for one in self.timeless)
 
 
 def read_emitted(records: Iterable[Path]) -> Emitted:
@@ -62,18 +73,23 @@ def read_accepted(journals: Mapping[str, Path], *, since_ms: int = 0) -> Accepte
     """
     readings = Sequences()
     pack_of: dict[tuple[str, str, int], PackName] = {}
+    timeless: list[Timeless] = []
     waiting = damaged = 0
     for gateway, path in journals.items():
+        timeless += _undated(path)
         for journal, seq, acknowledged, found in _packs(path, since_ms):
             if found is None:
                 damaged += 1
                 continue
             waiting += not acknowledged
+            if isinstance(found, UndatablePack):
+                timeless += _undatable(found)
+                continue
             for reading in found:
                 if reading.observed_at >= since_ms and reading.key not in pack_of:
                     pack_of[reading.key] = PackName(gateway, journal, seq)
                     readings.add(*reading.key, reading.value)
-    return Accepted(readings, pack_of, waiting, damaged)
+    return Accepted(readings, pack_of, waiting, damaged, timeless)
 
 
 def count_waiting(journals: Iterable[Path]) -> int:
@@ -82,7 +98,9 @@ def count_waiting(journals: Iterable[Path]) -> int:
     return sum(count for path in journals if path.exists() for (count,) in _rows(path, query))
 
 
-def _packs(path: Path, since_ms: int) -> Iterator[tuple[str, int, bool, Sequence[Reading] | None]]:
+def _packs(
+    path: Path, since_ms: int
+) -> Iterator[tuple[str, int, bool, Sequence[Reading] | UndatablePack | None]]:
     query = "SELECT journal, seq, acknowledged_ms IS NOT NULL, payload, crc FROM packs WHERE newest_ms >= ?"
     for journal, seq, acknowledged, payload, crc in _rows(path, query, since_ms):
         yield journal, seq, bool(acknowledged), _readings(payload, crc)
@@ -99,14 +117,33 @@ def _rows(path: Path, query: str, *parameters: object) -> Iterator[Any]:
         raise ValueError(f"{path} cannot be read as a journal: {error}") from error
 
 
-def _readings(payload: bytes, crc: int) -> Sequence[Reading] | None:
+def _readings(payload: bytes, crc: int) -> Sequence[Reading] | UndatablePack | None:
     """What a pack holds; None when it is damaged."""
     if zlib.crc32(payload) != crc:
         return None
     try:
-        return decode_pack(zlib.decompress(payload)).readings
-    except (zlib.error, SenmlError):
+        content = zlib.decompress(payload)
+    except zlib.error:
         return None
+    try:
+        return decode_pack(content).readings
+    except SenmlError:
+        return undatable.decode(content)
+
+
+def _undatable(pack: UndatablePack) -> Iterator[Timeless]:
+    for sensor, quantity, _, value, _ in pack.records:
+        yield Timeless(sensor, quantity, value, pack.earliest_ms, pack.latest_ms, UNDATABLE)
+
+
+def _undated(path: Path) -> Iterator[Timeless]:
+    """What still waits for a date; a journal of an older version has no such table."""
+    if not any(_rows(path, "SELECT 1 FROM sqlite_master WHERE name = 'undated'")):
+        return
+    for after_ms, payload, crc in _rows(path, "SELECT after_ms, payload, crc FROM undated"):
+        if zlib.crc32(payload) == crc:
+            for sensor, quantity, _, value, _ in json.loads(zlib.decompress(payload)):
+                yield Timeless(sensor, quantity, value, after_ms or 0, FOR_EVER_MS, UNDATED)
 
 
 async def read_stored(store: Store, start_ms: int, end_ms: int, sensors: frozenset[str]) -> Sequences:

@@ -11,7 +11,7 @@ from ingest.account import Account
 from ingest.batch import Batch, Packet
 from ingest.judge import Judge
 from ingest.registry import Registry
-from telemetry import senml, topics
+from telemetry import senml, topics, undatable
 from telemetry.packs import decode_columns
 from telemetry.quarantine import Quarantined, Reason
 from telemetry.reading import Reading
@@ -57,7 +57,10 @@ class Intake:
             self._set_aside_whole(packet, batch, name, Reason.TOO_LARGE, str(error))
             return
         except senml.SenmlError as error:
-            self._set_aside_whole(packet, batch, name, Reason.UNDECODABLE, str(error))
+            undated = undatable.decode(packet.payload)
+            reason = Reason.UNDECODABLE if undated is None else Reason.UNDATABLE
+            detail = str(error) if undated is None else undated.words()
+            self._set_aside_whole(packet, batch, name, reason, detail)
             return
         self._account.decoded(len(pack), len(pack.bad))
         self._account.manifests += len(pack.manifests)

@@ -19,7 +19,7 @@ from ingest.registry import Registry
 from storage.book import Book
 from storage.quarantine import Outcome, Quarantine, QuarantineFilter, QuarantineRow, Replay, ReplayOrder
 from storage.store import Store
-from telemetry import senml
+from telemetry import senml, undatable
 from telemetry.anomaly import Anomaly
 from telemetry.packs import PackColumns
 from telemetry.quarantine import Quarantined, Reason
@@ -139,7 +139,7 @@ class Replayer:
     def _examine(self, row: QuarantineRow, accept: Sequence[Reason]) -> _Case:
         case = _Case(row, Packet(row.topic, row.payload, row.first_ms))
         try:
-            pack = self._decode(row)
+            pack = self._decode(row, accept)
         except senml.SenmlError as error:
             case.refusal = str(error)
             return case
@@ -152,7 +152,7 @@ class Replayer:
                 case.readings.append(reading)
             else:
                 refused.append((reading, fault))
-        if case.readings and row.reason in WHOLE:
+        if case.readings and row.reason in (*WHOLE, Reason.UNDATABLE):
             case.aside = [bad_record(bad, pack.site, case.packet, row.gateway) for bad in pack.bad]
             case.aside += [
                 checks.set_aside(fault, reading, site=pack.site, topic=row.topic, gateway=row.gateway)
@@ -164,12 +164,19 @@ class Replayer:
             case.refusal = reasons[0] if reasons else "it holds no reading"
         return case
 
-    def _decode(self, row: QuarantineRow) -> senml.Pack:
-        """The readings of an entry; raises SenmlError."""
+    def _decode(self, row: QuarantineRow, accept: Sequence[Reason]) -> senml.Pack:
+        """The readings of an entry; of undatable ones only when somebody accepts a guess at their time. Raises SenmlError."""
         if not row.gateway:
             raise senml.SenmlError("its topic names no gateway")
         if row.reason in WHOLE:
             return senml.decode_pack(row.payload)
+        if row.reason is Reason.UNDATABLE:
+            undated = undatable.decode(row.payload)
+            if undated is None:
+                raise senml.SenmlError("not a pack of undatable readings")
+            if Reason.UNDATABLE not in accept:
+                raise senml.SenmlError(f"{Reason.UNDATABLE}: {undated.words()}")
+            return senml.Pack(undated.site, undated.at_the_latest(), ())
         try:
             record = msgspec.json.decode(row.payload, type=dict[str, Any])
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

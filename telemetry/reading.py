@@ -15,6 +15,7 @@ class Flag(IntFlag):
     STUCK = 16  # one of a run of exact repeats longer than this series shows when healthy
     CALIBRATING = 32  # the instrument was being calibrated: somebody at the gateway has said so
     FAULT = 64  # the instrument was known to be out of order: somebody at the gateway has said so
+    GUESSED_TIME = 128  # its gateway never knew the time; somebody has accepted it at the latest it can be
 
 
 class InstrumentState(StrEnum):

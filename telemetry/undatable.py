@@ -9,14 +9,15 @@ A SenML pack whose first record carries two labels more than ours (see `telemetr
 """
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import msgspec
 
 from telemetry.inventory import check_id
 from telemetry.quantities import QUANTITIES
-from telemetry.reading import Reading
-from telemetry.senml import MAX_READINGS
+from telemetry.reading import Flag, Reading
+from telemetry.senml import MAX_READINGS, TIME_BELOW
 
 LABEL = "undatable_"
 
@@ -30,11 +31,21 @@ class UndatablePack(NamedTuple):
     latest_ms: int
     records: list[tuple[str, str, int, float, int]]
 
-    @property
-    def sensor(self) -> str:
-        """The one sensor it speaks of; "" when there are several."""
-        sensors = {record[0] for record in self.records}
-        return sensors.pop() if len(sensors) == 1 else ""
+    def words(self) -> str:
+        """Whose, when at the earliest, when at the latest."""
+        sensors = ", ".join(sorted({record[0] for record in self.records}))
+        return (
+            f"{len(self.records)} readings of {sensors}, taken between {_utc(self.earliest_ms)} and"
+            f" {_utc(self.latest_ms)} in boot {self.boot}, which never knew the time"
+        )
+
+    def at_the_latest(self) -> tuple[Reading, ...]:
+        """The readings as late as they can be, their distances kept: a guess, and marked so."""
+        last = max(record[2] for record in self.records)
+        return tuple(
+            Reading(sensor, quantity, self.latest_ms - (last - at), value, flags | Flag.GUESSED_TIME)
+            for sensor, quantity, at, value, flags in self.records
+        )
 
 
 class _Record(msgspec.Struct, gc=False):
@@ -79,9 +90,17 @@ def decode(payload: bytes) -> UndatablePack | None:
         base, found = "", []
         for record in records:
             base = record.bn or base
+            if record.n not in QUANTITIES or not 0 <= record.fl < 2**31:
+                return None
             found.append((check_id(base.rstrip("/")), record.n, round(record.t * 1000), record.v, record.fl))
         site = check_id(records[0].site)
         earliest_ms, latest_ms = round(span[0] * 1000), round(span[1] * 1000)
+        if not 0 <= earliest_ms <= latest_ms < TIME_BELOW * 1000:
+            return None
     except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError):
         return None
     return UndatablePack(site, records[0].boot, earliest_ms, latest_ms, found)
+
+
+def _utc(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -263,8 +263,8 @@ async def test_a_boot_that_ended_undated_is_sent_with_its_bracket(
         await until(lambda: street.ask("SELECT count(*) FROM packs WHERE acknowledged_ms IS NULL") == 0)
     street.check(hub.readings, [32.5])
     (pack,) = hub.undatable
-    assert (pack.boot, pack.site, pack.sensor) == (lost.boot_id, "bai-chay", "radar-1")
-    assert [record[3] for record in pack.records] == [30.5, 31.5]
+    assert (pack.boot, pack.site) == (lost.boot_id, "bai-chay")
+    assert [(record[0], record[3]) for record in pack.records] == [("radar-1", 30.5), ("radar-1", 31.5)]
     assert pack.earliest_ms <= street.sent[30.5] + 50
     assert street.sent[31.5] <= pack.latest_ms
     assert pack.earliest_ms >= street.sent[29.5] - 1_000

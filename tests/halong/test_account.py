@@ -1,6 +1,6 @@
 """The account finds what it must find: each kind of wrong is planted once."""
 
-from halong.account import Sequences, Window, compare
+from halong.account import Sequences, Timeless, Window, compare
 
 PERIODS = {"pm": 1.0}
 T = 1_700_000_000_000
@@ -94,3 +94,19 @@ def test_latency_is_from_the_last_byte_to_the_commit() -> None:
 def test_without_journals_emitted_is_compared_with_the_store() -> None:
     account = compare(steady(10), Sequences(), steady(10, 40, frozenset({3})), periods_s=PERIODS)
     assert (account.missed, account.unexplained, account.accepted) == (1, 1, 0)
+
+
+def test_a_reading_that_is_kept_without_a_date_explains_one_that_is_missing() -> None:
+    drop = frozenset({20, 23})  # both have the value 2.0
+    seen = steady(50, 5, drop)
+    undatable = Timeless("pm", "pm25", 2.0, T + 10_000, T + 30_000, "undatable")
+    both = compare(steady(50), seen, seen, periods_s=PERIODS, timeless=[undatable, undatable])
+    assert (both.missed, both.unexplained, both.causes, both.lost) == (2, 0, {"undatable": 2}, 0)
+    assert compare(steady(50), seen, seen, periods_s=PERIODS, timeless=[undatable]).unexplained == 1
+    for other in (
+        undatable._replace(value=1.0),
+        undatable._replace(sensor="other"),
+        undatable._replace(latest_ms=T + 19_000),
+        undatable._replace(earliest_ms=T + 24_000),
+    ):
+        assert compare(steady(50), seen, seen, periods_s=PERIODS, timeless=[other]).unexplained == 2

@@ -8,10 +8,12 @@ from random import Random
 
 import pytest
 
+from edge.clock import UNDATED_MS, Bracket
 from edge.journal import Journal
-from edge.packing import pack
+from edge.packing import pack, pack_undatable
 from firmware_sim.truth import Device, Emitted, Recorder, Window
-from halong.verify import count_waiting, read_accepted, read_commits, read_emitted, read_stored
+from halong.account import Timeless
+from halong.verify import FOR_EVER_MS, count_waiting, read_accepted, read_commits, read_emitted, read_stored
 from storage.embedded import EmbeddedStore
 from storage.store import Columns
 from telemetry.reading import Reading
@@ -172,3 +174,28 @@ def test_a_pack_is_committed_when_it_first_was(tmp_path: Path) -> None:
         PackName("gw-1", "abcd", 2): 30,
     }
     assert read_commits(tmp_path / "absent") == {}
+
+
+def test_readings_without_a_date_are_read_with_the_time_they_must_lie_in(
+    journal: Journal, path: Path
+) -> None:
+    undated = [Reading("pm-1", "pm25", UNDATED_MS + at, float(at)) for at in (10, 20)]
+    journal.hold("boot-a", undated)
+    journal.append(pack_undatable("bai-chay", "boot-b", Bracket(T, T + 9_000), undated), T + 60_000)
+    accepted = read_accepted({"gw-1": path})
+    assert accepted.damaged == 0
+    assert sorted(accepted.timeless) == [
+        Timeless("pm-1", "pm25", 10.0, T, T + 9_000, "undatable"),
+        Timeless("pm-1", "pm25", 10.0, T + 50_000, FOR_EVER_MS, "waiting for a date"),
+        Timeless("pm-1", "pm25", 20.0, T, T + 9_000, "undatable"),
+        Timeless("pm-1", "pm25", 20.0, T + 50_000, FOR_EVER_MS, "waiting for a date"),
+    ]
+    assert (accepted.count_timeless("undatable"), accepted.count_timeless("waiting for a date")) == (2, 2)
+    assert len(accepted.readings) == 30
+
+
+def test_a_journal_of_the_first_version_has_none(journal: Journal, path: Path) -> None:
+    with sqlite3.connect(path) as db:
+        db.execute("DROP TABLE undated")
+    db.close()
+    assert list(read_accepted({"gw-1": path}).timeless) == []

@@ -9,10 +9,10 @@ import pytest
 from ingest import checks
 from storage.commands import Commands
 from storage.quarantine import QuarantineFilter, QuarantineRow, ReplayOrder
-from telemetry import topics
+from telemetry import topics, undatable
 from telemetry.inventory import Sensor
 from telemetry.quarantine import Quarantined, Reason
-from telemetry.reading import Reading
+from telemetry.reading import Flag, Reading
 from telemetry.senml import encode_pack
 from telemetry.topics import PackName
 
@@ -256,3 +256,30 @@ async def test_a_bomb_is_set_aside_and_its_neighbours_are_stored(city, eventuall
         assert len(row.payload) <= 64 * 1024
         result = await replay(city, eventually, reason=reason)
         assert outcomes(result) == {"stored": 0, "already there": 0, "still refused": 1}
+
+
+async def test_undatable_readings_wait_with_their_bracket_and_are_stored_once_as_a_guess(city, eventually):
+    latest = now_ms() - 60_000
+    since_boot = [Reading("pm-1", "pm25", at, at / 100) for at in (1_000, 2_000, 5_000)]
+    async with city.running() as pipeline, city.gateway() as gateway:
+        await gateway.raw(0, undatable.encode("bai-chay", "45dd", (latest - DAY_MS, latest), since_boot))
+        await eventually(lambda: gateway.stored() == {("aaaa", 0)})
+        (entry,) = city.book.quarantined(10)
+        assert (entry.reason, entry.sensor) == (Reason.UNDATABLE, "")
+        assert entry.detail.startswith("3 readings of pm-1, taken between ")
+        assert pipeline.account.messages_quarantined == 1
+        assert city.store.rows == {}
+        assert outcomes(await replay(city, eventually)) == {
+            "stored": 0,
+            "already there": 0,
+            "still refused": 1,
+        }
+        accepted = await replay(city, eventually, accept=[Reason.UNDATABLE])
+        assert outcomes(accepted) == {"stored": 1, "already there": 0, "still refused": 0}
+        assert [
+            (r.observed_at, r.value, r.flags) for r in sorted(city.store.rows.values(), key=lambda r: r.value)
+        ] == [
+            (latest - 4_000, 10.0, Flag.GUESSED_TIME),
+            (latest - 3_000, 20.0, Flag.GUESSED_TIME),
+            (latest, 50.0, Flag.GUESSED_TIME),
+        ]
