@@ -1,5 +1,6 @@
 """`halong edge …`: the agent of a gateway, and what a technician does at its cabinet (docs/technician.md)."""
 
+import asyncio
 import sys
 import time
 from pathlib import Path
@@ -168,3 +169,82 @@ def export(
     print(f"halong: {done.readings} readings of {done.packs} packs{where}", file=sys.stderr)
     if done.damaged:
         raise fail(f"{done.damaged} packs are damaged and are left out")
+
+
+@edge.command()
+def scan(
+    ports: Annotated[
+        list[str] | None,
+        typer.Argument(help="Ports by path or pattern; default: every serial port of this machine."),
+    ] = None,
+    write: Annotated[Path | None, typer.Option(help="Write a configuration that works here.")] = None,
+    listen: Annotated[
+        str, typer.Option(help="Listen so long at each line setting; longer for radars on a quiet road.")
+    ] = "2.5s",
+    units: Annotated[str, typer.Option(help="Modbus addresses to ask on each line, 1-247.")] = "1-10",
+    map_: Annotated[
+        list[str] | None, typer.Option("--map", help="A register map of your own (TOML) to try; repeatable.")
+    ] = None,
+    values: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Names for values that do not say what they are: [PORT=]temperature,humidity:%RH,-; repeatable."
+        ),
+    ] = None,
+    gateway: Annotated[str, typer.Option(help="The gateway's id; default: from this machine's name.")] = "",
+    site: Annotated[str, typer.Option(help="The site's id.")] = "site-1",
+    place: Annotated[str, typer.Option(help="Where it stands: LATITUDE,LONGITUDE.")] = "20.9500,107.0500",
+    broker: Annotated[str, typer.Option(help="The broker of the centre.")] = "mqtt://127.0.0.1:1883",
+    force: Annotated[bool, typer.Option(help="Replace the file that is there.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="What was found as JSON.")] = False,
+) -> None:
+    """What hangs on the serial ports: by listening, then by questions that change nothing on any device.
+
+    Nothing is ever set: no Modbus write, no mode, no calibration. Stop the agent first, it holds its ports. Exit 0 when
+    something was found.
+    """
+    import json
+
+    from rich.console import Console
+
+    from edge.scanning import configure
+    from halong import scan as scanning
+    from runtime.config import ConfigError
+    from telemetry.inventory import Site
+
+    try:
+        latitude, longitude = map(float, place.split(","))
+    except ValueError:
+        raise fail(f"--place must be LATITUDE,LONGITUDE in degrees, not {place!r}", 2) from None
+    header = configure.Header(
+        gateway or scanning.gateway_name(), Site(site, site, latitude, longitude), broker
+    )
+    try:
+        names = configure.parse_names(values or ())
+        configure.written(header, ())
+        found_ports = scanning.ports_of(ports or ())
+        if write is not None and write.exists() and not force:
+            raise scanning.ScanError(f"{write} is there already: give another name, or --force to replace it")
+        work = scanning.scan(
+            found_ports,
+            listen_s=seconds(listen, "--listen"),
+            units=scanning.units_of(units),
+            maps=map_ or (),
+            clock=_now_ms,
+            console=Console(stderr=True),
+        )
+        reports = scanning.named(asyncio.run(work), names)
+    except (scanning.ScanError, ConfigError, ValueError) as error:
+        raise fail(str(error), 2) from None
+    if as_json:
+        print(json.dumps(scanning.as_json(found_ports, reports), ensure_ascii=False, indent=1))
+    else:
+        Console(width=None if sys.stdout.isatty() else 200).print(scanning.table(found_ports, reports))
+    if write is not None:
+        try:
+            count = scanning.write(write, header, reports, force=force)
+        except (scanning.ScanError, OSError) as error:
+            raise fail(str(error)) from None
+        print(f"halong: {write} reads {count} sensors; next: halong check {write}", file=sys.stderr)
+    if not any(report.found for report in reports):
+        raise fail("nothing was recognised on any port")

@@ -28,7 +28,7 @@ BOUNDED_OTHERWISE = {
 DOORS = {
     "aiomqtt": {"runtime/mqtt.py"},
     "paho": {"runtime/mqtt.py"},
-    "serial": {"edge/line.py"},
+    "serial": {"edge/line.py", "edge/serialports.py"},
     "serial_asyncio_fast": {"edge/line.py"},
     "duckdb": {"storage/duckfile.py", "storage/embedded.py"},
     "influxdb_client": {"storage/influx_http.py"},

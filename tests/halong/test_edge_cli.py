@@ -2,6 +2,10 @@
 
 import csv
 import io
+import json
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -29,6 +33,7 @@ path = "/nowhere"
 protocol = "pms5003"
 sensor = "pm-1"
 """
+ROOT = Path(__file__).parents[2]
 T = round(datetime(2026, 11, 23, 18, 30, tzinfo=UTC).timestamp() * 1000)
 
 
@@ -156,3 +161,50 @@ class TestExport:
     )
     def test_a_mistake_is_one_line(self, config: Path, arguments: list[str], words: str, code: int) -> None:
         refused(halong("export", config, *arguments), words, code=code)
+
+
+class TestScan:
+    """What a user can mistake, and one device found from the command line."""
+
+    @pytest.mark.parametrize(
+        ("arguments", "words"),
+        [
+            (["/tmp/no-such-*"], "is the adapter plugged in?"),
+            (["x", "--units", "0-300"], "--units must be like 1-10"),
+            (["x", "--place", "here"], "--place must be LATITUDE,LONGITUDE"),
+            (["x", "--values", "warmth"], "unknown quantity 'warmth'"),
+            (["x", "--gateway", "A B"], "id 'A B'"),
+            (["x", "--map", "none.toml"], "no register map 'none.toml'"),
+            (["x", "--listen", "soon"], "--listen must look like"),
+        ],
+    )
+    def test_a_mistake_is_one_line(self, arguments: list[str], words: str) -> None:
+        refused(halong("scan", *arguments), words)
+
+    def test_a_file_that_is_there_is_kept(self, config: Path) -> None:
+        refused(halong("scan", "x", "--write", config), "is there already")
+        assert config.read_text(encoding="utf-8") == CONFIG
+
+    def test_a_port_that_is_not_there_is_told_and_nothing_was_found(self, tmp_path: Path) -> None:
+        result = halong("scan", tmp_path / "absent", "--json")
+        assert result.exit_code == 1
+        (told,) = json.loads(result.stdout)
+        assert (told["outcome"], told["detail"]) == ("away", "No such file or directory")
+
+    def test_a_device_is_found_and_its_configuration_is_good(self, tmp_path: Path) -> None:
+        link = tmp_path / "pm"
+        device = subprocess.Popen(
+            [sys.executable, "-m", "halong", "sim", "device", "pms5003", "--pty", link], cwd=ROOT
+        )
+        try:
+            while not link.exists():
+                time.sleep(0.05)
+            out = tmp_path / "edge.toml"
+            result = halong("scan", tmp_path / "p*", "--write", out)
+        finally:
+            device.kill()
+            device.wait()
+        assert result.exit_code == 0, result.output
+        assert "pms5003" in result.stdout
+        assert "listening" in result.stderr
+        assert CliRunner().invoke(app, ["check", str(out)]).exit_code == 0
