@@ -1,10 +1,15 @@
 """The API as one application: the routes, problem documents for every error, the offline reference, the page."""
 
+from typing import Any
+
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
+from starlette.middleware.cors import CORSMiddleware
 
 from api import pages, problems
-from api.routes import air, anomalies, inventory, live, overview, quarantine, readings, system
+from api.gate import Gate
+from api.identity import COOKIE
+from api.routes import access, air, anomalies, inventory, live, overview, quarantine, readings, system
 from api.services import Services
 
 __all__ = ["Services", "create"]
@@ -28,8 +33,44 @@ def create(services: Services) -> FastAPI:
     )
     app.state.services = services
     problems.install(app)
-    for module in (overview, inventory, readings, air, anomalies, quarantine, live, system):
+    for module in (overview, inventory, readings, air, anomalies, quarantine, live, access, system):
         app.include_router(module.router)
     app.include_router(live.sockets)
     pages.install(app)
+    _describe_keys(app)
+    app.add_middleware(
+        Gate, book=lambda: services.book, access=services.access, clock=lambda: services.clock()
+    )
+    if services.access.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=services.access.origins,
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+            allow_headers=["Authorization", "X-API-Key", "Content-Type", "Last-Event-ID", "If-None-Match"],
+            expose_headers=[
+                "ETag",
+                "Retry-After",
+                "RateLimit-Limit",
+                "RateLimit-Remaining",
+                "RateLimit-Reset",
+                "X-Next-Cursor",
+            ],
+        )
     return app
+
+
+def _describe_keys(app: FastAPI) -> None:
+    """Say in the reference how a key is given; where reading is open it may be left out."""
+    described = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = described()
+        document.setdefault("components", {})["securitySchemes"] = {
+            "bearer": {"type": "http", "scheme": "bearer", "description": "a key of `halong key create`"},
+            "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+            "cookie": {"type": "apiKey", "in": "cookie", "name": COOKIE},
+        }
+        document["security"] = [{}, {"bearer": []}, {"header": []}, {"cookie": []}]
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]

@@ -184,6 +184,38 @@ _EXAMPLES["overview"] = {
     ],
     "anomalies": _EXAMPLES["anomalies"]["items"],
 }
+_EXAMPLES |= {
+    "session": {"name": "night shift", "role": "operator", "sites": None, "reading": "key"},
+    "keys": {
+        "items": [
+            {
+                "id": "0123456789ab",
+                "name": "night shift",
+                "role": "operator",
+                "sites": ["bai-chay"],
+                "created": "2026-11-20T00:00:00.000Z",
+                "created_by": "cli:root",
+                "expires": None,
+                "revoked": None,
+            }
+        ],
+        "next": None,
+    },
+    "audit": {
+        "items": [
+            {
+                "id": 7,
+                "time": "2026-11-23T01:00:00.000Z",
+                "who": "night shift (0123456789ab)",
+                "role": "operator",
+                "action": "POST",
+                "target": "/v1/session",
+                "detail": "200",
+            }
+        ],
+        "next": None,
+    },
+}
 _TEXTS = {
     "stream": (
         "text/event-stream",
@@ -201,17 +233,20 @@ _PROBLEM = {
     "detail": "unknown parameter 'senor', did you mean 'sensor'?",
     "instance": "/v1/readings",
 }
+_PROBLEM_ANSWER = {
+    "description": "A problem document (RFC 9457) that says what to do",
+    "content": {"application/problem+json": {"example": _PROBLEM}},
+}
 
 Responses = dict[int | str, dict[str, Any]]
 
 
 def example(name: str) -> Responses:
     """The `responses` of the route called `name`; KeyError when nobody has written its example."""
+    if name == "nothing":
+        return {204: {"description": "Done"}, "4XX": _PROBLEM_ANSWER}
     media_type, content = _TEXTS[name] if name in _TEXTS else ("application/json", _EXAMPLES[name])
     return {
         200: {"content": {media_type: {"example": content}}},
-        "4XX": {
-            "description": "A problem document (RFC 9457) that says what to do",
-            "content": {"application/problem+json": {"example": _PROBLEM}},
-        },
+        "4XX": _PROBLEM_ANSWER,
     }

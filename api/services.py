@@ -1,15 +1,19 @@
 """What the API stands on; the hub puts it together."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from fastapi import Request
+from starlette.requests import HTTPConnection
 
+from api.gate import OPEN, Access
+from api.identity import ANYBODY, Principal
 from api.problems import ProblemError, did_you_mean
-from runtime.feed import Feed
+from runtime.feed import Feed, Latest
 from storage.book import Book
 from storage.inventory import SensorRow
 from storage.store import Store
+from telemetry.inventory import Site
 from telemetry.quantities import QUANTITIES
 
 
@@ -27,10 +31,24 @@ class Services:
     started_ms: int
     clock: Callable[[], int]
     reasons: Callable[[], Mapping[str, str]] = dict
+    access: Access = OPEN
+    allowed: frozenset[str] | None = None  # the sites whoever asks may see; None: all
+
+    def may_see(self, site: str) -> bool:
+        """Whether whoever asks may see what stands there."""
+        return self.allowed is None or site in self.allowed
 
     def sensors(self) -> Sequence[SensorRow]:
         """Every sensor, by id."""
-        return self.book.sensors()
+        return [row for row in self.book.sensors() if self.may_see(row.site)]
+
+    def sites(self) -> Sequence[Site]:
+        """Every site, by id."""
+        return [site for site in self.book.sites() if self.may_see(site.id)]
+
+    def latest(self) -> Iterable[Latest]:
+        """The newest reading of every series, in no order."""
+        return (found for found in self.feed.latest.values() if self.may_see(found.site))
 
     def sensor(self, sensor_id: str) -> SensorRow:
         """The sensor; a 404 with the nearest known id."""
@@ -41,9 +59,19 @@ class Services:
 
 
 def services(request: Request) -> Services:
-    """The dependency every route has."""
-    found: Services = request.app.state.services
+    """The dependency of a route that speaks of the whole city: a key that is limited to some sites is refused."""
+    found = view(request)
+    if found.allowed is not None:
+        sites = ", ".join(sorted(found.allowed))
+        raise ProblemError(403, f"this key is limited to {sites}; this answer is about the whole city")
     return found
+
+
+def view(request: HTTPConnection) -> Services:
+    """The dependency of a route that leaves out what the key may not see."""
+    found: Services = request.app.state.services
+    principal: Principal = request.scope.get("principal", ANYBODY)
+    return found if principal.sites is None else replace(found, allowed=principal.sites)
 
 
 def known_quantity(name: str) -> str:

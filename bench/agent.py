@@ -20,7 +20,8 @@ import msgspec
 from firmware_sim import street as sim_street
 from firmware_sim.city import City, DevicePlan, GatewayPlan
 from halong import broker
-from halong.hub import ApiSettings, BrokerSettings, HubConfig
+from halong.hub import BrokerSettings, HubConfig
+from halong.serving import ApiSettings
 from halong.street import edge_config
 from halong.up import free_port
 from telemetry.inventory import Site

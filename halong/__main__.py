@@ -12,6 +12,7 @@ import typer
 from halong.aqi_cli import app as aqi_app
 from halong.console import Config, fail, load, run, seconds
 from halong.edge_cli import edge
+from halong.key_cli import app as key_app
 from halong.quarantine_cli import app as quarantine_app
 
 app = typer.Typer(
@@ -28,6 +29,7 @@ app.add_typer(sim, name="sim")
 app.add_typer(edge, name="edge")
 app.add_typer(aqi_app, name="aqi")
 app.add_typer(quarantine_app, name="quarantine")
+app.add_typer(key_app, name="key")
 
 Faults = Annotated[
     list[str] | None,

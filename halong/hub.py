@@ -4,7 +4,6 @@ import asyncio
 import gc
 import os
 import secrets
-import socket
 import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -16,10 +15,11 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 import structlog
-import uvicorn
 
 from api.app import Services, create
+from halong import serving
 from halong.follower import Follower
+from halong.serving import ApiSettings, Server
 from ingest.checks import DAY_MS, Policy, TimeWindow
 from ingest.pipeline import Pipeline
 from runtime.config import ConfigError
@@ -32,8 +32,6 @@ from storage.store import Store, StoreUnavailableError
 from telemetry.topics import DEFAULT_ROOT
 
 SECRET_VARIABLE = "HALONG_STORE_SECRET"
-BACKLOG = 1024
-UNREAD_MS = 30_000
 
 log = structlog.get_logger(__name__)
 
@@ -49,13 +47,6 @@ class StoreSettings(msgspec.Struct, frozen=True):
     """`duckdb:FILE` (relative to the data directory) or `http://host:8086/database`; user:secret from the environment."""
 
     url: str = "duckdb:store.duckdb"
-
-
-class ApiSettings(msgspec.Struct, frozen=True):
-    """Where the API and the page listen."""
-
-    host: str = "127.0.0.1"
-    port: int = 8080
 
 
 class IngestSettings(msgspec.Struct, frozen=True):
@@ -89,8 +80,7 @@ def check(config: HubConfig) -> None:
         BrokerUrl.parse(config.broker.url)
     except ValueError as error:
         raise ConfigError(str(error)) from None
-    if not 0 <= config.api.port < 65536:
-        raise ConfigError(f"api.port must be 0 to 65535, not {config.api.port}")
+    serving.check(config.api)
     ingest = config.ingest
     if not (0 < ingest.past_days <= 36_500 and 0 <= ingest.future_s <= 86_400 * 365):
         raise ConfigError(
@@ -119,15 +109,6 @@ def store_url(config: HubConfig, data: Path, environment: Mapping[str, str]) -> 
     ).geturl()
 
 
-class _Server(uvicorn.Server):
-    """uvicorn without its own signal handlers: the process that runs the TaskGroup decides when to stop."""
-
-    def capture_signals(self):  # type: ignore[no-untyped-def]
-        from contextlib import nullcontext
-
-        return nullcontext()
-
-
 async def _open(store: Store) -> None:
     """An absent server is a state, and every call tries again; a file that another process owns is an exit."""
     try:
@@ -148,20 +129,6 @@ def _clock() -> int:
     return time.time_ns() // 1_000_000
 
 
-def _listen(settings: ApiSettings) -> socket.socket:
-    """The listening socket; raises ConfigError."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    try:
-        listening = socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
-    except OSError as error:
-        raise ConfigError(
-            f"cannot listen on {settings.host}:{settings.port} ({os.strerror(error.errno or 0)}); give another api.port"
-        ) from None
-    # Connections take it over: a client that has read nothing for so long is gone, whatever still waits for it.
-    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_MS)
-    return listening
-
-
 async def run(
     config: HubConfig,
     *,
@@ -173,7 +140,7 @@ async def run(
     data = Path(config.data)
     data.mkdir(parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
-        listening = stack.enter_context(_listen(config.api)) if part != "ingest" else None
+        listening = stack.enter_context(serving.listen(config.api)) if part != "ingest" else None
         store = open_store(store_url(config, data, os.environ))
         stack.push_async_callback(store.close)
         book = stack.enter_context(Book(data / "book.sqlite", quarantine_rows=config.ingest.quarantine_rows))
@@ -202,38 +169,33 @@ async def run(
             started_ms=_clock(),
             clock=_clock,
             reasons=pipeline.reasons,
+            access=config.api.access(),
         )
-        server = _Server(
-            uvicorn.Config(
-                create(services),
-                log_level="warning",
-                access_log=False,
-                timeout_graceful_shutdown=3,
-            )
-        )
+        server = Server(create(services), config.api)
         await _open(store)
         await follower.look()
         _collect_seldom()
         async with asyncio.TaskGroup() as group:
-            serving: asyncio.Task[None] | None = None
+            api: asyncio.Task[None] | None = None
             working = []
             if part in ("hub", "ingest"):
                 working.append(group.create_task(pipeline.run(), name="ingest"))
             if listening is not None:
                 working.append(group.create_task(feed.run(), name="feed"))
                 working.append(group.create_task(follower.run(for_ever=part == "api"), name="follow"))
-                serving = group.create_task(server.serve([listening]), name="api")
+                api = group.create_task(server.serve([listening]), name="api")
             log.info(
                 "hub is up",
                 part=part,
                 store=config.store.url,
-                api=f"http://{config.api.host}:{config.api.port}",
+                api=config.api.url,
+                reading="open" if config.api.access().open_reading else "key",
             )
             await stop.wait()
             feed.close()
             server.should_exit = True
-            if serving is not None:
-                await serving
+            if api is not None:
+                await api
             for task in working:
                 task.cancel()
     log.info("hub stopped")

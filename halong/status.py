@@ -32,8 +32,9 @@ class Snapshot(NamedTuple):
     rates: Mapping[str, float]
 
 
-def _get(url: str) -> Any:
-    with urllib.request.urlopen(url, timeout=3) as answer:
+def _get(url: str, key: str) -> Any:
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {key}"} if key else {})
+    with urllib.request.urlopen(request, timeout=3) as answer:
         return json.load(answer)
 
 
@@ -45,7 +46,8 @@ def items(answer: Any) -> list[Any]:
 class Status:
     """Looks at the hub once a second and shows it: a live table on a terminal, a line now and then otherwise."""
 
-    def __init__(self, url: str, console: Console, *, expected: int) -> None:
+    def __init__(self, url: str, console: Console, *, expected: int, key: str = "") -> None:
+        self._key = key
         self._url, self._console, self._expected = url, console, expected
         self._accepted: dict[str, deque[tuple[float, int]]] = {}
         self._told: set[str] = set()
@@ -64,11 +66,13 @@ class Status:
 
     async def _look(self) -> Snapshot | None:
         try:
-            gateways = items(await asyncio.to_thread(_get, f"{self._url}/v1/gateways"))
+            gateways = items(await asyncio.to_thread(_get, f"{self._url}/v1/gateways", self._key))
             anomalies = items(
-                await asyncio.to_thread(_get, f"{self._url}/v1/anomalies?limit=50&start={self._began_ms}")
+                await asyncio.to_thread(
+                    _get, f"{self._url}/v1/anomalies?limit=50&start={self._began_ms}", self._key
+                )
             )
-            account = await asyncio.to_thread(_get, f"{self._url}/v1/account")
+            account = await asyncio.to_thread(_get, f"{self._url}/v1/account", self._key)
         except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError, TimeoutError):
             return None  # also when it is killed in the middle of an answer
         return Snapshot(gateways, anomalies, account, self._rates(gateways, time.monotonic()))

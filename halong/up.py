@@ -10,8 +10,8 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -25,11 +25,14 @@ from firmware_sim.faults import check_sensors, parse_fault
 from halong import broker, street, verify
 from halong.account import Account, Sequences, Window, compare
 from halong.broker import BrokerKind
-from halong.hub import ApiSettings, BrokerSettings, HubConfig, StoreSettings, store_url
+from halong.hub import BrokerSettings, HubConfig, StoreSettings, store_url
+from halong.key_cli import make_key
 from halong.processes import Processes
+from halong.serving import ApiSettings
 from halong.status import Status
 from runtime.mqtt import BrokerUrl, clear_retained
 from storage.book import Book
+from storage.keys import Keys, Role
 from storage.open import open_store
 from telemetry.topics import DEFAULT_ROOT
 
@@ -82,6 +85,7 @@ class Paths:
         self.broker = data / "broker"
         self.book = data / "book.sqlite"
         self.trace = data / "commits.jsonl"
+        self.key = data / "operator.key"
         self.truth = data / "truth.jsonl"
 
     def edge(self, gateway: str) -> Path:
@@ -108,6 +112,7 @@ async def up(options: Options, *, stop: asyncio.Event, console: Console) -> int:
         stack.push_async_callback(processes.stop_all)
         url = await _start_broker(options, paths, processes)
         config = _hub_config(options, paths, url)
+        key = stack.enter_context(_operator_key(paths))
         street.write_gateways(plan, paths.edge, ports=paths.ports, broker=url, root=options.root)
         console.print("starting broker and hub …")
         await processes.start("hub", [*_halong(), "hub", str(paths.hub), "--trace", str(paths.trace)])
@@ -120,8 +125,9 @@ async def up(options: Options, *, stop: asyncio.Event, console: Console) -> int:
             )
         console.print(
             f"[bold]Hạ Long is up[/]: page http://{options.host}:{options.port}/   API docs /docs   data {paths.data}"
+            f"   key to acknowledge with: {paths.key}"
         )
-        await _watch(options, processes, console, len(gateways), stop)
+        await _watch(options, processes, console, len(gateways), stop, key)
         console.print("stopping the devices, draining the journals …")
         await processes.stop("sim")
         drained = await _drain([paths.journal(gateway) for gateway in gateways], console)
@@ -220,6 +226,22 @@ async def _start_broker(options: Options, paths: Paths, processes: Processes) ->
     raise UpError(f"the broker ({kind}) does not answer; see {processes.log_path('broker')}")
 
 
+@contextmanager
+def _operator_key(paths: Paths) -> Iterator[str]:
+    """A key for this run, to acknowledge with: in a file that only its owner can read."""
+    with Book(paths.book) as book:
+        key = make_key(book, "halong up", Role.OPERATOR, by="up")
+    paths.key.unlink(missing_ok=True)
+    with os.fdopen(os.open(paths.key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(key + "\n")
+    try:
+        yield key
+    finally:
+        paths.key.unlink(missing_ok=True)
+        with Book(paths.book) as book:
+            Keys(book).revoke(key.split("_")[1], "up", _now_ms())
+
+
 def _hub_config(options: Options, paths: Paths, broker_url: str) -> HubConfig:
     store = StoreSettings(options.influx_url) if options.store == "influx" else StoreSettings()
     config = HubConfig(
@@ -257,10 +279,10 @@ async def _wait_ready(options: Options, processes: Processes) -> None:
 
 
 async def _watch(
-    options: Options, processes: Processes, console: Console, gateways: int, stop: asyncio.Event
+    options: Options, processes: Processes, console: Console, gateways: int, stop: asyncio.Event, key: str
 ) -> None:
     """Show the city and carry out the kills until it is time to stop."""
-    status = Status(f"http://{options.host}:{options.port}", console, expected=gateways)
+    status = Status(f"http://{options.host}:{options.port}", console, expected=gateways, key=key)
     showing = asyncio.create_task(status.show(), name="status")
     killing = asyncio.create_task(_kill(options.kills, processes), name="kills")
     try:

@@ -3,9 +3,10 @@
 Everything is on disk when a call returns (synchronous=FULL). Calls may come from any thread; they take turns.
 """
 
+import json
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -198,6 +199,7 @@ class Book:
         sensor: str | None = None,
         site: str | None = None,
         kind: AnomalyKind | None = None,
+        sites: Collection[str] | None = None,
         open_only: bool = False,
         limit: int = 100,
         before_id: str | None = None,
@@ -217,6 +219,8 @@ class Book:
             wanted.append(("site = ?", site))
         if kind is not None:
             wanted.append(("kind = ?", kind))
+        if sites is not None:
+            wanted.append(("site IN (SELECT value FROM json_each(?))", json.dumps(sorted(sites))))
         if before_id is not None:
             wanted.append(("(start_ms, id) < (SELECT start_ms, id FROM anomalies WHERE id = ?)", before_id))
         clauses = [clause for clause, _ in wanted] + (["end_ms IS NULL"] if open_only else [])

@@ -75,3 +75,26 @@ CREATE TABLE IF NOT EXISTS manifests (
   PRIMARY KEY (gateway, journal, sensor, hour_ms)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS manifests_by_hour ON manifests (hour_ms, sensor);
+
+-- API keys; of the secret only its SHA-256.
+CREATE TABLE IF NOT EXISTS keys (
+  id TEXT PRIMARY KEY,
+  hash BLOB NOT NULL,
+  name TEXT NOT NULL,
+  role TEXT NOT NULL,
+  sites TEXT NOT NULL,       -- ids with commas between; empty: the whole city
+  created_ms INTEGER NOT NULL,
+  created_by TEXT NOT NULL,
+  expires_ms INTEGER,
+  revoked_ms INTEGER
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS audit (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  at_ms INTEGER NOT NULL,
+  who TEXT NOT NULL,         -- a key's name and id, or cli:USER
+  role TEXT NOT NULL,
+  action TEXT NOT NULL,
+  target TEXT NOT NULL,
+  detail TEXT NOT NULL
+);

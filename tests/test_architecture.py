@@ -33,7 +33,7 @@ DOORS = {
     "duckdb": {"storage/duckfile.py", "storage/embedded.py"},
     "influxdb_client": {"storage/influx_http.py"},
     "aiohttp": {"storage/influx_http.py"},
-    "uvicorn": {"halong/hub.py"},
+    "uvicorn": {"halong/serving.py"},
     "fastapi": {module for module in MODULES if module.startswith("api/")},
     "starlette": {module for module in MODULES if module.startswith("api/")},
 }
@@ -46,13 +46,14 @@ OWN_CLOCK = {
     "firmware_sim/street.py",
     "halong/edge_cli.py",
     "halong/hub.py",
+    "halong/key_cli.py",
     "halong/processes.py",
     "halong/records.py",
     "halong/status.py",
     "halong/up.py",
     "storage/open.py",
 }
-OWN_DICE = {"edge/agent.py", "halong/hub.py"}
+OWN_DICE = {"edge/agent.py", "halong/hub.py", "halong/key_cli.py"}
 CLOCKS = {
     "time.time", "time.time_ns", "time.monotonic", "time.monotonic_ns", "time.perf_counter", "time.localtime", "time.gmtime",
     "time.clock_gettime", "time.clock_gettime_ns",

@@ -11,7 +11,7 @@ from api.air import HOUR_MS, QUANTITIES, Place, head, hourly_means, of_day, of_h
 from api.examples import example
 from api.params import CITY_OFFSET_MS, span, strict_query, time_ms
 from api.problems import ProblemError, did_you_mean
-from api.services import Services, services
+from api.services import Services, view
 from telemetry.aqi import DAY_HOURS, NOWCAST_HOURS
 
 MINUTE_MS, DAY_MS = 60_000, 86_400_000
@@ -19,7 +19,7 @@ MAX_INDICES = 20_000
 CITY_NAME = "Hạ Long"
 
 router = APIRouter(prefix="/v1/aqi", tags=["air"], dependencies=[Depends(strict_query)])
-Hub = Annotated[Services, Depends(services)]
+Hub = Annotated[Services, Depends(view)]
 
 
 class By(StrEnum):
@@ -43,7 +43,7 @@ def places(hub: Services, by: By, site: str | None, sensor: str | None) -> list[
     if sensor is not None:
         rows = [row for row in rows if row.id == hub.sensor(sensor).id]
         by = By.SENSOR
-    names = {one.id: one.name or one.id for one in hub.book.sites()}
+    names = {one.id: one.name or one.id for one in hub.sites()}
     if site is not None:
         if site not in names:
             raise ProblemError(404, f"no site {site!r}, {did_you_mean(site, names)}")

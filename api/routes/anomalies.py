@@ -7,11 +7,11 @@ from fastapi import APIRouter, Depends, Query
 from api.examples import example
 from api.params import rfc3339, strict_query, time_ms
 from api.problems import ProblemError, did_you_mean
-from api.services import Services, services
+from api.services import Services, view
 from telemetry.anomaly import Anomaly, AnomalyKind
 
 router = APIRouter(prefix="/v1", tags=["anomalies"], dependencies=[Depends(strict_query)])
-Hub = Annotated[Services, Depends(services)]
+Hub = Annotated[Services, Depends(view)]
 
 
 @router.get("/anomalies", summary="What was unusual, and why", responses=example("anomalies"))
@@ -31,6 +31,7 @@ async def anomalies(
         end_ms=time_ms(end, "end") if end is not None else None,
         sensor=sensor,
         site=site,
+        sites=hub.allowed,
         kind=_kind(kind),
         open_only=open,
         limit=limit,

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends
 
 from api.examples import example
 from api.params import rfc3339, strict_query
-from api.services import Services, services
+from api.services import Services, view
 from storage.inventory import SensorRow
 from telemetry.anomaly import AnomalyKind
 from telemetry.quantities import QUANTITIES
@@ -15,7 +15,7 @@ from telemetry.quantities import QUANTITIES
 HEARTBEAT_LOST_MS = 20_000
 
 router = APIRouter(prefix="/v1", tags=["inventory"], dependencies=[Depends(strict_query)])
-Hub = Annotated[Services, Depends(services)]
+Hub = Annotated[Services, Depends(view)]
 
 
 @router.get("/sensors", summary="Every sensor, its place and state", responses=example("sensors"))
@@ -35,7 +35,7 @@ async def sensors(
         heard[sensor] = max(heard.get(sensor, 0), latest.reading.observed_at)
     rows = [
         row
-        for row in hub.book.sensors()
+        for row in hub.sensors()
         if (site in (None, row.site) and gateway in (None, row.gateway) and protocol in (None, row.protocol))
         and (quantity is None or quantity in row.quantities)
     ]
@@ -64,7 +64,7 @@ async def sites(hub: Hub) -> dict[str, Any]:
     """Latitude and longitude in degrees, WGS 84."""
     items = [
         {"id": s.id, "name": s.name or s.id, "latitude": s.latitude, "longitude": s.longitude, "kind": s.kind}
-        for s in hub.book.sites()
+        for s in hub.sites()
     ]
     return {"items": items, "next": None}
 
@@ -73,10 +73,15 @@ async def sites(hub: Hub) -> dict[str, Any]:
 async def gateways(hub: Hub) -> dict[str, Any]:
     """`accepted` counts readings journalled since the agent's start, `backlog` packs that are not acknowledged yet."""
     counts: dict[str, int] = {}
-    for row in hub.book.sensors():
+    for row in hub.sensors():
         counts[row.gateway] = counts.get(row.gateway, 0) + 1
-    names = {site.id: site.name for site in hub.book.sites()}
-    return {"items": [_gateway(row, names, counts, hub.clock()) for row in hub.book.gateways()], "next": None}
+    names = {site.id: site.name for site in hub.sites()}
+    return {
+        "items": [
+            _gateway(row, names, counts, hub.clock()) for row in hub.book.gateways() if hub.may_see(row.site)
+        ],
+        "next": None,
+    }
 
 
 def _gateway(row: Any, names: Mapping[str, str], counts: Mapping[str, int], now_ms: int) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from fastapi.responses import StreamingResponse
 from api.examples import example
 from api.params import strict_query
 from api.problems import ProblemError, did_you_mean
-from api.services import Services, known_quantity, services
+from api.services import Services, known_quantity, view
 from runtime.events import ANOMALY, DROPPED, READINGS, Only
 from runtime.feed import Feed
 from telemetry.anomaly import AnomalyKind
@@ -33,7 +33,7 @@ def chosen(
     kind: list[str] | None,
 ) -> Only:
     """The filter in a request; ProblemError for a name that nobody knows."""
-    sensors, sites = {row.id for row in hub.sensors()}, {one.id for one in hub.book.sites()}
+    sensors, sites = {row.id for row in hub.sensors()}, {one.id for one in hub.sites()}
     kinds = {READINGS, ANOMALY, *AnomalyKind}
     for names, known, what, status in (
         (sensor, sensors, "sensor", 404),
@@ -45,12 +45,13 @@ def chosen(
                 raise ProblemError(status, f"no {what} {name!r}, {did_you_mean(name, known)}")
     for name in quantity or ():
         known_quantity(name)
-    return Only(*(frozenset(names) if names else None for names in (sensor, site, quantity, kind)))
+    only = Only(*(frozenset(names) if names else None for names in (sensor, site, quantity, kind)))
+    return only if site or hub.allowed is None else only._replace(sites=hub.allowed)
 
 
 @router.get("/stream", summary="What is stored, as it is stored", responses=example("stream"))
 async def stream(
-    hub: Annotated[Services, Depends(services)],
+    hub: Annotated[Services, Depends(view)],
     sensor: Names = None,
     site: Names = None,
     quantity: Names = None,
@@ -88,7 +89,7 @@ async def socket(
     last_event_id: str | None = None,
 ) -> None:
     """The live feed over a WebSocket; what the client says is not heard."""
-    hub: Services = websocket.app.state.services
+    hub = view(websocket)
     await websocket.accept()
     try:
         only = chosen(hub, sensor, site, quantity, kind)

@@ -8,7 +8,7 @@ from api.examples import example
 from api.params import rfc3339, strict_query
 from api.problems import ProblemError, did_you_mean
 from api.routes import anomalies, inventory
-from api.services import Services, services
+from api.services import Services, view
 from runtime.feed import encode_latest
 
 router = APIRouter(prefix="/v1", tags=["overview"], dependencies=[Depends(strict_query)])
@@ -16,7 +16,7 @@ router = APIRouter(prefix="/v1", tags=["overview"], dependencies=[Depends(strict
 
 @router.get("/overview", summary="The city, or one site, at a glance", responses=example("overview"))
 async def overview(
-    hub: Annotated[Services, Depends(services)],
+    hub: Annotated[Services, Depends(view)],
     site: str | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 40,
 ) -> dict[str, Any]:
@@ -28,7 +28,7 @@ async def overview(
     if site is not None and site not in (known := [one["id"] for one in sites]):
         raise ProblemError(404, f"no site {site!r}, {did_you_mean(site, known)}")
     gateways = (await inventory.gateways(hub))["items"]
-    latest = sorted(hub.feed.latest.values(), key=lambda found: found.reading.series)
+    latest = sorted(hub.latest(), key=lambda found: found.reading.series)
     return {
         "time": rfc3339(hub.clock()),
         "version": hub.version,

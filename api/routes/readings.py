@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from api.examples import example
 from api.params import CITY_OFFSET_MS, duration_ms, rfc3339, span, strict_query
 from api.problems import ProblemError, did_you_mean
-from api.services import Services, known_quantity, services
+from api.services import Services, known_quantity, view
 from runtime.feed import encode_latest
 from telemetry.quantities import QUANTITIES, Aggregate
 
@@ -20,7 +20,7 @@ MAX_WINDOWS = 50_000
 HOUR_MS = 3_600_000
 
 router = APIRouter(prefix="/v1", tags=["readings"], dependencies=[Depends(strict_query)])
-Hub = Annotated[Services, Depends(services)]
+Hub = Annotated[Services, Depends(view)]
 
 
 @router.get("/latest", summary="The newest reading of every series", responses=example("latest"))
@@ -38,7 +38,7 @@ async def latest(
             "time": rfc3339(found.reading.observed_at),
             "unit": QUANTITIES[found.reading.quantity].unit,
         }
-        for found in sorted(hub.feed.latest.values(), key=lambda found: found.reading.series)
+        for found in sorted(hub.latest(), key=lambda found: found.reading.series)
         if sensor in (None, found.reading.sensor)
         and site in (None, found.site)
         and quantity in (None, found.reading.quantity)

@@ -12,8 +12,10 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.app import Services, create
+from api.gate import Access
 from runtime.feed import Feed
 from storage.book import Book
+from storage.keys import KeyRow, Keys, Role, read_key, write_key
 from storage.open import open_store
 from storage.store import Columns
 from telemetry.anomaly import Anomaly, AnomalyKind, Severity, anomaly_id
@@ -76,6 +78,20 @@ class Hub:
         self.feed, self.book = services.feed, services.book
         self.app: FastAPI = create(services)
 
+    def key(self, role: Role, *sites: str, expires_ms: int | None = None) -> str:
+        """A new key of that role."""
+        number = len(Keys(self.book).made())
+        text = write_key(f"{number:012x}", f"{number:043d}")
+        found = read_key(text)
+        assert found is not None
+        row = KeyRow(found[0], f"{role} {number}", role, sites, NOW_MS, "test", expires_ms, None)
+        Keys(self.book).add(row, found[1])
+        return text
+
+    def with_access(self, access: Access) -> "Hub":
+        """The same hub behind another door."""
+        return Hub(replace(self.services, access=access), self.ready)
+
     def restarted(self) -> "Hub":
         """Another life of the same hub: what was the latest is known, its feed is new."""
         feed = Feed("next-life")
@@ -116,11 +132,21 @@ async def hub(tmp_path: Path) -> AsyncIterator[Hub]:
         await store.close()
 
 
+@asynccontextmanager
+async def asking(
+    hub: Hub, key: str | None = None, *, host: str = "127.0.0.1"
+) -> AsyncIterator[httpx.AsyncClient]:
+    """A client at that address, with a key or without, and no network between."""
+    transport = httpx.ASGITransport(hub.app, raise_app_exceptions=False, client=(host, 50_000))
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    async with httpx.AsyncClient(transport=transport, base_url="http://hub", headers=headers) as one:
+        yield one
+
+
 @pytest.fixture
 async def client(hub: Hub) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the API without a network between."""
-    transport = httpx.ASGITransport(hub.app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://hub") as one:
+    """A client of the API with an operator's key and no network between."""
+    async with asking(hub, hub.key(Role.OPERATOR)) as one:
         yield one
 
 
