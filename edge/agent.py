@@ -25,6 +25,7 @@ from edge.intake import Intake
 from edge.journal import JournalThread, JournalUnavailableError
 from edge.listener import Listener, build_listeners
 from edge.logbookfile import WatchedLogbook, beside
+from edge.outside import REAL, Outside
 from edge.ports import Port, build_ports
 from edge.reporter import Accepted, Reporter
 from edge.sources import SourceLink, build_links
@@ -70,7 +71,13 @@ class Agent:
     """One gateway's collecting, from its ports to its uplink. Opens nothing before `run`."""
 
     def __init__(
-        self, config: EdgeConfig, journal: JournalThread, *, timekeeper: Timekeeper, rng: Random
+        self,
+        config: EdgeConfig,
+        journal: JournalThread,
+        *,
+        timekeeper: Timekeeper,
+        rng: Random,
+        outside: Outside = REAL,
     ) -> None:
         self._config, self._journal, self._timekeeper = config, journal, timekeeper
         self._intake = Intake()
@@ -83,7 +90,7 @@ class Agent:
             on_packs=lambda: self._uplink.committed(),
         )
         deliver, clock, bad = self._intake.put, timekeeper.now_ms, self._acceptance.bad
-        ports = build_ports(config, deliver, clock, bad, timekeeper.hear_gnss)
+        ports = build_ports(config, deliver, clock, bad, timekeeper.hear_gnss, outside.open_line)
         self._readers: list[Port | Counting | SourceLink | Listener] = [
             *ports,
             *build_counting(ports, deliver, clock),
@@ -98,6 +105,7 @@ class Agent:
             birth=self._birth,
             state=self._state,
             hub_time=lambda time_ms: timekeeper.hear(Rung.HUB, time_ms),
+            keep_connected=outside.keep_connected,
         )
         self._session = 0
         self._reporter = Reporter(

@@ -6,8 +6,8 @@ import os
 import termios
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
-from typing import NamedTuple
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from typing import NamedTuple, Protocol
 
 import serial
 import serial_asyncio_fast
@@ -26,6 +26,15 @@ class Chunk(NamedTuple):
 
     data: bytes
     at_ms: int
+
+
+class OpenLine(Protocol):
+    """How a port is opened: `Line.open`, unless a test brings ports of its own."""
+
+    def __call__(
+        self, path: str, baud: int, clock: Callable[[], int], mode: str = "8N1"
+    ) -> AbstractAsyncContextManager["Line"]:
+        """See Line.open."""
 
 
 class Line(asyncio.Protocol):

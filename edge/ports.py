@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import structlog
 
 from edge.driver import BadFrameError, Decoded, Driver, Frame, Framer, Step, Verdict, extras
-from edge.line import Chunk, Line, PortLostError
+from edge.line import Chunk, Line, OpenLine, PortLostError
 from edge.settings import EdgeConfig
 from edge.traffic import Traffic
 from edge.turns import Turns
@@ -71,8 +71,9 @@ class Port:
         clock: Callable[[], int],
         mode: str = "8N1",
         on_bad: OnBad = lambda sensor, frames: None,
+        open_line: OpenLine = Line.open,
     ) -> None:
-        self.name, self._devices, self._on_bad = path, devices, on_bad
+        self.name, self._devices, self._on_bad, self._open_line = path, devices, on_bad, open_line
         self._baud, self._timeout_s, self._mode = baud, timeout_s, mode
         self._byte_s = (1 + int(mode[0]) + (mode[1] != "N") + int(mode[2])) / baud
         self._deliver, self._clock = deliver, clock
@@ -115,7 +116,7 @@ class Port:
         """Keep the port open and read it, for ever."""
         while True:
             try:
-                async with Line.open(self.name, self._baud, self._clock, self._mode) as line:
+                async with self._open_line(self.name, self._baud, self._clock, self._mode) as line:
                     self._log.info("port open", sensors=[device.sensor for device in self._devices])
                     self._up, self._known_away, self._problem = True, False, ""
                     self.open_since_ms = self._clock()
@@ -260,6 +261,7 @@ def build_ports(
     clock: Callable[[], int],
     on_bad: OnBad = lambda sensor, frames: None,
     on_gnss: Callable[[Mapping[str, Any]], None] | None = None,
+    open_line: OpenLine = Line.open,
 ) -> list[Port]:
     """A loop for each serial port of the configuration, nothing opened; raises ValueError for a bad driver option.
 
@@ -286,6 +288,7 @@ def build_ports(
                 clock=clock,
                 mode=device.line or more.line,
                 on_bad=on_bad,
+                open_line=open_line,
             )
         )
     for bus in config.modbus:
@@ -300,6 +303,7 @@ def build_ports(
                 clock=clock,
                 mode=bus.line,
                 on_bad=on_bad,
+                open_line=open_line,
             )
         )
     return ports

@@ -1,7 +1,6 @@
 """The uplink: carries out what `edge.delivery` decides, over one MQTT link that is kept up for ever."""
 
 import asyncio
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from random import Random
@@ -12,6 +11,7 @@ import structlog
 from edge.clock import is_dated
 from edge.delivery import LIVE_WINDOW_MS, Delivery, Key, Lane
 from edge.journal import JournalThread
+from edge.outside import KeepConnected
 from edge.settings import EdgeConfig
 from runtime.mqtt import BrokerUrl, Connection, LinkLostError, Message, Will, keep_connected
 from telemetry import topics
@@ -24,6 +24,11 @@ IDLE_S = 1.0  # how long the sender sleeps at most: the rate cap of the backlog 
 
 log = structlog.get_logger(__name__)
 Session = tuple[int, int]
+
+
+def _now() -> float:
+    """The loop's own clock, which timers go by."""
+    return asyncio.get_running_loop().time()
 
 
 class Uplink:
@@ -43,10 +48,11 @@ class Uplink:
         birth: Callable[[Session], Birth],
         state: Callable[[Session, bool], State],
         hub_time: Callable[[int], None],
+        keep_connected: KeepConnected = keep_connected,
     ) -> None:
         self._config, self._journal, self._clock, self._rng = config, journal, clock, rng
         self._birth, self._state = birth, state
-        self._hub_time = hub_time
+        self._hub_time, self._keep_connected = hub_time, keep_connected
         self._session: Session = (0, 0)
         self._outdated = asyncio.Event()
         self._delivery = Delivery(rng)
@@ -86,7 +92,7 @@ class Uplink:
             topics.ingest(root),
             topics.ingest(root, topics.partition(self._config.site.id)),
         ]
-        await keep_connected(
+        await self._keep_connected(
             BrokerUrl.parse(self._config.broker.url),
             f"halong-{gateway}",
             self._talk,
@@ -119,9 +125,9 @@ class Uplink:
     def _on_change(self, up: bool) -> None:
         self.connected = up
         if up:
-            self._delivery.connected(time.monotonic())
+            self._delivery.connected(_now())
             return
-        for journal, seq in self._delivery.disconnected(time.monotonic()):
+        for journal, seq in self._delivery.disconnected(_now()):
             log.error("pack set aside for a while: it broke the connection", journal=journal, seq=seq)
 
     async def _talk(self, connection: Connection) -> None:
@@ -166,7 +172,7 @@ class Uplink:
         raise LinkLostError("the stream of messages ended")
 
     async def _hear(self, message: Message, connection: Connection) -> None:
-        now = time.monotonic()
+        now = _now()
         if message.topic == topics.ack(self._root, self._gateway):
             ack = Ack.decode(message.payload)
             self.last_ack_ms = self._clock()
@@ -187,14 +193,14 @@ class Uplink:
             self._wake.clear()
             if not await self._send_once(connection):
                 try:
-                    async with asyncio.timeout(min(IDLE_S, self._delivery.wake_in(time.monotonic()))):
+                    async with asyncio.timeout(min(IDLE_S, self._delivery.wake_in(_now()))):
                         await self._wake.wait()
                 except TimeoutError:
                     continue
 
     async def _send_once(self, connection: Connection) -> int:
         """Send what the plan allows; how many packs went."""
-        now, wall = time.monotonic(), self._clock()
+        now, wall = _now(), self._clock()
         for journal, seq in self._delivery.recall(now):
             log.warning("trying a pack again that was set aside", journal=journal, seq=seq)
         plan = self._delivery.plan(now)
@@ -224,7 +230,7 @@ class Uplink:
         journal, seq = key
         payload = await self._journal.payload(journal, seq)
         if payload is None:
-            self._delivery.forget(key, time.monotonic())
+            self._delivery.forget(key, _now())
             log.error("the journal cannot give a pack, set aside for a while", journal=journal, seq=seq)
             return
         name = topics.PackName(self._gateway, journal, seq)
