@@ -41,7 +41,6 @@ DOORS = {
 # Where processes are put together: they own the clock and the dice, everybody else is given them.
 OWN_CLOCK = {
     "edge/hostclock.py",
-    "edge/uplink.py",
     "firmware_sim/publishing.py",
     "firmware_sim/street.py",
     "halong/edge_cli.py",
