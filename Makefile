@@ -29,8 +29,10 @@ format: .venv/.dev ## lay the code out
 fuzz: .venv/.dev ## the property tests, twenty times as many examples
 	@HALONG_HYPOTHESIS=fuzz $(BIN)/pytest -q -m "not chaos" tests/edge tests/telemetry tests/firmware_sim tests/storage --timeout=3600 $(ARGS)
 
-chaos: .venv/.dev ## a city whose processes are killed at random for some minutes; ARGS="--seed 3 --for 10m"
-	@$(BIN)/halong chaos --for 5m $(ARGS)
+chaos: .venv/.dev ## 1,000 faults on each store and broker, about an hour; ARGS="--faults 100 --seed 3"
+	@scripts/servers.sh
+	@for run in "embedded mosquitto" "influx mosquitto" "embedded amqtt"; do set -- $$run; \
+	 $(BIN)/halong chaos --faults 1000 --store $$1 --broker $$2 $(ARGS) || exit 1; done
 
 bench: .venv/.dev ## figures, as ratios inside one run
 	@$(BIN)/python -m bench $(ARGS)

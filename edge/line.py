@@ -87,6 +87,8 @@ class Line(asyncio.Protocol):
                 async with asyncio.timeout(within_s):
                     await self._some.wait()
         if not self._chunks:
+            await _look_once_more()
+        if not self._chunks:
             self._raise_if_lost()
             return None
         chunk = self._chunks.popleft()
@@ -156,6 +158,12 @@ class Line(asyncio.Protocol):
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_S):
                 await self._gone.wait()
+
+
+async def _look_once_more() -> None:
+    """After the whole process stood still, timers are due before the loop has seen what came meanwhile."""
+    for _ in range(2):  # in the second round at the latest what was found in the first has been read
+        await asyncio.sleep(0)
 
 
 def _words(error: BaseException) -> str:

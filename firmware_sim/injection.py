@@ -18,6 +18,7 @@ class Injector:
         self._sensor, self._start, self._rng = sensor, start_s, rng
         self._held: dict[str, float] = {}
         self._announced: set[Fault] = set()
+        self._noisy_since_s: float | None = None
 
     def active(self, kind: FaultKind, at_s: float) -> bool:
         """Whether a fault of this kind is on now."""
@@ -30,6 +31,13 @@ class Injector:
         new = [f for f in self._faults if f not in self._announced and self._start + f.start_s <= at_s]
         self._announced.update(new)
         return [(f.kind, self._start + f.start_s, self._start + f.start_s + f.duration_s) for f in new]
+
+    def first_clean(self, at_s: float) -> float | None:
+        """Called for what is sent at `at_s`: when the noise began that lies right before it on the wire. Told once."""
+        if self._noisy_since_s is None or self.active(FaultKind.GARBAGE, at_s):
+            return None
+        since_s, self._noisy_since_s = self._noisy_since_s, None
+        return since_s
 
     def wrap(self, measure: Measure) -> Measure:
         """The same measurements with spikes in them, or stuck."""
@@ -53,6 +61,8 @@ class Injector:
             return []
         if not self.active(FaultKind.GARBAGE, at_s):
             return list(emissions)
+        if emissions and self._noisy_since_s is None:
+            self._noisy_since_s = at_s
         spoiled = []
         for emission in emissions:
             spoiled.append(Emission(self._rng.randbytes(self._rng.randint(*NOISE_BYTES))))

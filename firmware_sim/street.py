@@ -150,7 +150,7 @@ class Street:
                 now_s = time.time()
                 self._announce(plan, injector, now_s)
                 if device.due_s <= now_s:
-                    self._send(plan, injector.spoil(device.emit(now_s), now_s), wire)
+                    self._send(plan, injector, injector.spoil(device.emit(now_s), now_s), wire)
                 spoken.clear()
                 pause = min(IDLE_S, max(0.0, device.due_s - time.time()))
                 await _either(spoken, pause if math.isfinite(pause) else IDLE_S)
@@ -187,10 +187,16 @@ class Street:
         self, plan: DevicePlan, device: Device, injector: Injector, wire: PtyPort, spoken: asyncio.Event
     ) -> None:
         now_s = time.time()
-        self._send(plan, injector.spoil(device.receive(wire.read(), now_s), now_s), wire)
+        self._send(plan, injector, injector.spoil(device.receive(wire.read(), now_s), now_s), wire)
         spoken.set()
 
-    def _send(self, plan: DevicePlan, emissions: Iterable[Emission], wire: PtyPort | Publisher) -> None:
+    def _send(
+        self,
+        plan: DevicePlan,
+        injector: Injector,
+        emissions: Iterable[Emission],
+        wire: PtyPort | Publisher,
+    ) -> None:
         for emission in emissions:
             if isinstance(wire, Publisher):
                 at_ms = _own_time(emission)
@@ -211,6 +217,8 @@ class Street:
                 )
             if written.whole:
                 self._record(plan, emission, at_ms)
+                if (noisy_since_s := injector.first_clean(at_ms / 1000)) is not None:
+                    self._recorder.write(Window(plan.sensor, "corrupted", round(noisy_since_s * 1000), at_ms))
 
     def _record(self, plan: DevicePlan, emission: Emission, at_ms: int) -> None:
         self._recorder.write(

@@ -77,7 +77,8 @@ def up(
     from rich.console import Console
 
     from halong.broker import BrokerKind
-    from halong.up import Kill, Options, UpError
+    from halong.installation import UpError
+    from halong.up import Kill, Options
     from halong.up import up as run_up
     from runtime import log
     from storage.store import StoreUnavailableError
@@ -365,20 +366,62 @@ def verify(
 
 @app.command()
 def chaos(
-    data: Annotated[Path, typer.Option(help="Data directory of the city.")] = Path("halong-data/chaos"),
-    for_: Annotated[str, typer.Option("--for", help="How long: 60s, 10m.")] = "60s",
-    seed: Seed = 1,
-    gateways: Gateways = 6,
+    faults: Annotated[int, typer.Option(min=1, help="How many faults.")] = 12,
+    seed: Annotated[
+        int | None, typer.Option(help="The same seed plays the same faults; without it a new one is drawn.")
+    ] = None,
+    store: Annotated[
+        str, typer.Option(help="embedded (DuckDB) or influx (an influxd of its own).")
+    ] = "embedded",
+    broker: Annotated[
+        str | None,
+        typer.Option(help="mosquitto, iotcore or amqtt; default: what is installed, in this order."),
+    ] = None,
+    gateways: Gateways = 4,
+    every: Annotated[float, typer.Option(min=0.1, help="Seconds from fault to fault, on the average.")] = 0.9,
+    data: Annotated[
+        Path | None, typer.Option(help="Where everything is kept; default: halong-data/chaos-SEED.")
+    ] = None,
     report: Annotated[Path | None, typer.Option(help="Write the account here as JSON.")] = None,
-    port: Annotated[int, typer.Option(help="Port of the API.")] = 8081,
 ) -> None:
-    """A city whose hub, broker and agents are killed at random moments; the account must still balance."""
-    from halong.commands import random_kills
+    """The merciless test: agents, broker, hub and database are killed, paused and restarted, their connections cut,
+    slowed and silenced, packets doubled, reordered and changed, disks filled, rubbish published. All servers are its own.
 
-    length = seconds(for_)
-    kills = [f"{kill.name}@{kill.at_s:.2f}" for kill in random_kills(seed, length, gateways)]
-    print("kills:", ", ".join(kills))
-    up(data=data, for_=for_, report=report, seed=seed, gateways=gateways, port=port, kill=kills)
+    At the end the account: nothing accepted may be lost or doubled, nothing missed without a reason, nobody may have
+    crashed. Exit 0 only then. `--seed` plays a failing run again.
+    """
+    import secrets
+
+    from rich.console import Console
+
+    from halong.broker import BrokerKind
+    from halong.chaos.run import Options
+    from halong.chaos.run import chaos as run_chaos
+    from halong.installation import UpError
+    from runtime import log
+    from storage.store import StoreUnavailableError
+
+    if store not in ("embedded", "influx"):
+        raise fail(f"--store must be embedded or influx, not {store!r}", 2)
+    if broker is not None and broker not in list(BrokerKind):
+        raise fail(f"--broker must be one of {', '.join(BrokerKind)}, not {broker!r}", 2)
+    seed = secrets.randbelow(1_000_000) if seed is None else seed
+    options = Options(
+        data=data or Path("halong-data") / f"chaos-{seed}",
+        faults=faults,
+        seed=seed,
+        store=store,
+        broker=BrokerKind(broker) if broker else None,
+        gateways=gateways,
+        every_s=every,
+        report=report,
+    )
+    log.configure(process="chaos", level="error")
+    try:
+        code = run(lambda stop: run_chaos(options, stop=stop, console=Console()))
+    except (UpError, StoreUnavailableError) as error:
+        raise fail(str(error)) from None
+    raise typer.Exit(code)
 
 
 @app.command()

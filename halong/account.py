@@ -6,7 +6,8 @@ order: same value, and times at most max(half a period, 1 s) apart.
 """
 
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -48,12 +49,16 @@ class Sequences:
         ]
         return min(times, default=default_ms)
 
-    def get(self, key: Key) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    def get(self, key: Key) -> "Series":
         """Times and values of one series, by time; empty when it is unknown."""
         times = np.frombuffer(self._times.get(key) or array("q"), dtype=np.int64)
         values = np.frombuffer(self._values.get(key) or array("d"), dtype=np.float64)
         order = np.argsort(times, kind="stable")
         return times[order], values[order]
+
+
+Pairs = list[tuple[int, int]]  # indexes of what was sent and of what was seen
+Series = tuple[NDArray[np.int64], NDArray[np.float64]]  # times in ms, ascending, and values
 
 
 class Window(NamedTuple):
@@ -96,21 +101,37 @@ class _Timeless:
 class Match(NamedTuple):
     """Emitted against accepted, one series. Indexes into the time-ordered arrays."""
 
-    pairs: list[tuple[int, int]]
+    pairs: Pairs
     missed: list[int]
     foreign: list[int]  # accepted, and no device says it sent it
 
 
 def match(
-    emitted: tuple[NDArray[np.int64], NDArray[np.float64]],
-    accepted: tuple[NDArray[np.int64], NDArray[np.float64]],
+    emitted: Series,
+    accepted: Series,
     tolerance_ms: int,
+    *,
+    held: Sequence[Window] = (),
+    windows: Sequence[Window] = (),
 ) -> Match:
-    """Pair two time-ordered series: first what is close in time, then in order whatever lies within the tolerance."""
-    pairs: list[tuple[int, int]] = []
+    """Pair two time-ordered series: first what is close in time, then in order whatever lies within the tolerance.
+
+    What was sent in a `held` window may be seen up to the tolerance after its end; of those the last ones are paired
+    first, because what was thrown away meanwhile came before. What no window excuses is paired before what one does.
+    """
+    pairs: Pairs = []
     left, right = list(range(len(emitted[0]))), list(range(len(accepted[0])))
-    for reach in (min(CLOSE_MS, tolerance_ms), tolerance_ms):
-        found = _in_order(emitted, accepted, left, right, reach)
+    excused = {i for window in windows for i in _inside(emitted[0], window)}
+    until = {i: w.end_ms + tolerance_ms for w in sorted(held, key=_end) for i in _inside(emitted[0], w)}
+    everything = frozenset(left)
+    steps: list[tuple[Collection[int], Callable[[Sequence[int], Sequence[int]], Pairs]]] = [
+        (everything, partial(_in_order, emitted, accepted, min(CLOSE_MS, tolerance_ms))),
+        (until, partial(_last_first, emitted, accepted, until)),
+        (everything - excused, partial(_in_order, emitted, accepted, tolerance_ms)),
+        (everything, partial(_in_order, emitted, accepted, tolerance_ms)),
+    ]
+    for meant, pair in steps:
+        found = pair([i for i in left if i in meant], right)
         pairs += found
         taken_left, taken_right = {i for i, _ in found}, {j for _, j in found}
         left = [i for i in left if i not in taken_left]
@@ -118,13 +139,43 @@ def match(
     return Match(sorted(pairs), left, right)
 
 
-def _in_order(
-    emitted: tuple[NDArray[np.int64], NDArray[np.float64]],
-    accepted: tuple[NDArray[np.int64], NDArray[np.float64]],
+def _end(window: Window) -> int:
+    return window.end_ms
+
+
+def _inside(times: NDArray[np.int64], window: Window) -> range:
+    """Indexes of the times in a window, both ends included."""
+    return range(*np.searchsorted(times, (window.start_ms, window.end_ms + 1)).tolist())
+
+
+def _last_first(
+    emitted: Series,
+    accepted: Series,
+    until: Mapping[int, int],
     left: Sequence[int],
     right: Sequence[int],
+) -> Pairs:
+    """Each of `left` with the latest of `right` before `until`, from the end; in order."""
+    pairs, last = [], len(right) - 1
+    for i in reversed(left):
+        for k in range(last, -1, -1):
+            at = int(accepted[0][right[k]])
+            if at < emitted[0][i] - CLOSE_MS:
+                break
+            if at <= until[i] and _same(float(emitted[1][i]), float(accepted[1][right[k]])):
+                pairs.append((i, right[k]))
+                last = k - 1
+                break
+    return pairs
+
+
+def _in_order(
+    emitted: Series,
+    accepted: Series,
     reach_ms: int,
-) -> list[tuple[int, int]]:
+    left: Sequence[int],
+    right: Sequence[int],
+) -> Pairs:
     sent_at, sent = emitted[0].tolist(), emitted[1].tolist()
     seen_at, seen = accepted[0].tolist(), accepted[1].tolist()
     pairs, first = [], 0
@@ -176,12 +227,14 @@ def compare(
     periods_s: Mapping[str, float],
     windows: Sequence[Window] = (),
     timeless: Iterable[Timeless] = (),
+    held: Sequence[Window] = (),
     quarantined: frozenset[tuple[str, str, int]] = frozenset(),
     committed_ms: Mapping[tuple[str, str, int], int] | None = None,
 ) -> Account:
     """The account of one run. `committed_ms` tells when an accepted reading (its identity) was committed; `timeless` is what
     the agents keep besides `accepted`.
 
+    `held` are times whose readings were dated late, at the end of their window at the latest.
     With no `accepted` reading at all, `emitted` is compared with `stored` directly.
     """
     direct = len(accepted) == 0
@@ -194,13 +247,15 @@ def compare(
         sensor, quantity = key
         sent, seen, kept = emitted.get(key), accepted.get(key), stored.get(key)
         tolerance = max(1000, round(periods_s.get(sensor, 0) * 500))
-        found = match(sent, kept if direct else seen, tolerance)
+        late = [window for window in held if window.sensor in (None, sensor)]
+        excuses = [window for window in windows if window.sensor in (None, sensor)]
+        found = match(sent, kept if direct else seen, tolerance, held=late, windows=excuses)
         foreign += len(found.foreign) if len(emitted) else 0
         for i in found.missed:
             missed += 1
             at = int(sent[0][i])
             cause = undated.cause(key, at, float(sent[1][i]))
-            cause = cause or next((w.cause for w in windows if _covers(w, sensor, at)), None)
+            cause = cause or next((w.cause for w in excuses if w.start_ms <= at <= w.end_ms), None)
             if cause is None:
                 unexplained += 1
                 examples.append(f"unexplained: {sensor} {quantity} {sent[1][i]} at {at}")
@@ -234,14 +289,10 @@ def compare(
     )
 
 
-def _covers(window: Window, sensor: str, at: int) -> bool:
-    return window.sensor in (None, sensor) and window.start_ms <= at <= window.end_ms
-
-
 def _against_store(
     key: Key,
-    seen: tuple[NDArray[np.int64], NDArray[np.float64]],
-    kept: tuple[NDArray[np.int64], NDArray[np.float64]],
+    seen: Series,
+    kept: Series,
     quarantined: frozenset[tuple[str, str, int]],
 ) -> tuple[list[int], list[int]]:
     """Times of accepted readings that are not in the store, and of those stored with another value."""

@@ -49,8 +49,11 @@ def choose(wanted: BrokerKind | None = None) -> BrokerKind:
     raise NoBrokerError("no MQTT broker: install mosquitto, or give one with --broker mqtt://host:1883")
 
 
-def command(kind: BrokerKind, port: int, directory: Path) -> list[str]:
-    """The command line that runs the broker on 127.0.0.1:`port` in the foreground; writes its configuration."""
+def command(kind: BrokerKind, port: int, directory: Path, *, persistence: bool = False) -> list[str]:
+    """The command line that runs the broker on 127.0.0.1:`port` in the foreground; writes its configuration.
+
+    `persistence` is mosquitto's: it keeps retained messages and sessions in a file. The others have none.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     match kind:
         case BrokerKind.MOSQUITTO:
@@ -58,7 +61,8 @@ def command(kind: BrokerKind, port: int, directory: Path) -> list[str]:
             lines = [
                 f"listener {port} 127.0.0.1",
                 "allow_anonymous true",
-                "persistence false",
+                f"persistence {str(persistence).lower()}",
+                f"persistence_location {directory}/",
                 "log_type error",
             ]
             config.write_text("\n".join(lines) + "\n", encoding="utf-8")

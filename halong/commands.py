@@ -1,4 +1,4 @@
-"""What the smaller commands do: verify, chaos, resend, doctor."""
+"""What the smaller commands do: verify, resend, doctor."""
 
 import asyncio
 import importlib.util
@@ -13,11 +13,9 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
-from firmware_sim import city
 from halong import verify
 from halong.account import compare
 from halong.broker import mosquitto_path
-from halong.up import Kill
 from runtime.mqtt import BrokerUrl, Connection, keep_connected
 from storage.open import open_store
 from telemetry import topics
@@ -80,16 +78,6 @@ async def verify_sets(records: Sequence[Path], store_url: str, journals: Sequenc
         "undated": accepted.count_timeless(verify.UNDATED),
     }
     return Verdict(figures, account.balanced, account.examples)
-
-
-def random_kills(seed: int, seconds: float, gateways: int) -> list[Kill]:
-    """kill -9 of hub, broker and agents at random moments: every process kind at least once, then one each ~15 s."""
-    rng = Random(seed)
-    agents = [gateway.id for gateway in city.plan(seed, gateways).gateways]
-    first, last = min(10.0, seconds / 4), max(seconds - 8.0, seconds / 2)
-    names = ["hub", "broker", rng.choice(agents)]
-    names += [rng.choice(["hub", "broker", *agents]) for _ in range(int(seconds / 15) - len(names))]
-    return sorted(Kill(rng.uniform(first, last), name) for name in names)
 
 
 async def ask_resend(gateway: str, start: str, end: str, broker: str, root: str) -> None:

@@ -41,6 +41,7 @@ class Child:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     restarts: int = 0
     exit_code: int | None = None
+    asked_ms: int | None = None  # when it was told to go, and come again
     started: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -52,11 +53,26 @@ class Processes:
         self._children: dict[str, Child] = {}
         self._first_start_ms: dict[str, int] = {}
         self.outages: list[Outage] = []
+        self.pauses: list[Outage] = []
+        self._asked = 0
 
     @property
     def restarts(self) -> Mapping[str, int]:
         """How often each process had to be started again."""
         return {child.name: child.restarts for child in self._children.values() if child.restarts}
+
+    @property
+    def crashes(self) -> int:
+        """How many ends nobody has asked for."""
+        return sum(self.restarts.values()) - self._asked
+
+    def pids(self) -> Mapping[str, int]:
+        """Those that run now."""
+        return {
+            child.name: child.process.pid
+            for child in self._children.values()
+            if child.process is not None and child.process.returncode is None
+        }
 
     def first_start_ms(self, name: str) -> int:
         """When the process was first started, wall clock in ms."""
@@ -81,10 +97,33 @@ class Processes:
 
     def kill(self, name: str) -> None:
         """kill -9; it will be started again."""
+        self._end(name, signal.SIGKILL)
+
+    def restart(self, name: str) -> None:
+        """SIGTERM; it leaves in order and will be started again."""
+        self._end(name, signal.SIGTERM)
+
+    def _end(self, name: str, number: signal.Signals) -> None:
+        child = self._children[name]
+        if child.process is not None and child.process.returncode is None and child.asked_ms is None:
+            log.warning("ending", process=name, pid=child.process.pid, signal=number.name)
+            self._asked += 1
+            child.asked_ms = time.time_ns() // 1_000_000
+            child.process.send_signal(number)
+
+    async def pause(self, name: str, for_s: float) -> None:
+        """SIGSTOP, and SIGCONT after `for_s`, also when cancelled. One that is not there is left alone."""
         process = self._children[name].process
-        if process is not None and process.returncode is None:
-            log.warning("killing", process=name, pid=process.pid)
-            process.kill()
+        if process is None or process.returncode is not None:
+            return
+        start_ms = time.time_ns() // 1_000_000
+        process.send_signal(signal.SIGSTOP)
+        try:
+            await asyncio.sleep(for_s)
+        finally:
+            with suppress(ProcessLookupError):
+                process.send_signal(signal.SIGCONT)
+            self.pauses.append(Outage(name, start_ms, time.time_ns() // 1_000_000))
 
     async def stop(self, *names: str) -> dict[str, int | None]:
         """SIGTERM to these at once, SIGKILL to those that do not go; their exit codes."""
@@ -133,7 +172,7 @@ class Processes:
             child.exit_code = await child.process.wait()
             if child.stopping.is_set():
                 return
-            down_ms = time.time_ns() // 1_000_000
+            down_ms, child.asked_ms = child.asked_ms or time.time_ns() // 1_000_000, None
             child.restarts += 1
             backoff = (
                 RESTART_FIRST_S if time.monotonic() - began > STEADY_S else min(RESTART_LAST_S, backoff * 2)

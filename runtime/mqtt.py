@@ -14,7 +14,9 @@ from urllib.parse import unquote, urlsplit
 
 import aiomqtt
 import structlog
-from paho.mqtt.client import MQTTv311
+from paho.mqtt.client import Client, DisconnectFlags, MQTTv311
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
 
 KEEPALIVE_S = 15
 CONNECT_TIMEOUT_S = 10.0
@@ -73,6 +75,23 @@ class Message(NamedTuple):
     retain: bool
 
 
+class _Client(aiomqtt.Client):
+    """aiomqtt 2.5 sits its whole timeout out when a broker hangs up instead of answering CONNECT."""
+
+    def _on_disconnect(
+        self,
+        client: Client,
+        userdata: Any,
+        flags: DisconnectFlags,
+        reason_code: ReasonCode,
+        properties: Properties | None = None,
+    ) -> None:
+        if self._connected.done():
+            super()._on_disconnect(client, userdata, flags, reason_code, properties)
+        else:
+            self._connected.set_exception(aiomqtt.MqttError("the broker hung up instead of answering"))
+
+
 class Connection:
     """One live connection, valid inside the session it was given to."""
 
@@ -119,7 +138,7 @@ async def keep_connected(
     while True:
         last_words = will() if callable(will) else will
         try:
-            async with aiomqtt.Client(
+            async with _Client(
                 url.host,
                 url.port,
                 username=url.username,
@@ -132,6 +151,9 @@ async def keep_connected(
                 max_queued_incoming_messages=INCOMING_MAX,
                 will=aiomqtt.Will(last_words.topic, last_words.payload, 1, True) if last_words else None,
             ) as client:
+                client.pending_calls_threshold = (
+                    INCOMING_MAX  # it warns above; who publishes has bounds of its own
+                )
                 if subscriptions:
                     granted = await client.subscribe([(topic, 1) for topic in subscriptions])
                     refused = [t for t, code in zip(subscriptions, granted, strict=False) if _refused(code)]

@@ -4,6 +4,11 @@ import asyncio
 import errno
 import itertools
 import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +19,7 @@ from edge.line import MAX_CHUNKS, MAX_UNSENT, Line, PortLostError
 if TYPE_CHECKING:
     from conftest import PtyPort
 
+ROOT = Path(__file__).parents[2]
 PATIENCE_S = 5.0
 SOON_S = 0.01
 
@@ -138,3 +144,30 @@ async def test_what_nobody_takes_does_not_pile_up(pty_port: "PtyPort") -> None:
             line.write(bytes(1000))
             await asyncio.sleep(0)
         assert line._transport.get_write_buffer_size() < MAX_UNSENT + 1000
+
+
+READ_ONE = """
+import asyncio, sys
+from edge.line import Line
+async def main():
+    async with Line.open(sys.argv[1], 9600, lambda: 0) as line:
+        print("ready", flush=True)
+        print(await line.read(1.0), flush=True)
+asyncio.run(main())
+"""
+
+
+def test_what_came_while_the_process_stood_still_is_no_silence(pty_port: "PtyPort") -> None:
+    """After SIGCONT the loop sees its timers first: the deadline of a read is over, and its bytes are there."""
+    pty_port.plug()
+    reader = subprocess.Popen(
+        [sys.executable, "-c", READ_ONE, str(pty_port.link)], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    )
+    assert reader.stdout is not None
+    assert reader.stdout.readline() == "ready\n"
+    reader.send_signal(signal.SIGSTOP)
+    time.sleep(1.1)
+    pty_port.send(b"frame")
+    reader.send_signal(signal.SIGCONT)
+    out, _ = reader.communicate(timeout=30)
+    assert out == "Chunk(data=b'frame', at_ms=0)\n"

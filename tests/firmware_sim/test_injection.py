@@ -96,3 +96,13 @@ def test_a_fault_is_announced_once_with_its_times() -> None:
 
 def test_a_short_fault_that_passed_between_two_looks_is_announced_too() -> None:
     assert injector(FaultKind.SPIKE).begun(START + 99.0) == [(FaultKind.SPIKE, START + 10.0, START + 15.0)]
+
+
+def test_the_first_clean_bytes_after_noise_are_told_once_however_late_they_come() -> None:
+    faulty = injector(FaultKind.GARBAGE)
+    assert faulty.first_clean(START + 5) is None
+    faulty.spoil([LINE], START + 12)
+    faulty.spoil([LINE], START + 13)
+    assert faulty.first_clean(START + 14) is None
+    assert faulty.first_clean(START + 400) == START + 12
+    assert faulty.first_clean(START + 401) is None

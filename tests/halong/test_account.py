@@ -110,3 +110,31 @@ def test_a_reading_that_is_kept_without_a_date_explains_one_that_is_missing() ->
         undatable._replace(earliest_ms=T + 24_000),
     ):
         assert compare(steady(50), seen, seen, periods_s=PERIODS, timeless=[other]).unexplained == 2
+
+
+def test_what_was_held_is_paired_in_order_however_late_and_what_was_not_is_missed() -> None:
+    """Five readings wait while their agent stands still; the first is thrown away, the others are read in one burst."""
+    sent, seen, kept = Sequences(), Sequences(), Sequences()
+    for at, value in ((0, 21.0), (1000, 20.0), (2000, 22.0), (3000, 20.0), (3200, 21.0), (4000, 20.0)):
+        sent.add("pm-1", "pm25", T + at, value)
+    for at, value in ((3541, 20.0), (3575, 22.0), (3608, 20.0), (3640, 21.0), (4000, 20.0)):
+        for readings in (seen, kept):
+            readings.add("pm-1", "pm25", T + at, value)
+    held = [Window("pm-1", T - 100, T + 3500, "agent standing still")]
+    account = compare(sent, seen, kept, periods_s={"pm-1": 1.0}, held=held)
+    assert (account.missed, account.unexplained, account.foreign, account.lost) == (1, 1, 0, 0)
+    assert account.examples[0].endswith(f"21.0 at {T}")
+    account = compare(sent, seen, kept, periods_s={"pm-1": 1.0})
+    assert account.unexplained > 1
+    assert account.foreign > 0
+
+
+def test_what_has_an_excuse_does_not_take_the_place_of_what_has_none() -> None:
+    sent, seen, kept = Sequences(), Sequences(), Sequences()
+    for at in (0, 900):
+        sent.add("pm-1", "pm25", T + at, 20.0)
+    for readings in (seen, kept):
+        readings.add("pm-1", "pm25", T + 1050, 20.0)  # a little late: the machine was busy
+    windows = [Window("pm-1", T - 100, T + 100, "agent down")]
+    account = compare(sent, seen, kept, periods_s={"pm-1": 3.0}, windows=windows)
+    assert (account.missed, account.unexplained, dict(account.causes)) == (1, 0, {"agent down": 1})

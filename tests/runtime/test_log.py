@@ -80,3 +80,27 @@ def test_on_a_terminal_it_is_text() -> None:
     os.close(device)
     assert "port open" in text
     assert "{" not in text.splitlines()[0]
+
+
+def test_a_full_disk_behind_stderr_does_not_end_the_process(tmp_path: Path) -> None:
+    full = (
+        "import resource, structlog, logging\nfrom runtime import log\nlog.configure(process='edge')\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))\n"
+        "structlog.get_logger().info('lost'); logging.getLogger('x').warning('lost too')\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))\n"
+        "structlog.get_logger().info('kept'); print('alive')\n"
+    )
+    with (tmp_path / "edge.log").open("wb") as output:
+        output.write(b"some lines before\n")
+        output.flush()
+        done = subprocess.run(
+            [sys.executable, "-c", full],
+            stdout=subprocess.PIPE,
+            stderr=output,
+            cwd=ROOT,
+            timeout=60,
+            check=True,
+        )
+    assert done.stdout == b"alive\n"
+    before, kept = (tmp_path / "edge.log").read_text(encoding="utf-8").splitlines()
+    assert (before, json.loads(kept)["event"]) == ("some lines before", "kept")

@@ -7,7 +7,16 @@ from uuid import uuid4
 
 import pytest
 
-from runtime.mqtt import BrokerUrl, Connection, LinkLostError, Message, Will, clear_retained, keep_connected
+from runtime.mqtt import (
+    CONNECT_TIMEOUT_S,
+    BrokerUrl,
+    Connection,
+    LinkLostError,
+    Message,
+    Will,
+    clear_retained,
+    keep_connected,
+)
 
 
 @pytest.fixture
@@ -133,3 +142,26 @@ async def test_retained_topics_are_cleared(mosquitto_url: str, root: str) -> Non
     await keep_connected(url, f"r-{uuid4().hex}", publish, rng=Random(1))
     assert await clear_retained(url, f"{root}/#") == 5
     assert await clear_retained(url, f"{root}/#", wait_s=0.3) == 0
+
+
+async def test_a_broker_that_hangs_up_instead_of_answering_is_tried_again_at_once() -> None:
+    """Not after the whole time an answer may take."""
+    tries = asyncio.Semaphore(0)
+
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(2)
+        writer.close()
+        tries.release()
+
+    async def never(connection: Connection) -> None:
+        raise AssertionError("nobody answered")
+
+    server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+    url = BrokerUrl("127.0.0.1", server.sockets[0].getsockname()[1], None, None)
+    async with server:
+        trying = asyncio.create_task(keep_connected(url, f"h-{uuid4().hex}", never, rng=Random(1)))
+        async with asyncio.timeout(CONNECT_TIMEOUT_S * 0.9):
+            for _ in range(3):
+                await tries.acquire()
+        trying.cancel()
+        await asyncio.gather(trying, return_exceptions=True)

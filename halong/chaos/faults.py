@@ -1,0 +1,104 @@
+"""What each fault does to a running city. A fault ends by itself and leaves its target healed, also when it is cancelled."""
+
+import asyncio
+import resource
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from random import Random
+
+import structlog
+
+from halong import broker
+from halong.broker import BrokerKind
+from halong.chaos.packets import Meddling
+from halong.chaos.plan import PACKETS, Fault, Kind
+from halong.chaos.proxy import Direction, Proxy
+from halong.chaos.rogue import say_rubbish
+from halong.processes import Processes
+from runtime.mqtt import BrokerUrl
+
+HUB_RATE = (8_000.0, 40_000.0)  # bytes a second of a slow wire
+UPLINK_RATE = (1_500.0, 10_000.0)
+SHARE = (0.2, 0.8)  # of the packets that are meddled with
+NO_GROWTH = 1  # byte: no file of the process may be longer
+
+log = structlog.get_logger(__name__)
+
+
+class City:
+    """What can be hurt: processes, wires by the name of the process that uses them, and the broker's configuration."""
+
+    def __init__(
+        self,
+        processes: Processes,
+        wires: Mapping[str, Proxy],
+        *,
+        broker_kind: BrokerKind,
+        broker_port: int,
+        broker_directory: Path,
+        root: str,
+        seed: int,
+    ) -> None:
+        self._processes, self._wires, self._root, self._seed = processes, wires, root, seed
+        self._broker = broker_kind, broker_port, broker_directory
+        self.rubbish = 0
+
+    async def play(self, fault: Fault) -> None:
+        """One fault from its beginning to its end."""
+        match fault.kind:
+            case Kind.KILL | Kind.RESTART:
+                self._end(fault)
+            case Kind.PAUSE:
+                await self._processes.pause(fault.target, fault.seconds)
+            case Kind.DISK_FULL:
+                await self._fill_disk(fault)
+            case Kind.ROGUE:
+                self.rubbish += await say_rubbish(
+                    BrokerUrl("127.0.0.1", self._broker[1], None, None),
+                    self._root,
+                    sorted(set(self._wires) - {"hub", "store"}),
+                    Random(f"{self._seed}/{fault.at_s}"),
+                )
+            case _:
+                await self._on_the_wire(fault)
+
+    def _end(self, fault: Fault) -> None:
+        if fault.target == "broker":  # its next life has persistence, or has not
+            kind, port, directory = self._broker
+            broker.command(kind, port, directory, persistence=fault.draw < 0.5)
+        end: Callable[[str], None] = (
+            self._processes.kill if fault.kind is Kind.KILL else self._processes.restart
+        )
+        end(fault.target)
+
+    async def _fill_disk(self, fault: Fault) -> None:
+        """No file of the process grows: EFBIG instead of ENOSPC, and as real. Its next life is not concerned."""
+        pid = self._processes.pids().get(fault.target)
+        if pid is None:
+            return
+        with suppress(ProcessLookupError):
+            before = resource.prlimit(pid, resource.RLIMIT_FSIZE, (NO_GROWTH, resource.RLIM_INFINITY))
+            try:
+                await asyncio.sleep(fault.seconds)
+            finally:
+                resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
+
+    async def _on_the_wire(self, fault: Fault) -> None:
+        wire = self._wires[fault.target]
+        direction = Direction.OUT if fault.draw < 0.5 else Direction.IN
+        match fault.kind:
+            case Kind.CUT:
+                await wire.cut(fault.seconds)
+            case Kind.SLOW:
+                rates = HUB_RATE if fault.target in ("hub", "store") else UPLINK_RATE
+                await wire.slow(_between(rates, fault.draw), fault.seconds)
+            case Kind.MUTE:
+                await wire.mute(direction, fault.seconds)
+            case kind if kind in PACKETS:
+                towards_hub = Direction.IN if fault.target == "hub" else Direction.OUT
+                await wire.meddle(Meddling(kind), towards_hub, _between(SHARE, fault.draw), fault.seconds)
+
+
+def _between(bounds: tuple[float, float], draw: float) -> float:
+    return bounds[0] + (bounds[1] - bounds[0]) * draw

@@ -1,0 +1,88 @@
+"""What must hold at the end of a run beside the three sets: quarantine explained, nobody crashed, memory bounded."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from halong.chaos.memory import Memory, limit_mb
+from halong.chaos.rogue import GATEWAY, SITE
+from halong.installation import Paths
+from halong.processes import Processes
+from storage.book import Book, QuarantineRow
+from telemetry.quarantine import Reason
+
+LOOKED_AT = 10_000
+SHOWN = 5
+
+
+def judge(report: Mapping[str, Any], paths: Paths, processes: Processes, memory: Memory) -> dict[str, Any]:
+    """The figures of this part, and whether the run passed."""
+    with Book(paths.book) as book:
+        rows = book.quarantined(LOOKED_AT)
+    unexplained = [row for row in rows if not _explained(row)]
+    reasons: dict[str, int] = {}
+    for row in rows:
+        reasons[row.reason] = reasons.get(row.reason, 0) + row.count
+    tracebacks = _tracebacks(paths)
+    crashes = processes.crashes
+    passed = (
+        report["balanced"]
+        and report["foreign"] == 0
+        and not (unexplained or tracebacks or crashes or memory.excessive)
+    )
+    return {
+        "quarantined_by_reason": reasons,
+        "quarantine_unexplained": [f"{row.reason}: {row.topic} {row.detail}" for row in unexplained[:SHOWN]],
+        "crashes": crashes,
+        "tracebacks": tracebacks,
+        "memory_mb": memory.most,
+        "memory_excessive": memory.excessive,
+        "passed": passed,
+    }
+
+
+def _explained(row: QuarantineRow) -> bool:
+    """Changed by the proxy, or said by the stranger."""
+    return (
+        row.reason is Reason.CORRUPTED
+        or row.gateway == GATEWAY
+        or f"/{SITE}" in row.topic
+        or "/zz/" in row.topic
+    )
+
+
+def _tracebacks(paths: Paths) -> dict[str, int]:
+    """How many each log holds."""
+    found = {}
+    for log in sorted(paths.logs.glob("*.log")):
+        count = log.read_text(encoding="utf-8", errors="replace").count("Traceback (most recent call last)")
+        if count:
+            found[log.stem] = count
+    return found
+
+
+def print_verdict(report: Mapping[str, Any], console: Console) -> None:
+    """The table: what was done, what it did, and the verdict."""
+    table = Table(
+        title=f"{report['faults']} faults, seed {report['seed']}, {report['broker']}, {report['store']}"
+    )
+    for column in ("process", "most MB", "limit MB", "started again"):
+        table.add_column(column, justify="left" if column == "process" else "right")
+    for name, size in report["memory_mb"].items():
+        table.add_row(name, str(size), str(limit_mb(name)), str(report["restarts"].get(name, 0)))
+    console.print(table)
+    console.print(
+        "  " + ", ".join(f"{kind} {count}" for kind, count in report["faults_by_kind"].items()),
+        highlight=False,
+    )
+    console.print(
+        f"  packets meddled with {report['meddled_packets']}   rubbish published {report['rubbish']}"
+        f"   quarantined {report['quarantined_by_reason']}   foreign {report['foreign']}",
+        highlight=False,
+    )
+    for name in ("crashes", "tracebacks", "quarantine_unexplained", "memory_excessive"):
+        if report[name]:
+            console.print(f"  [red]{name.replace('_', ' ')}: {report[name]}", highlight=False)
+    console.print("[bold green]passed" if report["passed"] else "[bold red]NOT passed")

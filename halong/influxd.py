@@ -1,0 +1,38 @@
+"""An InfluxDB 1.x of our own, where a run wants one: installed as `influxd`, always as its own process."""
+
+import shutil
+from pathlib import Path
+
+_CONFIG = """reporting-disabled = true
+bind-address = "127.0.0.1:{rpc_port}"
+[meta]
+  dir = "{directory}/meta"
+  logging-enabled = false
+[data]
+  dir = "{directory}/data"
+  wal-dir = "{directory}/wal"
+  query-log-enabled = false
+[monitor]
+  store-enabled = false
+[http]
+  bind-address = "127.0.0.1:{port}"
+  log-enabled = false
+[continuous_queries]
+  enabled = false
+[logging]
+  level = "warn"
+  suppress-logo = true
+"""
+
+
+def influxd_path() -> str | None:
+    """Where the influxd program is; None when it is not installed."""
+    return shutil.which("influxd") or shutil.which("influxd", path="/usr/sbin:/usr/local/sbin:/usr/local/bin")
+
+
+def command(port: int, rpc_port: int, directory: Path) -> list[str]:
+    """The command line that runs influxd on 127.0.0.1:`port` in the foreground; writes its configuration."""
+    directory.mkdir(parents=True, exist_ok=True)
+    config = directory / "influxdb.conf"
+    config.write_text(_CONFIG.format(directory=directory, port=port, rpc_port=rpc_port), encoding="utf-8")
+    return [str(influxd_path()), "-config", str(config)]
