@@ -20,13 +20,9 @@ import msgspec
 from firmware_sim import street as sim_street
 from firmware_sim.city import City, DevicePlan, GatewayPlan
 from halong import broker
-<<<<<<< HEAD
 from halong.hub import BrokerSettings, HubConfig
-from halong.serving import ApiSettings
-=======
-from halong.hub import ApiSettings, BrokerSettings, HubConfig
 from halong.installation import free_port
->>>>>>> 9a0ecfe (Hurt everything by a plan: chaos with proxies, pauses, full disks, changed packets and a stranger)
+from halong.serving import ApiSettings
 from halong.street import edge_config
 from telemetry.inventory import Site
 from telemetry.topics import DEFAULT_ROOT

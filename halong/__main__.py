@@ -390,12 +390,10 @@ def chaos(
     At the end the account: nothing accepted may be lost or doubled, nothing missed without a reason, nobody may have
     crashed. Exit 0 only then. `--seed` plays a failing run again.
     """
-    import secrets
-
     from rich.console import Console
 
     from halong.broker import BrokerKind
-    from halong.chaos.run import Options
+    from halong.chaos.run import Options, fresh_seed
     from halong.chaos.run import chaos as run_chaos
     from halong.installation import UpError
     from runtime import log
@@ -405,7 +403,7 @@ def chaos(
         raise fail(f"--store must be embedded or influx, not {store!r}", 2)
     if broker is not None and broker not in list(BrokerKind):
         raise fail(f"--broker must be one of {', '.join(BrokerKind)}, not {broker!r}", 2)
-    seed = secrets.randbelow(1_000_000) if seed is None else seed
+    seed = fresh_seed() if seed is None else seed
     options = Options(
         data=data or Path("halong-data") / f"chaos-{seed}",
         faults=faults,

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import secrets
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -64,6 +65,11 @@ class Options(NamedTuple):
     gateways: int = 4
     every_s: float = 0.9
     report: Path | None = None
+
+
+def fresh_seed() -> int:
+    """A seed nobody has chosen."""
+    return secrets.randbelow(1_000_000)
 
 
 async def chaos(options: Options, *, stop: asyncio.Event, console: Console) -> int:
