@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from halong import broker
-from halong.up import free_port
+from halong.installation import free_port
 
 START_S = 30.0
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from bench import gateways
 from bench.processes import Server, cpu_s, influxd, module, mosquitto, query, running, wait_for
 from halong.hub import BrokerSettings, HubConfig, StoreSettings
+from halong.installation import free_port
 from halong.serving import ApiSettings
-from halong.up import free_port
 from storage.lineprotocol import LINES_MAX, Encoder
 from storage.store import Columns
 from telemetry.packs import decode_columns
