@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import structlog
 
@@ -28,6 +29,14 @@ class Outage:
     name: str
     start_ms: int
     end_ms: int
+
+
+class Crash(NamedTuple):
+    """An end that nobody has asked for, wall clock in ms."""
+
+    name: str
+    exit_code: int
+    at_ms: int
 
 
 @dataclass(slots=True)
@@ -54,17 +63,12 @@ class Processes:
         self._first_start_ms: dict[str, int] = {}
         self.outages: list[Outage] = []
         self.pauses: list[Outage] = []
-        self._asked = 0
+        self.crashes: list[Crash] = []
 
     @property
     def restarts(self) -> Mapping[str, int]:
         """How often each process had to be started again."""
         return {child.name: child.restarts for child in self._children.values() if child.restarts}
-
-    @property
-    def crashes(self) -> int:
-        """How many ends nobody has asked for."""
-        return sum(self.restarts.values()) - self._asked
 
     def pids(self) -> Mapping[str, int]:
         """Those that run now."""
@@ -107,7 +111,6 @@ class Processes:
         child = self._children[name]
         if child.process is not None and child.process.returncode is None and child.asked_ms is None:
             log.warning("ending", process=name, pid=child.process.pid, signal=number.name)
-            self._asked += 1
             child.asked_ms = time.time_ns() // 1_000_000
             child.process.send_signal(number)
 
@@ -172,7 +175,10 @@ class Processes:
             child.exit_code = await child.process.wait()
             if child.stopping.is_set():
                 return
+            asked = child.asked_ms is not None
             down_ms, child.asked_ms = child.asked_ms or time.time_ns() // 1_000_000, None
+            if not asked:
+                self.crashes.append(Crash(child.name, child.exit_code, down_ms))
             child.restarts += 1
             backoff = (
                 RESTART_FIRST_S if time.monotonic() - began > STEADY_S else min(RESTART_LAST_S, backoff * 2)

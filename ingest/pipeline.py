@@ -227,7 +227,10 @@ class Pipeline:
         for sensor, at_ms in batch.heard(live).items():
             self._watchman.sensor_heard(sensor, at_ms)
         if self._trace is not None and batch.packs:
-            self._trace.write(json.dumps({"at": now_ms, "packs": batch.packs}) + "\n")
+            try:
+                self._trace.write(json.dumps({"at": now_ms, "packs": batch.packs}) + "\n")
+            except OSError as error:  # a full disk: what is stored matters more than when
+                log.warning("trace cannot be written", reason=str(error))
 
     def _acknowledge(self, batch: Batch) -> None:
         stored: defaultdict[str, defaultdict[str, list[int]]] = defaultdict(lambda: defaultdict(list))

@@ -26,7 +26,7 @@ def judge(report: Mapping[str, Any], paths: Paths, processes: Processes, memory:
     for row in rows:
         reasons[row.reason] = reasons.get(row.reason, 0) + row.count
     tracebacks = _tracebacks(paths)
-    crashes = processes.crashes
+    crashes = [f"{crash.name}: exit code {crash.exit_code} at {crash.at_ms}" for crash in processes.crashes]
     passed = (
         report["balanced"]
         and report["foreign"] == 0

@@ -168,6 +168,7 @@ def test_what_came_while_the_process_stood_still_is_no_silence(pty_port: "PtyPor
     reader.send_signal(signal.SIGSTOP)
     time.sleep(1.1)
     pty_port.send(b"frame")
+    time.sleep(0.5)  # a busy kernel takes its time to hand it to the other end
     reader.send_signal(signal.SIGCONT)
     out, _ = reader.communicate(timeout=30)
     assert out == "Chunk(data=b'frame', at_ms=0)\n"

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequen
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 from random import Random
+from typing import TextIO
 from uuid import uuid4
 
 import msgspec
@@ -191,7 +192,7 @@ class City:
         self.root = f"test/{uuid4().hex[:12]}"
         self.live: list[tuple[str, Reading]] = []
         self.anomalies: list[Anomaly] = []
-        self.trace = io.StringIO()
+        self.trace: TextIO = io.StringIO()
         self.lives = 0
         self.clock_ahead_ms = 0
         self.policy = checks.POLICY
@@ -231,6 +232,7 @@ class City:
 
     def committed(self) -> list[list[str | int]]:
         """Packs in the trace."""
+        assert isinstance(self.trace, io.StringIO)
         return [pack for line in self.trace.getvalue().splitlines() for pack in json.loads(line)["packs"]]
 
 

@@ -62,6 +62,16 @@ async def test_garbage_is_quarantined_and_acknowledged_and_disturbs_nobody(city,
         assert pipeline.account.messages_quarantined == 4
 
 
+async def test_a_trace_on_a_full_disk_holds_nothing_up(city, eventually):
+    with contextlib.suppress(OSError), open("/dev/full", "w", buffering=1, encoding="utf-8") as full:
+        city.trace = full
+        async with city.running(), city.gateway() as gateway:
+            for seq in range(2):
+                await gateway.pack(seq, [pm(now_ms() + seq)])
+                await eventually(lambda seq=seq: ("aaaa", seq) in gateway.stored())
+    assert len(city.store.rows) == 2
+
+
 async def test_bad_records_are_set_aside_and_their_neighbours_stored(city, eventually):
     at = now_ms() / 1000
     payload = (
