@@ -1,6 +1,10 @@
 """The pipeline against a real broker: what is stored, what is acknowledged, what disturbs nobody."""
 
 import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
 
 from telemetry.anomaly import AnomalyKind
 from telemetry.inventory import Sensor
@@ -62,13 +66,21 @@ async def test_garbage_is_quarantined_and_acknowledged_and_disturbs_nobody(city,
         assert pipeline.account.messages_quarantined == 4
 
 
-async def test_a_trace_on_a_full_disk_holds_nothing_up(city, eventually):
-    with contextlib.suppress(OSError), open("/dev/full", "w", buffering=1, encoding="utf-8") as full:
-        city.trace = full
-        async with city.running(), city.gateway() as gateway:
-            for seq in range(2):
-                await gateway.pack(seq, [pm(now_ms() + seq)])
-                await eventually(lambda seq=seq: ("aaaa", seq) in gateway.stored())
+@pytest.fixture
+def full_disk():
+    """A text file that can be opened and not written, and that says so again when it is closed."""
+    full = Path("/dev/full").open("w", buffering=1, encoding="utf-8")  # noqa: SIM115
+    yield full
+    with suppress(OSError):
+        full.close()
+
+
+async def test_a_trace_on_a_full_disk_holds_nothing_up(city, eventually, full_disk):
+    city.trace = full_disk
+    async with city.running(), city.gateway() as gateway:
+        for seq in range(2):
+            await gateway.pack(seq, [pm(now_ms() + seq)])
+            await eventually(lambda seq=seq: ("aaaa", seq) in gateway.stored())
     assert len(city.store.rows) == 2
 
 
