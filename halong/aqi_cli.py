@@ -16,7 +16,7 @@ app = typer.Typer(
     help="VN_AQI (Decision 1459/QĐ-TCMT) by hand, the US index beside it. Concentrations in µg/m³, CO too.",
 )
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
-Amount = float | None
+Amount = Annotated[float | None, typer.Option(help="Mean, µg/m³.")]
 
 
 def _fail(message: str) -> typer.Exit:
