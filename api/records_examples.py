@@ -18,6 +18,39 @@ _REPLAY = {
 }
 
 EXAMPLES: dict[str, Any] = {
+    "completeness": {
+        "by": "sensor",
+        "per": "hour",
+        "items": [
+            {
+                "sensor": "bai-chay-pm-1",
+                "site": "bai-chay",
+                "gateway": "gw-bai-chay",
+                "start": "2026-11-23T01:00:00.000Z",
+                "t": 1795395600000,
+                "expected": 3600,
+                "read": 3598,
+                "bad": 2,
+                "accepted": 3598,
+                "duplicate": 0,
+                "stored": 3590,
+                "quarantined": 0,
+                "late": 0,
+                "given_up": 0,
+                "lost": 0,
+                "pending": 8,
+                "estimated": 0,
+                "hours": 1,
+                "completeness": 0.9972,
+            }
+        ],
+        "next": None,
+    },
+    "retire": {
+        **_REPLAY,
+        "kind": "retire",
+        "result": {"gateway": "gw-bai-chay", "at_ms": 1795395600000},
+    },
     "quarantine": {
         "items": [
             {

@@ -15,6 +15,7 @@ from ingest.account import Account, Latencies
 from ingest.batch import Batch
 from ingest.clerk import Clerk
 from ingest.control import Control
+from ingest.errands import errands
 from ingest.intake import Intake
 from ingest.judge import Judge
 from ingest.receive import Inbox, Link
@@ -119,7 +120,11 @@ class Pipeline:
             on_stored=on_stored,
             tell=self._watchman.tell,
         )
-        self._clerk = Clerk(book, {"replay": replayer.carry_out}, clock=clock)
+        self._clerk = Clerk(
+            book,
+            errands(book, store, self._registry, self._watchman, replayer, clock=clock),
+            clock=clock,
+        )
         self._judged: asyncio.Queue[Batch] = asyncio.Queue(JUDGED_BATCHES)
         self._away: dict[str, str] = {}  # what cannot work now, and why
         self._next_commit = 0.0

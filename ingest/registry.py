@@ -77,6 +77,11 @@ class Registry:
             self._owners = None
         return refused
 
+    def forget(self) -> None:
+        """The book has changed under us: read it again."""
+        self._owners = None
+        self._births = {}
+
     def record_state(self, state: State, now_ms: int) -> bool:
         """Keep a heartbeat or will; False when a newer session is known."""
         taken = self._book.record_state(state, now_ms)

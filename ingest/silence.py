@@ -67,6 +67,14 @@ class Silence:
         self._beats.setdefault(gateway, 0)
         self._left.setdefault(gateway, _Leave(at_ms, orderly))
 
+    def gateway_retired(self, gateway: str, at_ms: int) -> list[Anomaly]:
+        """Nobody waits for it any more; what that closes."""
+        self._beats.pop(gateway, None)
+        self._left.pop(gateway, None)
+        self._back.pop(gateway, None)
+        opened = self._open.get((AnomalyKind.GATEWAY, gateway))
+        return [self._close(opened, max(at_ms, opened.start_ms))] if opened is not None else []
+
     def check(self, now_ms: int, sensors: Mapping[str, Known], gateways: Mapping[str, str]) -> list[Anomaly]:
         """What opened and closed since the last check. `gateways` maps each to its site."""
         if self._listening_since is None:

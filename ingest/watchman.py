@@ -9,6 +9,7 @@ from ingest.account import Account
 from ingest.judge import Judge
 from ingest.registry import Registry
 from ingest.silence import Silence
+from storage import retirement
 from storage.book import Book
 from storage.store import Store
 from telemetry import topics
@@ -52,7 +53,9 @@ class Watchman:
         """
         now_ms = self._clock()
         opened = self._book.anomalies(open_only=True, limit=OPEN_ANOMALIES)
-        known = [row.id for row in self._book.gateways() if row.state is not None]
+        with self._book.reading() as database:
+            gone = retirement.retired(database)
+        known = [row.id for row in self._book.gateways() if row.state is not None and row.id not in gone]
         for last in (await store.latest(now_ms - WARM_UP_MS))[:WARM_UP_SERIES]:
             start_ms, end_ms = now_ms - WARM_UP_MS, last.observed_at + 1
             readings = await store.readings(
@@ -89,6 +92,10 @@ class Watchman:
             self._silence.gateway_known(state.gateway)
         else:
             self._silence.gateway_beat(state.gateway, self._clock())
+
+    def gateway_retired(self, gateway: str) -> list[Anomaly]:
+        """It will not come back; what that closes, to be recorded and told."""
+        return self._silence.gateway_retired(gateway, self._clock())
 
     def look(self) -> list[Anomaly]:
         """What silence has opened and closed since the last look; raises BookUnavailableError before anything changes."""

@@ -228,6 +228,18 @@ class EmbeddedStore:
         )
         return {(sensor, quantity): number for sensor, quantity, number in rows}
 
+    async def count_windows(
+        self, start_ms: int, end_ms: int, *, window_ms: int
+    ) -> dict[tuple[str, int], int]:
+        """Rows of each (sensor, window)."""
+        rows = await self._read(
+            f"SELECT sensor, observed_at // {window_ms} * {window_ms} AS start_ms, count(*) FROM readings"
+            " JOIN series ON series.id = readings.series WHERE observed_at >= ? AND observed_at < ?"
+            " GROUP BY sensor, start_ms",
+            [start_ms, end_ms],
+        )
+        return {(sensor, start): number for sensor, start, number in rows}
+
     async def scan(self, start_ms: int, end_ms: int) -> AsyncIterator[list[Reading]]:
         """Every row in time order, in lists of up to SCAN_ROWS; one that is written meanwhile may be missing."""
         steps = await self._read(

@@ -192,6 +192,20 @@ class InfluxStore:
             if row[1]
         }
 
+    async def count_windows(
+        self, start_ms: int, end_ms: int, *, window_ms: int
+    ) -> dict[tuple[str, int], int]:
+        """Points of each (sensor, window)."""
+        found: dict[tuple[str, int], int] = {}
+        condition = influxql.where(start_ms, end_ms)
+        for table in await self._ask(influxql.window_counts(condition, window_ms)):
+            if sensor := table.tags.get("sensor"):
+                for start, number in _numbers(table):
+                    if number:
+                        key = sensor, int(start)
+                        found[key] = found.get(key, 0) + int(number)
+        return found
+
     async def scan(self, start_ms: int, end_ms: int) -> AsyncIterator[list[Reading]]:
         """Every point, in lists of up to SCAN_ROWS by time; one that is written meanwhile may be missing."""
         async for low, high in self._chunks(influxql.EVERY_QUANTITY, start_ms, end_ms):

@@ -72,6 +72,11 @@ def counts(condition: str) -> str:
     return f'SELECT count("value") FROM {EVERY_QUANTITY} {condition} GROUP BY "sensor"'
 
 
+def window_counts(condition: str, window_ms: int) -> str:
+    """(start, count) of each quantity, sensor and window that holds rows; windows are multiples of `window_ms`."""
+    return f'SELECT count("value") FROM {EVERY_QUANTITY} {condition} GROUP BY time({window_ms}ms), "sensor" fill(none)'
+
+
 def step_counts(source: str, condition: str, step_ms: int) -> str:
     """(start, count) of each quantity of `source` and step that holds rows; steps are multiples of `step_ms`."""
     return f'SELECT count("value") FROM {source} {condition} GROUP BY time({step_ms}ms) fill(none)'

@@ -28,6 +28,21 @@ class SensorRow(Sensor, frozen=True, kw_only=True):
     since_ms: int
 
 
+class SensorPeriod(msgspec.Struct, frozen=True):
+    """A time in which a gateway owned a sensor and described it the same way; `until_ms` None: still.
+
+    `retired_ms`: when the gateway stopped listing it, `adopted`: no birth has listed it.
+    """
+
+    sensor: Sensor
+    site: str
+    gateway: str
+    since_ms: int
+    until_ms: int | None
+    retired_ms: int | None
+    adopted: bool
+
+
 class Inventory:
     """Statements over one open transaction; the contracts are those of the Book's methods."""
 
@@ -38,6 +53,10 @@ class Inventory:
         known = self._birth(birth.gateway)
         if known is not None and birth.session < known.session:
             return []
+        if self._is_retired(birth.gateway):
+            if known is not None and birth.session == known.session:
+                return []  # the broker had kept it
+            self._database.execute("DELETE FROM retired WHERE gateway = ?", (birth.gateway,))
         self._database.execute(
             "INSERT OR REPLACE INTO sites VALUES (?, ?)", (birth.site.id, msgspec.json.encode(birth.site))
         )
@@ -72,6 +91,8 @@ class Inventory:
 
     def _is_free(self, sensor: str, owner: str) -> bool:
         """Whether the owner's newest birth no longer lists it; an owner without any birth keeps it."""
+        if self._is_retired(owner):
+            return True
         birth = self._birth(owner)
         return birth is not None and all(listed.id != sensor for listed in birth.sensors)
 
@@ -85,6 +106,30 @@ class Inventory:
             "INSERT INTO sensors (sensor, since_ms, gateway, site, adopted, content) VALUES (?, ?, ?, ?, ?, ?)",
             (sensor, now_ms, gateway, site, adopted, content),
         )
+
+    def _is_retired(self, gateway: str) -> bool:
+        row = self._database.execute("SELECT 1 FROM retired WHERE gateway = ?", (gateway,)).fetchone()
+        return row is not None
+
+    def births(self) -> list[Birth]:
+        rows = self._database.execute(
+            "SELECT birth FROM gateways WHERE birth IS NOT NULL ORDER BY id"
+        ).fetchall()
+        return [msgspec.json.decode(birth, type=Birth) for (birth,) in rows]
+
+    def periods(self, start_ms: int, end_ms: int, sensor: str | None = None) -> list[SensorPeriod]:
+        rows = self._database.execute(
+            "SELECT content, site, gateway, since_ms, until_ms, retired_ms, adopted FROM sensors"
+            " WHERE since_ms < ? AND (until_ms IS NULL OR until_ms > ?) AND (retired_ms IS NULL OR retired_ms > ?)"
+            " AND (? IS NULL OR sensor = ?) ORDER BY sensor, since_ms, rowid",
+            (end_ms, start_ms, start_ms, sensor, sensor),
+        ).fetchall()
+        return [
+            SensorPeriod(
+                msgspec.json.decode(content, type=Sensor), site, gateway, since, until, retired, bool(adopted)
+            )
+            for content, site, gateway, since, until, retired, adopted in rows
+        ]
 
     def _birth(self, gateway: str) -> Birth | None:
         row = self._database.execute("SELECT birth FROM gateways WHERE id = ?", (gateway,)).fetchone()

@@ -25,3 +25,11 @@ CREATE TABLE IF NOT EXISTS quarantine_removed (
   readings INTEGER NOT NULL,
   PRIMARY KEY (sensor, hour_ms)
 ) WITHOUT ROWID;
+
+-- Gateways that will not come back; a birth of a newer session takes the row away.
+CREATE TABLE IF NOT EXISTS retired (
+  gateway TEXT PRIMARY KEY,
+  at_ms INTEGER NOT NULL,
+  who TEXT NOT NULL,
+  noted_ms INTEGER NOT NULL
+) WITHOUT ROWID;

@@ -138,6 +138,12 @@ class Store(Protocol):
         """Stored rows of each (sensor, quantity), as they stand: a doubled reading counts twice."""
         ...
 
+    async def count_windows(
+        self, start_ms: int, end_ms: int, *, window_ms: int
+    ) -> dict[tuple[str, int], int]:
+        """Stored rows of each (sensor, start of window), all quantities together; windows are multiples of `window_ms`."""
+        ...
+
     def scan(self, start_ms: int, end_ms: int) -> AsyncIterator[list[Reading]]:
         """Every stored row as it stands, in bounded lists, any order: for verification and export."""
         ...

@@ -29,6 +29,7 @@ ROUTES = {
     "aqi_history": ("/v1/aqi/history", {"start": str(NOW_MS - 3_600_000)}),
     "anomalies": ("/v1/anomalies", {}),
     "quarantine": ("/v1/quarantine", {}),
+    "completeness": ("/v1/completeness", {}),
     "healthz": ("/healthz", {}),
     "readyz": ("/readyz", {}),
 }
@@ -43,6 +44,7 @@ OTHERS = {
     "/v1/audit",
     "/v1/quarantine/replay",
     "/v1/commands/{number}",
+    "/v1/gateways/{gateway}/retire",
 }
 
 

@@ -357,3 +357,24 @@ async def test_a_day_in_the_citys_zone(store: Store) -> None:
         86_400_000,
         -7 * 3_600_000,
     )
+
+
+async def test_rows_are_counted_by_sensor_and_window(store: Store) -> None:
+    hour = 3_600_000
+    start = T0 - T0 % hour
+    await store.write(
+        columns(
+            Reading("dust-1", "pm25", start, 1.0),
+            Reading("dust-1", "pm10", start + hour - 1, 1.0),
+            Reading("dust-1", "pm25", start + hour, 1.0),
+            Reading("noise-1", "noise_laeq", start + 3 * hour - 1, 55.0),
+            Reading("noise-1", "noise_laeq", start + 3 * hour, 55.0),
+        )
+    )
+    await store.write(columns(Reading("dust-1", "pm25", start + 7, 2.0), site="hon-gai"))
+    assert await store.count_windows(start, start + 3 * hour, window_ms=hour) == {
+        ("dust-1", start): 3,
+        ("dust-1", start + hour): 1,
+        ("noise-1", start + 2 * hour): 1,
+    }
+    assert await store.count_windows(start + 4 * hour, FAR, window_ms=hour) == {}

@@ -71,13 +71,18 @@ async def running(config: HubConfig) -> AsyncIterator[Callable[[str], Awaitable[
             await task
 
 
-async def publish(config: HubConfig, readings: list[Reading], seq: int) -> None:
-    topic = topics.up(config.broker.root, "bai-chay", PackName("gw-1", "abcd", seq))
+async def publish_raw(config: HubConfig, topic: str, payload: bytes, *, retain: bool = False) -> None:
+    """One message."""
 
     async def session(connection: Connection) -> None:
-        await connection.publish(topic, encode_pack("bai-chay", readings))
+        await connection.publish(topic, payload, retain=retain)
 
-    await keep_connected(BrokerUrl.parse(config.broker.url), f"gw-{seq}", session, rng=Random(1))
+    await keep_connected(BrokerUrl.parse(config.broker.url), f"gw-{uuid4().hex[:8]}", session, rng=Random(1))
+
+
+async def publish(config: HubConfig, readings: list[Reading], seq: int) -> None:
+    topic = topics.up(config.broker.root, "bai-chay", PackName("gw-1", "abcd", seq))
+    await publish_raw(config, topic, encode_pack("bai-chay", readings))
 
 
 async def test_what_is_stored_is_live_and_a_listener_is_let_go_at_the_end(config: HubConfig) -> None:

@@ -116,6 +116,16 @@ class MemoryStore:
                 counts[sensor, quantity] = counts.get((sensor, quantity), 0) + 1
         return counts
 
+    async def count_windows(
+        self, start_ms: int, end_ms: int, *, window_ms: int
+    ) -> dict[tuple[str, int], int]:
+        counts: dict[tuple[str, int], int] = {}
+        for sensor, _, observed_at in self.rows:
+            if start_ms <= observed_at < end_ms:
+                key = sensor, observed_at - observed_at % window_ms
+                counts[key] = counts.get(key, 0) + 1
+        return counts
+
     async def scan(self, start_ms: int, end_ms: int) -> AsyncIterator[list[Reading]]:
         yield [reading for key, reading in self.rows.items() if start_ms <= key[2] < end_ms]
 

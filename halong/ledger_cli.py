@@ -1,0 +1,118 @@
+"""`halong ledger` and `halong gateway`: is yesterday complete, and whom nobody should wait for any more."""
+
+from datetime import date, datetime, timedelta
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from halong.console import fail
+from halong.records import (
+    CITY_ZONE,
+    DATA,
+    AsJson,
+    Data,
+    carry_out,
+    moment,
+    now_ms,
+    opened,
+    print_json,
+    print_table,
+    rfc3339,
+    shown,
+    who,
+)
+from storage.ledger import Figures, LedgerRow, total
+
+SHOWN = (
+    "expected",
+    "read",
+    "bad",
+    "accepted",
+    "stored",
+    "quarantined",
+    "late",
+    "given_up",
+    "lost",
+    "pending",
+)
+gateway = typer.Typer(no_args_is_help=True, help="Gateways, as the hub keeps them in its book.")
+
+
+def ledger(
+    data: Data = DATA,
+    day: Annotated[str | None, typer.Option(help="The city's day, 2026-11-23; today without it.")] = None,
+    sensor: Annotated[str | None, typer.Option(help="Only this sensor, hour by hour.")] = None,
+    hours: Annotated[bool, typer.Option("--hours", help="Every sensor, hour by hour.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Of every sensor: what was expected, read, accepted, stored, quarantined, late, given up, lost, pending.
+
+    A figure with ~ is estimated by the sensor's period, because the gateway has not told (all of) the hour. Exit 0 when
+    nothing is lost.
+    """
+    try:
+        wanted = (
+            date.fromisoformat(day)
+            if day is not None
+            else datetime.fromtimestamp(now_ms() / 1000, CITY_ZONE).date()
+        )
+    except ValueError:
+        raise fail(f"--day must look like 2026-11-23, not {day!r}", 2) from None
+    start = datetime(wanted.year, wanted.month, wanted.day, tzinfo=CITY_ZONE)
+    start_ms = round(start.timestamp() * 1000)
+    end_ms = round((start + timedelta(days=1)).timestamp() * 1000)
+    asked = {"start_ms": start_ms, "end_ms": end_ms, "sensor": sensor}
+    with opened(data) as book:
+        result = carry_out(book, "ledger", asked, patience_s=120.0)
+    rows = msgspec.convert(result["rows"], list[LedgerRow])
+    if as_json:
+        print_json([_described(row) for row in rows])
+    else:
+        _print(rows, by_hour=hours or sensor is not None)
+    raise typer.Exit(1 if any(row.figures.lost for row in rows) else 0)
+
+
+def _described(row: LedgerRow) -> dict[str, Any]:
+    head = {"sensor": row.sensor, "site": row.site, "gateway": row.gateway, "hour": rfc3339(row.hour_ms)}
+    return {**head, **msgspec.structs.asdict(row.figures)}
+
+
+def _print(rows: list[LedgerRow], *, by_hour: bool) -> None:
+    lines = []
+    if by_hour:
+        lines = [(row.sensor, shown(row.hour_ms)[11:16], *_cells(row.figures)) for row in rows]
+    else:
+        by_sensor: dict[str, list[Figures]] = {}
+        for row in rows:
+            by_sensor.setdefault(row.sensor, []).append(row.figures)
+        lines = [(sensor, f"{len(some)} h", *_cells(total(some))) for sensor, some in by_sensor.items()]
+    lines.append(("all", "", *_cells(total(row.figures for row in rows))))
+    print_table(("sensor", "hour" if by_hour else "hours", *SHOWN, "complete"), lines)
+
+
+def _cells(figures: Figures) -> list[str]:
+    share = figures.completeness
+    mark = "~" if figures.estimated else ""
+    cells = []
+    for name in SHOWN:
+        value = getattr(figures, name)
+        guessed = name in ("expected", "lost", "pending") and value
+        cells.append("-" if value is None else f"{mark if guessed else ''}{value}")
+    return [*cells, f"{mark}{share:.1%}" if share is not None else "-"]
+
+
+@gateway.command()
+def retire(
+    name: Annotated[str, typer.Argument(help="The gateway's id.")],
+    data: Data = DATA,
+    since: Annotated[str | None, typer.Option(help="When it was gone, RFC 3339; now without it.")] = None,
+) -> None:
+    """A gateway will not come back: its sensors are free for others, what it accepted and did not bring counts as lost.
+
+    If it does come back, its next birth undoes this.
+    """
+    at_ms = moment(since, "--since") if since is not None else now_ms()
+    with opened(data) as book:
+        carry_out(book, "retire", {"gateway": name, "at_ms": at_ms, "who": who()})
+    print(f"{name} is retired since {shown(at_ms)}")

@@ -1,0 +1,212 @@
+"""The ledger: of every sensor and hour what was due, read, accepted, and what became of it. A query, not a counter.
+
+It lays side by side what gateways account for (manifests), what the store counts, what is in quarantine and who was to
+report; whatever arrives later corrects it the next time somebody asks. Times are ms since 1970 UTC, hours those of UTC.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from storage import retirement
+from storage.book import Book
+from storage.inventory import Inventory, SensorPeriod
+from storage.manifests import ManifestRow
+from storage.quarantine import Quarantine
+from storage.store import Store
+
+HOUR_MS = 3_600_000
+TOLD_LATE_MS = 300_000  # a manifest may come so long after its hour's end
+WHOLE = 0.98  # a manifest that expects less than this of what the period promises may be a part
+
+Key = tuple[str, int]  # (sensor, hour_ms)
+
+
+class Figures(msgspec.Struct, frozen=True):
+    """Readings, but for `bad`: frames. Nothing is known of `read` and `accepted` (None) before the gateway has told.
+
+    expected     what would have come, None: event-driven
+    read         what the sensor has said; accepted: what the gateway's journal took; duplicate: what it had already
+    stored       in the store now; quarantined: set aside now; late: of the accepted, observed a minute before or more
+    given_up     removed from a full journal before it was sent
+    lost         accepted and gone: given up, or not here when the gateway was retired
+    pending      accepted (or, estimated, expected) and not here yet, while the gateway lives
+    estimated    how many of the hours have no (whole) manifest: `expected`, and what follows from it, is by the period
+    """
+
+    expected: int | None = 0
+    read: int | None = 0
+    bad: int = 0
+    accepted: int | None = 0
+    duplicate: int = 0
+    stored: int = 0
+    quarantined: int = 0
+    late: int = 0
+    given_up: int = 0
+    lost: int = 0
+    pending: int = 0
+    estimated: int = 0
+    hours: int = 1
+
+    @property
+    def completeness(self) -> float | None:
+        """The share of what was expected that is stored, at most 1; None when nothing was expected or can be."""
+        return min(1.0, self.stored / self.expected) if self.expected else None
+
+
+class LedgerRow(msgspec.Struct, frozen=True):
+    """One sensor's hour."""
+
+    sensor: str
+    site: str
+    gateway: str
+    hour_ms: int
+    figures: Figures
+
+
+class Promise(msgspec.Struct, frozen=True):
+    """What the inventory says of a sensor's hour; `expected` by its period, None: event-driven."""
+
+    site: str
+    gateway: str
+    expected: int | None
+
+
+def figures(
+    told: Sequence[ManifestRow],
+    *,
+    stored: int,
+    quarantined: int,
+    promised: int | None,
+    retired: bool,
+    may_be_partial: bool,
+) -> Figures:
+    """The figures of one sensor's hour. Pure. `may_be_partial`: a life of the agent may have told nothing of this hour."""
+    here = stored + quarantined
+    if not told:
+        missing = max(0, (promised or 0) - here)
+        return Figures(
+            expected=promised,
+            read=None,
+            accepted=None,
+            stored=stored,
+            quarantined=quarantined,
+            lost=missing if retired else 0,
+            pending=0 if retired else missing,
+            estimated=1,
+        )
+    accepted = sum(one.accepted for one in told)
+    due = [one.expected for one in told if one.expected is not None]
+    expected = sum(due) if due else None
+    given_up = sum(one.given_up for one in told)
+    partial = here > accepted or bool(
+        may_be_partial and promised and expected is not None and expected < WHOLE * promised
+    )
+    missing = max(0, accepted - here)
+    if partial and promised and expected is not None:
+        untold = max(0, promised - expected)
+        missing += max(0, untold - max(0, here - accepted))
+        expected = max(expected, promised)
+    gone = missing if retired else min(given_up, missing)
+    return Figures(
+        expected=expected,
+        read=sum(one.read for one in told),
+        bad=sum(one.bad for one in told),
+        accepted=accepted,
+        duplicate=sum(one.duplicate for one in told),
+        stored=stored,
+        quarantined=quarantined,
+        late=sum(one.late for one in told),
+        given_up=given_up,
+        lost=gone,
+        pending=missing - gone,
+        estimated=int(partial),
+    )
+
+
+def total(parts: Iterable[Figures]) -> Figures:
+    """Several hours or sensors as one; what is unknown in some counts as what is known in the others."""
+    sums: dict[str, int] = defaultdict(int)
+    known: set[str] = set()
+    for part in parts:
+        for name in part.__struct_fields__:
+            value = getattr(part, name)
+            if value is not None:
+                known.add(name)
+                sums[name] += value
+    found = {name: sums[name] if name in known else None for name in Figures.__struct_fields__}
+    return msgspec.convert(found, Figures)
+
+
+def promises(
+    periods: Iterable[SensorPeriod], retired: Mapping[str, int], start_ms: int, end_ms: int
+) -> dict[Key, Promise]:
+    """What the inventory lets expect of each sensor and hour in [start_ms, end_ms). Pure."""
+    found: dict[Key, Promise] = {}
+    for period in periods:
+        ends = [end_ms, period.until_ms, period.retired_ms, retired.get(period.gateway)]
+        low, high = max(start_ms, period.since_ms), min(end for end in ends if end is not None)
+        for hour_ms in range(low - low % HOUR_MS, high, HOUR_MS):
+            watched_ms = min(high, hour_ms + HOUR_MS) - max(low, hour_ms)
+            each = len(period.sensor.quantities)
+            due = (
+                round(watched_ms / (period.sensor.period_s * 1000) * each)
+                if period.sensor.period_s > 0
+                else None
+            )
+            known = found.get((period.sensor.id, hour_ms))
+            if known is not None and known.expected is not None and due is not None:
+                due += known.expected
+            found[period.sensor.id, hour_ms] = Promise(period.site, period.gateway, due)
+    return found
+
+
+async def ledger(
+    store: Store, book: Book, start_ms: int, end_ms: int, *, now_ms: int, sensor: str | None = None
+) -> list[LedgerRow]:
+    """The hours that begin in [start_ms, end_ms), by sensor and hour; raises what book and store raise."""
+    low, high = -(-start_ms // HOUR_MS) * HOUR_MS, -(-end_ms // HOUR_MS) * HOUR_MS
+    stored = await store.count_windows(low, high, window_ms=HOUR_MS)
+    told: dict[Key, list[ManifestRow]] = defaultdict(list)
+    for one in book.manifests(low, high, sensor=sensor):
+        told[one.sensor, one.hour_ms].append(one)
+    with book.reading() as database:
+        aside = Quarantine(database).readings(low, high)
+        retired = retirement.retired(database)
+        last_told = retirement.last_told(database)
+        periods = Inventory(database).periods(low, high)
+        sites = {row.id: row.site for row in Inventory(database).gateways()}
+        homes = {row.id: (row.site, row.gateway) for row in Inventory(database).sensors()}
+    promised = promises(periods, retired, low, min(high, now_ms))
+    keys = sorted(key for key in {*stored, *told, *aside, *promised} if sensor in (None, key[0]))
+    rows = []
+    for key in keys:
+        promise, manifests = promised.get(key), told.get(key, [])
+        gateways = {one.gateway for one in manifests} | ({promise.gateway} if promise is not None else set())
+        site, gateway = homes.get(key[0], ("", ""))
+        if promise is not None:
+            site, gateway = promise.site, promise.gateway
+        elif manifests:
+            gateway = manifests[0].gateway
+            site = sites.get(gateway, site)
+        is_retired = bool(gateways) and gateways <= retired.keys()
+        running = key[1] + HOUR_MS + TOLD_LATE_MS > now_ms
+        last = is_retired and any(key[1] >= last_told.get(one, 0) for one in gateways)
+        rows.append(
+            LedgerRow(
+                key[0],
+                site,
+                gateway,
+                key[1],
+                figures(
+                    manifests,
+                    stored=stored.get(key, 0),
+                    quarantined=aside.get(key, 0),
+                    promised=promise.expected if promise is not None else None,
+                    retired=is_retired,
+                    may_be_partial=running or last,
+                ),
+            )
+        )
+    return rows
