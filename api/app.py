@@ -9,7 +9,18 @@ from starlette.middleware.cors import CORSMiddleware
 from api import pages, problems
 from api.gate import Gate
 from api.identity import COOKIE
-from api.routes import access, air, anomalies, completeness, inventory, live, overview, quarantine, readings, system
+from api.routes import (
+    access,
+    air,
+    anomalies,
+    completeness,
+    inventory,
+    live,
+    overview,
+    quarantine,
+    readings,
+    system,
+)
 from api.services import Services
 
 __all__ = ["Services", "create"]
@@ -33,7 +44,18 @@ def create(services: Services) -> FastAPI:
     )
     app.state.services = services
     problems.install(app)
-    for module in (overview, inventory, readings, air, anomalies, quarantine, completeness, live, access, system):
+    for module in (
+        overview,
+        inventory,
+        readings,
+        air,
+        anomalies,
+        quarantine,
+        completeness,
+        live,
+        access,
+        system,
+    ):
         app.include_router(module.router)
     app.include_router(live.sockets)
     pages.install(app)

@@ -11,7 +11,7 @@ from api.examples import example
 from api.orders import WAIT_S, ask, who
 from api.params import CITY_OFFSET_MS, rfc3339, span, strict_query, time_ms
 from api.problems import ProblemError
-from api.services import Services, services
+from api.services import Services, services, view
 from storage.ledger import HOUR_MS, Figures, LedgerRow, ledger, total
 
 DAY_MS = 24 * HOUR_MS
@@ -27,7 +27,7 @@ Hub = Annotated[Services, Depends(services)]
     responses=example("completeness"),
 )
 async def completeness(
-    hub: Hub,
+    hub: Annotated[Services, Depends(view)],
     start: str | None = None,
     end: str | None = None,
     by: Literal["city", "site", "gateway", "sensor"] = "sensor",
@@ -51,7 +51,7 @@ async def completeness(
     rows = [
         row
         for row in await ledger(hub.store, hub.book, start_ms, end_ms, now_ms=now_ms, sensor=sensor)
-        if site in (None, row.site) and gateway in (None, row.gateway)
+        if site in (None, row.site) and gateway in (None, row.gateway) and hub.may_see(row.site)
     ]
     groups: dict[tuple[str, int], list[LedgerRow]] = defaultdict(list)
     for row in rows:
