@@ -19,16 +19,14 @@ import structlog
 from edge.acceptance import Acceptance
 from edge.clock import FLOOR_MS, Rung, is_dated
 from edge.config import EdgeConfig
-from edge.counting import Counting, build_counting
+from edge.configfile import ConfigFile
 from edge.hostclock import Host, LinuxHost
 from edge.intake import Intake
 from edge.journal import JournalThread, JournalUnavailableError
-from edge.listener import Listener, build_listeners
 from edge.logbookfile import WatchedLogbook, beside
 from edge.outside import REAL, Outside
-from edge.ports import Port, build_ports
+from edge.readers import Bring, Readers
 from edge.reporter import Accepted, Reporter
-from edge.sources import SourceLink, build_links
 from edge.status import bounded_ports
 from edge.timekeeper import Timekeeper
 from edge.uplink import Session, Uplink
@@ -48,8 +46,12 @@ async def run(
     stop: asyncio.Event,
     host: Host | None = None,
     rng: Random | None = None,
+    file: ConfigFile | None = None,
 ) -> None:
-    """Collect until `stop`, then leave in order. Raises ConfigError when the configuration or journal cannot be used."""
+    """Collect until `stop`, then leave in order; follow `file` meanwhile.
+
+    Raises ConfigError when the configuration or journal cannot be used.
+    """
     rng, host = rng or Random(), host or LinuxHost()
     settings = config.journal
     timekeeper = Timekeeper(config.clock, host)
@@ -62,7 +64,7 @@ async def run(
     )
     try:
         async with opening as journal:
-            await Agent(config, journal, timekeeper=timekeeper, rng=rng).run(stop)
+            await Agent(config, journal, timekeeper=timekeeper, rng=rng, file=file).run(stop)
     except JournalUnavailableError as error:
         raise ConfigError(str(error)) from error
 
@@ -78,7 +80,9 @@ class Agent:
         timekeeper: Timekeeper,
         rng: Random,
         outside: Outside = REAL,
+        file: ConfigFile | None = None,
     ) -> None:
+        self._file = file
         self._config, self._journal, self._timekeeper = config, journal, timekeeper
         self._intake = Intake()
         self._logbook = WatchedLogbook(beside(Path(config.journal.path)))
@@ -89,14 +93,18 @@ class Agent:
             mark=lambda readings: self._logbook.now.marked(readings),
             on_packs=lambda: self._uplink.committed(),
         )
-        deliver, clock, bad = self._intake.put, timekeeper.now_ms, self._acceptance.bad
-        ports = build_ports(config, deliver, clock, bad, timekeeper.hear_gnss, outside.open_line)
-        self._readers: list[Port | Counting | SourceLink | Listener] = [
-            *ports,
-            *build_counting(ports, deliver, clock),
-            *build_links(config, deliver, clock, rng, bad),
-            *build_listeners(config, deliver, clock),
-        ]
+        clock, bad, intake = timekeeper.now_ms, self._acceptance.bad, self._intake
+        self._readers = Readers(
+            Bring(
+                intake.put_surely,
+                intake.put,
+                bad,
+                clock,
+                rng,
+                timekeeper.hear_gnss,
+                outside.open_line,
+            )
+        )
         self._uplink = Uplink(
             config,
             journal,
@@ -114,7 +122,7 @@ class Agent:
             journal=journal,
             uplink=self._uplink,
             account=self._acceptance.account,
-            readers=lambda: self._readers,
+            readers=lambda: list(self._readers),
             accepted=lambda: Accepted(
                 self._acceptance.accepted, self._acceptance.keys.duplicates, self._acceptance.keys.nudged
             ),
@@ -127,7 +135,8 @@ class Agent:
         await self._begin()
         log.info("collecting", sensors=self._config.sensor_count, waiting=await self._journal.waiting())
         async with asyncio.TaskGroup() as group:
-            readers = [group.create_task(reader.run(), name=reader.name) for reader in self._readers]
+            await self._readers.follow(self._config, group)
+            reload = group.create_task(self._reload(group), name="reload")
             commit = group.create_task(self._commit(), name="commit")
             account = group.create_task(self._account_for(), name="account")
             prune = group.create_task(self._prune(), name="prune")
@@ -136,7 +145,8 @@ class Agent:
             report = group.create_task(self._reporter.run(), name="report")
             uplink = group.create_task(self._uplink.run(), name="uplink")
             await stop.wait()
-            await _end(*readers)
+            await _end(reload)
+            await self._readers.end()
             self._intake.close()
             await asyncio.wait([commit], timeout=DRAIN_S)
             await _end(commit, account)
@@ -188,6 +198,23 @@ class Agent:
         while True:
             await self._acceptance.tell()
             await asyncio.sleep(ACCOUNT_EVERY_S)
+
+    async def _reload(self, group: asyncio.TaskGroup) -> None:
+        """Follow the configuration file. A bad one is refused and told, and the one before it counts on."""
+        while self._file is not None:
+            await self._file.changed()
+            try:
+                config = self._file.read(self._config)
+            except ConfigError as error:
+                log.error("configuration refused, the old one stays", reason=str(error))
+                self._reporter.config_problem = str(error)
+                continue
+            self._config = self._reporter.config = config
+            self._reporter.config_problem = ""
+            self._acceptance.account.follow(config.sensors())
+            await self._readers.follow(config, group)
+            self._uplink.describe_again()
+            log.info("configuration in use", sensors=config.sensor_count)
 
     async def _prune(self) -> None:
         while True:

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from edge.formats.sensor_community import MAX_PIN, NODE
 from edge.publishers import DeviceFrom, HttpListener, HttpSensor, MqttSource, PayloadFormat
@@ -16,13 +17,13 @@ from edge.settings import (
     SerialDevice,
     near,
 )
-from runtime.config import ConfigError
+from runtime.config import ConfigError, load
 from runtime.mqtt import BrokerUrl
 from telemetry.inventory import check_id
 from telemetry.quantities import QUANTITIES, UnitMismatchError, to_canonical
 from telemetry.topics import DEFAULT_ROOT
 
-__all__ = ["EdgeConfig", "check"]
+__all__ = ["EdgeConfig", "check", "load_checked"]
 
 MIN_JOURNAL_MB = 4
 MAX_PERIOD_S = DAY_S = 86_400
@@ -32,6 +33,16 @@ def check(config: EdgeConfig) -> None:
     """Everything that can be known to be wrong without opening anything; raises ConfigError with the first such line."""
     for complaint in _complaints(config):
         raise ConfigError(complaint)
+
+
+def load_checked(path: Path) -> EdgeConfig:
+    """The configuration at `path`, checked, its journal beside it; raises ConfigError."""
+    config = load(path, EdgeConfig)
+    try:
+        check(config)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
+    return config.located_in(path.parent)
 
 
 def _complaints(config: EdgeConfig) -> Iterator[str]:

@@ -24,7 +24,7 @@ class Intake:
         self.waits = 0
 
     async def put(self, readings: Sequence[Reading]) -> None:
-        """Hand over; waits while there is no room."""
+        """Hand over; waits while there is no room. Cancelled meanwhile, nothing is taken."""
         if not readings:
             return
         if not self._fits(readings):
@@ -32,6 +32,17 @@ class Intake:
         while not self._fits(readings):
             self._room.clear()
             await self._room.wait()
+        self._take(readings)
+
+    async def put_surely(self, readings: Sequence[Reading]) -> None:
+        """The same for who cannot ask for them again: cancelled meanwhile, they are taken all the same, once a reader."""
+        try:
+            await self.put(readings)
+        except asyncio.CancelledError:
+            self._take(readings)
+            raise
+
+    def _take(self, readings: Sequence[Reading]) -> None:
         self._readings.extend(readings)
         self._some.set()
         if len(self._readings) >= self._group_max:

@@ -1,9 +1,11 @@
 """Devices that publish over MQTT: one link per broker, each message handed to the sources whose topic it matches."""
 
 import asyncio
+import zlib
 from collections.abc import Awaitable, Callable, Sequence
 from random import Random
 
+import msgspec
 import structlog
 
 from edge.clock import is_dated
@@ -121,8 +123,10 @@ class SourceLink:
         deliver: Deliver,
         clock: Callable[[], int],
         rng: Random,
+        on_bad: OnBad = lambda sensor, messages: None,
     ) -> None:
-        self._url, self._client_id, self._sources = url, client_id, sources
+        self._url, self._client_id, self._sources, self._on_bad = url, client_id, list(sources), on_bad
+        self._changed = asyncio.Event()
         self._deliver, self._clock, self._rng = deliver, clock, rng
         self._asked: dict[str, float] = {}
         self._up = False
@@ -138,15 +142,46 @@ class SourceLink:
             BrokerUrl.parse(self._url),
             self._client_id,
             self._listen,
-            subscriptions=list(dict.fromkeys(source.settings.topic for source in self._sources)),
+            subscriptions=self._topics,
             rng=self._rng,
             on_change=self._on_change,
         )
+
+    def follow(self, sources: Sequence[MqttSource]) -> None:
+        """These publish from now on; a source that has not changed goes on where it is. Raises ValueError for a bad mapping."""
+        known = {msgspec.json.encode(source.settings): source for source in self._sources}
+        if list(known) == [msgspec.json.encode(settings) for settings in sources]:
+            return
+        self._sources = [
+            known.get(msgspec.json.encode(settings)) or Source(settings, self._on_bad) for settings in sources
+        ]
+        self._changed.set()
+
+    def _topics(self) -> list[str]:
+        return list(dict.fromkeys(source.settings.topic for source in self._sources))
 
     def _on_change(self, up: bool) -> None:
         self._up = up
 
     async def _listen(self, connection: Connection) -> None:
+        heard = self._topics()
+        self._changed.set()  # they may have changed while the subscription was on its way
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._hear(connection), name="listen")
+            group.create_task(self._resubscribe(connection, heard), name="subscribe")
+
+    async def _resubscribe(self, connection: Connection, heard: Sequence[str]) -> None:
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            wanted = self._topics()
+            if come := [topic for topic in wanted if topic not in heard]:
+                await connection.subscribe(come)
+            if gone := [topic for topic in heard if topic not in wanted]:
+                await connection.unsubscribe(gone)
+            heard = wanted
+
+    async def _hear(self, connection: Connection) -> None:
         async for message in connection.messages():
             await self.take(connection, message)
         raise LinkLostError("the stream of messages ended")
@@ -182,7 +217,13 @@ def build_links(
         by_url.setdefault(settings.url or config.broker.url, []).append(Source(settings, on_bad))
     return [
         SourceLink(
-            url, f"halong-{config.gateway}-sources-{index}", sources, deliver=deliver, clock=clock, rng=rng
+            url,
+            f"halong-{config.gateway}-sources-{zlib.crc32(url.encode()):08x}",
+            sources,
+            deliver=deliver,
+            clock=clock,
+            rng=rng,
+            on_bad=on_bad,
         )
-        for index, (url, sources) in enumerate(by_url.items())
+        for url, sources in by_url.items()
     ]

@@ -1,6 +1,7 @@
 """`halong edge …`: the agent of a gateway, and what a technician does at its cabinet (docs/technician.md)."""
 
 import asyncio
+import signal
 import sys
 import time
 from pathlib import Path
@@ -43,16 +44,29 @@ edge = typer.Typer(
 
 @edge.command()
 def run(config: Config) -> None:
-    """The agent of one gateway: reads its sensors and loses nothing it has accepted."""
+    """The agent of one gateway: reads its sensors and loses nothing it has accepted.
+
+    A changed configuration is taken over while it runs, by itself or on SIGHUP: only the ports it changes are opened anew. A
+    bad one is refused, `halong edge status` says why. Gateway, site, broker, journal, clock and metrics need a restart.
+    """
     from edge.agent import run as run_agent
-    from edge.config import EdgeConfig, check
+    from edge.config import load_checked
+    from edge.configfile import ConfigFile
     from runtime import log
     from runtime.config import ConfigError
 
-    settings = load(config, EdgeConfig, check)
+    async def agent(stop: asyncio.Event) -> None:
+        file = ConfigFile(config, load_checked)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, file.ask)
+        await run_agent(settings, stop=stop, file=file)
+
+    try:
+        settings = load_checked(config)
+    except ConfigError as error:
+        raise fail(str(error), 2) from None
     log.configure(process=settings.gateway)
     try:
-        run_service(lambda stop: run_agent(settings.located_in(config.parent), stop=stop))
+        run_service(agent)
     except ConfigError as error:
         raise fail(str(error)) from None
 

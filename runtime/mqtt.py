@@ -105,6 +105,20 @@ class Connection:
         except aiomqtt.MqttError as error:
             raise LinkLostError(str(error)) from error
 
+    async def subscribe(self, topics: Sequence[str]) -> None:
+        """Hear these, too (QoS 1). Raises LinkLostError, also when the broker refuses."""
+        try:
+            await _subscribe(self._client, topics)
+        except aiomqtt.MqttError as error:
+            raise LinkLostError(str(error)) from error
+
+    async def unsubscribe(self, topics: Sequence[str]) -> None:
+        """Hear these no more. Raises LinkLostError."""
+        try:
+            await self._client.unsubscribe(list(topics), timeout=PUBLISH_TIMEOUT_S)
+        except aiomqtt.MqttError as error:
+            raise LinkLostError(str(error)) from error
+
     async def messages(self) -> AsyncIterator[Message]:
         """Incoming messages in arrival order. Raises LinkLostError when the connection ends."""
         try:
@@ -122,7 +136,7 @@ async def keep_connected(
     client_id: str,
     session: Callable[[Connection], Awaitable[None]],
     *,
-    subscriptions: Sequence[str] = (),
+    subscriptions: Sequence[str] | Callable[[], Sequence[str]] = (),
     will: Will | Callable[[], Will] | None = None,
     rng: Random,
     on_change: Callable[[bool], None] = lambda up: None,
@@ -130,7 +144,7 @@ async def keep_connected(
     """Run `session` on every connection, for ever; returns only when a session returns.
 
     A session ends by LinkLostError (reconnect) or by returning (done). `on_change` hears every up and down.
-    A `will` that is a function is asked anew for every connection.
+    A `will` or `subscriptions` that is a function is asked anew for every connection.
     """
     asyncio.get_running_loop().set_exception_handler(_forgive_late_writer)
     backoff = BACKOFF_FIRST_S
@@ -154,11 +168,7 @@ async def keep_connected(
                 client.pending_calls_threshold = (
                     INCOMING_MAX  # it warns above; who publishes has bounds of its own
                 )
-                if subscriptions:
-                    granted = await client.subscribe([(topic, 1) for topic in subscriptions])
-                    refused = [t for t, code in zip(subscriptions, granted, strict=False) if _refused(code)]
-                    if refused:
-                        raise LinkLostError(f"broker refused to subscribe {', '.join(refused)}")
+                await _subscribe(client, subscriptions() if callable(subscriptions) else subscriptions)
                 log.info("broker connected", broker=f"{url.host}:{url.port}")
                 known_down, backoff = False, BACKOFF_FIRST_S
                 on_change(True)
@@ -173,6 +183,15 @@ async def keep_connected(
             known_down = True
         await asyncio.sleep(backoff * rng.uniform(0.5, 1.0))
         backoff = min(BACKOFF_LAST_S, backoff * 2)
+
+
+async def _subscribe(client: aiomqtt.Client, topics: Sequence[str]) -> None:
+    if not topics:
+        return
+    granted = await client.subscribe([(topic, 1) for topic in topics])
+    refused = [topic for topic, code in zip(topics, granted, strict=False) if _refused(code)]
+    if refused:
+        raise LinkLostError(f"broker refused to subscribe {', '.join(refused)}")
 
 
 def _forgive_late_writer(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
