@@ -48,6 +48,7 @@ class Acceptance:
         self._turn = asyncio.Lock()
         self.keys = Keys(on_duplicate=self.account.duplicate)
         self.accepted = 0  # readings in packs
+        self.attempts = 0  # to write the journal
 
     async def begin(self) -> None:
         """What the last life journalled and counted, so that a reading that is repeated now is known."""
@@ -172,6 +173,7 @@ class Acceptance:
 
     async def _insist(self, work: Callable[[], Awaitable[object]]) -> None:
         while True:
+            self.attempts += 1
             try:
                 await work()
             except JournalUnavailableError:

@@ -31,6 +31,7 @@ from edge.status import bounded_ports
 from edge.timekeeper import Timekeeper
 from edge.uplink import Session, Uplink
 from runtime.config import ConfigError
+from runtime.sdnotify import Loop, Notifier
 from telemetry.messages import Birth, State
 
 DRAIN_S = 2.0
@@ -47,6 +48,7 @@ async def run(
     host: Host | None = None,
     rng: Random | None = None,
     file: ConfigFile | None = None,
+    notifier: Notifier | None = None,
 ) -> None:
     """Collect until `stop`, then leave in order; follow `file` meanwhile.
 
@@ -64,7 +66,9 @@ async def run(
     )
     try:
         async with opening as journal:
-            await Agent(config, journal, timekeeper=timekeeper, rng=rng, file=file).run(stop)
+            await Agent(config, journal, timekeeper=timekeeper, rng=rng, file=file, notifier=notifier).run(
+                stop
+            )
     except JournalUnavailableError as error:
         raise ConfigError(str(error)) from error
 
@@ -81,8 +85,9 @@ class Agent:
         rng: Random,
         outside: Outside = REAL,
         file: ConfigFile | None = None,
+        notifier: Notifier | None = None,
     ) -> None:
-        self._file = file
+        self._file, self._notifier = file, notifier or Notifier({})
         self._config, self._journal, self._timekeeper = config, journal, timekeeper
         self._intake = Intake()
         self._logbook = WatchedLogbook(beside(Path(config.journal.path)))
@@ -128,6 +133,7 @@ class Agent:
             ),
             clock=clock,
             clock_state=lambda: timekeeper.state(journal.undated),
+            say=self._notifier.status,
         )
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -144,7 +150,10 @@ class Agent:
             dates = group.create_task(self._follow_clock(), name="dates")
             report = group.create_task(self._reporter.run(), name="report")
             uplink = group.create_task(self._uplink.run(), name="uplink")
+            watchdog = group.create_task(self._notifier.watch(self._loops()), name="watchdog")
+            self._notifier.ready()
             await stop.wait()
+            self._notifier.stopping()
             await _end(reload)
             await self._readers.end()
             self._intake.close()
@@ -154,7 +163,7 @@ class Agent:
                 async with asyncio.timeout(DRAIN_S):
                     await self._acceptance.tell(ending=True)
             await self._uplink.drain(DRAIN_S)
-            await _end(prune, clock, dates, uplink, report)
+            await _end(prune, clock, dates, uplink, report, watchdog)
             await self._reporter.look()
         await self._timekeeper.write(self._journal)
         log.info(
@@ -203,18 +212,29 @@ class Agent:
         """Follow the configuration file. A bad one is refused and told, and the one before it counts on."""
         while self._file is not None:
             await self._file.changed()
+            self._notifier.reloading()
             try:
                 config = self._file.read(self._config)
             except ConfigError as error:
                 log.error("configuration refused, the old one stays", reason=str(error))
                 self._reporter.config_problem = str(error)
+                self._notifier.ready()
                 continue
             self._config = self._reporter.config = config
             self._reporter.config_problem = ""
             self._acceptance.account.follow(config.sensors())
             await self._readers.follow(config, group)
             self._uplink.describe_again()
+            self._notifier.ready()
             log.info("configuration in use", sensors=config.sensor_count)
+
+    def _loops(self) -> list[Loop]:
+        """What must go on: readings into the journal while there are some, packs out while there is a broker, a look."""
+        return [
+            Loop("commit", lambda: self._acceptance.attempts, 60.0, lambda: len(self._intake) > 0),
+            Loop("send", lambda: self._uplink.passes, 120.0, lambda: self._uplink.connected),
+            Loop("report", lambda: self._reporter.looks, 60.0),
+        ]
 
     async def _prune(self) -> None:
         while True:

@@ -23,6 +23,9 @@ class Intake:
         self._closed = False
         self.waits = 0
 
+    def __len__(self) -> int:
+        return len(self._readings)
+
     async def put(self, readings: Sequence[Reading]) -> None:
         """Hand over; waits while there is no room. Cancelled meanwhile, nothing is taken."""
         if not readings:

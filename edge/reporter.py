@@ -38,7 +38,8 @@ class Counting(Protocol):
 
 
 class Reporter:
-    """Tells of the agent as it was at the last look. `clock` is wall time in ms, `clock_state` says what it is worth."""
+    """Tells of the agent as it was at the last look. `clock` is wall time in ms, `clock_state` says what it is worth,
+    `say` takes a line for systemd at every look."""
 
     def __init__(
         self,
@@ -52,16 +53,18 @@ class Reporter:
         accepted: Callable[[], Accepted],
         clock: Callable[[], int],
         clock_state: Callable[[], ClockState],
+        say: Callable[[str], None],
         every_s: float = EVERY_S,
     ) -> None:
         self._version, self._journal, self._uplink, self._account = version, journal, uplink, account
         self._readers, self._accepted, self._clock, self._clock_state = readers, accepted, clock, clock_state
-        self._every_s, self._started_ms = every_s, clock()
+        self._say, self._every_s, self._started_ms = say, every_s, clock()
         self._health = status.Health(self._started_ms)
         self._path = statusfile.beside(Path(config.journal.path))
         self._known_unwritable = False
         self.config, self.config_problem = config, ""
         self.last: Status | None = None
+        self.looks = 0
 
     async def run(self) -> None:
         """Look and write, for ever; serve Prometheus beside when the configuration wants it."""
@@ -75,6 +78,8 @@ class Reporter:
     async def look(self) -> Status:
         """Look now, and write what is seen."""
         self.last = self._seen(JournalStatus(*await self._journal.depth()))
+        self.looks += 1
+        self._say(status.in_a_line(self.last))
         try:
             await asyncio.to_thread(statusfile.write, self._path, self.last)
         except OSError as error:

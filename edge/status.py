@@ -61,6 +61,19 @@ def config_hash(config: EdgeConfig) -> str:
     return blake2b(msgspec.json.encode(content, order="sorted"), digest_size=6).hexdigest()
 
 
+def in_a_line(status: Status) -> str:
+    """The status for `systemctl status`."""
+    up = sum(port.up for port in status.ports)
+    unwell = [one.id for one in status.sensors if one.health not in (OK, WAITING)]
+    broker = "connected" if status.broker_connected else "away"
+    more = f", not well: {', '.join(unwell[:5])}{' …' if len(unwell) > 5 else ''}" if unwell else ""
+    trouble = f", journal: {status.journal.trouble}" if status.journal.trouble else ""
+    return (
+        f"{status.accepted} readings accepted, {status.journal.packs_waiting} packs wait, broker {broker},"
+        f" {up} of {len(status.ports)} ports up{more}{trouble}"
+    )
+
+
 class Health:
     """How sensors do, from what they had counted when one looks and a minute before."""
 

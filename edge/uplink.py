@@ -62,6 +62,7 @@ class Uplink:
         self.connected = False
         self.waiting = 0
         self.last_ack_ms: int | None = None
+        self.passes = 0  # of the loop that sends
         self._described = True
 
     @property
@@ -191,6 +192,7 @@ class Uplink:
     async def _send(self, connection: Connection) -> None:
         while True:
             self._wake.clear()
+            self.passes += 1
             if not await self._send_once(connection):
                 try:
                     async with asyncio.timeout(min(IDLE_S, self._delivery.wake_in(_now()))):

@@ -1,6 +1,7 @@
 """`halong edge …`: the agent of a gateway, and what a technician does at its cabinet (docs/technician.md)."""
 
 import asyncio
+import os
 import signal
 import sys
 import time
@@ -54,11 +55,12 @@ def run(config: Config) -> None:
     from edge.configfile import ConfigFile
     from runtime import log
     from runtime.config import ConfigError
+    from runtime.sdnotify import Notifier
 
     async def agent(stop: asyncio.Event) -> None:
         file = ConfigFile(config, load_checked)
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, file.ask)
-        await run_agent(settings, stop=stop, file=file)
+        await run_agent(settings, stop=stop, file=file, notifier=Notifier(os.environ))
 
     try:
         settings = load_checked(config)

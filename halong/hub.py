@@ -25,6 +25,7 @@ from ingest.pipeline import Pipeline
 from runtime.config import ConfigError
 from runtime.feed import Feed
 from runtime.mqtt import BrokerUrl
+from runtime.sdnotify import Notifier
 from storage.book import Book
 from storage.embedded import StoreBusyError
 from storage.open import open_store
@@ -191,7 +192,13 @@ async def run(
                 api=config.api.url,
                 reading="open" if config.api.access().open_reading else "key",
             )
+            notifier = Notifier(os.environ)
+            loops = pipeline.loops() if part != "api" else []
+            working.append(group.create_task(notifier.watch(loops), name="watchdog"))
+            notifier.ready()
+            notifier.status(f"{part} is up, store {config.store.url}")
             await stop.wait()
+            notifier.stopping()
             feed.close()
             server.should_exit = True
             if api is not None:

@@ -23,6 +23,7 @@ from ingest.registry import Registry
 from ingest.replay import Replayer
 from ingest.watchman import Watchman
 from runtime.mqtt import BrokerUrl
+from runtime.sdnotify import Loop
 from storage.book import Book, BookUnavailableError
 from storage.store import Outcome, Store, StoreMisconfiguredError, StoreUnavailableError
 from telemetry import topics
@@ -74,6 +75,7 @@ class Pipeline:
         self._registry = Registry(book)
         self._judge = Judge()
         self._inbox = Inbox()
+        self._attempts = self._looks = 0
         self._intake = Intake(
             root=root, registry=self._registry, judge=self._judge, account=self.account, policy=policy
         )
@@ -145,6 +147,13 @@ class Pipeline:
     @property
     def _store_works(self) -> bool:
         return not self._away
+
+    def loops(self) -> list[Loop]:
+        """What must go on: packs into the store while there are some, a look at who is silent."""
+        return [
+            Loop("store", lambda: self._attempts, 120.0, lambda: len(self._inbox) > 0),
+            Loop("watch", lambda: self._looks, 60.0),
+        ]
 
     async def run(self) -> None:
         """For ever."""
@@ -255,6 +264,7 @@ class Pipeline:
         """Once a second, while the hub itself hears and stores: who is silent."""
         while True:
             await asyncio.sleep(WATCH_EVERY_S)
+            self._looks += 1
             if self._watchman.listening:
                 changes = await self._insist("look", self._look)
                 await self._insist("silence", partial(self._record, [], changes))
@@ -272,6 +282,7 @@ class Pipeline:
         """The step's result, however long it takes. Meanwhile nothing is acknowledged and the credit is 0."""
         backoff = BACKOFF_FIRST_S
         while True:
+            self._attempts += 1
             try:
                 result = await step()
             except (StoreUnavailableError, BookUnavailableError) as error:
