@@ -21,6 +21,7 @@ from runtime.mqtt import BrokerUrl
 HUB_RATE = (8_000.0, 40_000.0)  # bytes a second of a slow wire
 UPLINK_RATE = (1_500.0, 10_000.0)
 SHARE = (0.2, 0.8)  # of the packets that are meddled with
+STEP_MS = (2_000.0, 30 * 86_400_000.0)  # how far a clock jumps, ahead or back; its logarithm is drawn
 NO_GROWTH = 1  # byte: no file of the process may be longer
 
 log = structlog.get_logger(__name__)
@@ -37,10 +38,12 @@ class City:
         broker_kind: BrokerKind,
         broker_port: int,
         broker_directory: Path,
+        step_file: Callable[[str], Path],
         root: str,
         seed: int,
     ) -> None:
         self._processes, self._wires, self._root, self._seed = processes, wires, root, seed
+        self._step_file = step_file
         self._broker = broker_kind, broker_port, broker_directory
         self.rubbish = 0
 
@@ -53,6 +56,8 @@ class City:
                 await self._processes.pause(fault.target, fault.seconds)
             case Kind.DISK_FULL:
                 await self._fill_disk(fault)
+            case Kind.CLOCK_STEP:
+                await self._step_clock(fault)
             case Kind.ROGUE:
                 self.rubbish += await say_rubbish(
                     BrokerUrl("127.0.0.1", self._broker[1], None, None),
@@ -83,6 +88,19 @@ class City:
                 await asyncio.sleep(fault.seconds)
             finally:
                 resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
+
+    async def _step_clock(self, fault: Fault) -> None:
+        """Ahead for an upper draw, back for a lower one. The agent reads the file once a second."""
+        file = self._step_file(fault.target)
+        far = abs(fault.draw - 0.5) * 2
+        step_ms = round(STEP_MS[0] * (STEP_MS[1] / STEP_MS[0]) ** far) * (1 if fault.draw >= 0.5 else -1)
+        new = file.with_suffix(".new")
+        new.write_text(str(step_ms), encoding="ascii")
+        new.replace(file)
+        try:
+            await asyncio.sleep(fault.seconds)
+        finally:
+            file.unlink(missing_ok=True)
 
     async def _on_the_wire(self, fault: Fault) -> None:
         wire = self._wires[fault.target]

@@ -23,7 +23,7 @@ async def say_rubbish(url: BrokerUrl, root: str, gateways: Sequence[str], rng: R
     async def say(connection: Connection) -> None:
         nonlocal said
         for _ in range(MESSAGES):
-            topic, payload = _message(root, rng.choice(gateways), rng)
+            topic, payload = message(root, rng.choice(gateways), rng)
             await connection.publish(topic, payload)
             said += 1
 
@@ -33,7 +33,8 @@ async def say_rubbish(url: BrokerUrl, root: str, gateways: Sequence[str], rng: R
     return said
 
 
-def _message(root: str, gateway: str, rng: Random) -> tuple[str, bytes]:
+def message(root: str, gateway: str, rng: Random) -> tuple[str, bytes]:
+    """A topic and a payload that nobody should believe; `gateway` is a real one, which listens."""
     name = PackName(GATEWAY, f"{rng.getrandbits(64):016x}", rng.randrange(100))
     noise = rng.randbytes(rng.randint(1, 200))
     return rng.choice(

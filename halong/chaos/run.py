@@ -3,6 +3,7 @@
 import asyncio
 import json
 import secrets
+import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -28,7 +29,6 @@ from halong.installation import (
     Paths,
     UpError,
     drain,
-    edge_command,
     free_port,
     fresh_files,
     hub_command,
@@ -95,13 +95,14 @@ async def chaos(options: Options, *, stop: asyncio.Event, console: Console) -> i
         devices = sim_command(paths, seed=options.seed, gateways=options.gateways, broker_url=url, faults=[])
         await processes.start("sim", devices)
         for gateway in gateways:
-            await processes.start(gateway, edge_command(paths, gateway))
+            await processes.start(gateway, _agent(paths, gateway))
         hurt = City(
             processes,
             wires,
             broker_kind=kind,
             broker_port=broker_port,
             broker_directory=paths.broker,
+            step_file=lambda gateway: _step_file(paths, gateway),
             root=DEFAULT_ROOT,
             seed=options.seed,
         )
@@ -145,6 +146,18 @@ async def chaos(options: Options, *, stop: asyncio.Event, console: Console) -> i
     print_account(report, console)
     print_verdict(report, console)
     return 0 if report["passed"] else 1
+
+
+def _agent(paths: Paths, gateway: str) -> list[str]:
+    """What runs an agent whose clock can be stepped, by the real time at first."""
+    step_file = _step_file(paths, gateway)
+    step_file.unlink(missing_ok=True)
+    config = paths.edge(gateway) / "edge.toml"
+    return [sys.executable, "-m", "halong.chaos.stepped", str(config), str(step_file)]
+
+
+def _step_file(paths: Paths, gateway: str) -> Path:
+    return paths.edge(gateway) / "clock-step"
 
 
 def _targets(options: Options, gateways: Sequence[str]) -> list[tuple[Target, str]]:

@@ -15,13 +15,14 @@ from telemetry.quarantine import Reason
 
 LOOKED_AT = 10_000
 SHOWN = 5
+STEP_NOTICED = "system clock stepped, readings keep their time"
 
 
 def judge(report: Mapping[str, Any], paths: Paths, processes: Processes, memory: Memory) -> dict[str, Any]:
     """The figures of this part, and whether the run passed."""
     with Book(paths.book) as book:
         rows = book.quarantined(LOOKED_AT)
-    unexplained = [row for row in rows if not _explained(row)]
+    unexplained = [row for row in rows if not explained(row)]
     reasons: dict[str, int] = {}
     for row in rows:
         reasons[row.reason] = reasons.get(row.reason, 0) + row.count
@@ -35,6 +36,7 @@ def judge(report: Mapping[str, Any], paths: Paths, processes: Processes, memory:
     return {
         "quarantined_by_reason": reasons,
         "quarantine_unexplained": [f"{row.reason}: {row.topic} {row.detail}" for row in unexplained[:SHOWN]],
+        "clock_steps_noticed": _said(paths, STEP_NOTICED),
         "crashes": crashes,
         "tracebacks": tracebacks,
         "memory_mb": memory.most,
@@ -43,14 +45,20 @@ def judge(report: Mapping[str, Any], paths: Paths, processes: Processes, memory:
     }
 
 
-def _explained(row: QuarantineRow) -> bool:
-    """Changed by the proxy, or said by the stranger."""
+def explained(row: QuarantineRow) -> bool:
+    """Was it changed by the proxy, or said by the stranger?"""
     return (
         row.reason is Reason.CORRUPTED
         or row.gateway == GATEWAY
         or f"/{SITE}" in row.topic
         or "/zz/" in row.topic
     )
+
+
+def _said(paths: Paths, words: str) -> int:
+    """How often the logs say so."""
+    logs = (log.read_text(encoding="utf-8", errors="replace") for log in paths.logs.glob("*.log"))
+    return sum(text.count(words) for text in logs)
 
 
 def _tracebacks(paths: Paths) -> dict[str, int]:
@@ -79,7 +87,8 @@ def print_verdict(report: Mapping[str, Any], console: Console) -> None:
     )
     console.print(
         f"  packets meddled with {report['meddled_packets']}   rubbish published {report['rubbish']}"
-        f"   quarantined {report['quarantined_by_reason']}   foreign {report['foreign']}",
+        f"   clock steps noticed {report['clock_steps_noticed']}   quarantined {report['quarantined_by_reason']}"
+        f"   foreign {report['foreign']}",
         highlight=False,
     )
     for name in ("crashes", "tracebacks", "quarantine_unexplained", "memory_excessive"):
