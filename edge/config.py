@@ -17,6 +17,7 @@ from edge.settings import (
     SerialDevice,
     near,
 )
+from edge.volume import shortage
 from runtime.config import ConfigError, load
 from runtime.mqtt import BrokerUrl
 from telemetry.inventory import check_id
@@ -26,6 +27,7 @@ from telemetry.topics import DEFAULT_ROOT
 __all__ = ["EdgeConfig", "check", "load_checked"]
 
 MIN_JOURNAL_MB = 4
+REGULATORY_DAYS = 60
 MAX_PERIOD_S = DAY_S = 86_400
 
 
@@ -64,6 +66,17 @@ def _complaints(config: EdgeConfig) -> Iterator[str]:
     yield from _twice("sensor", (sensor for sensor in _sensor_ids(config)))
     yield from _twice("http address", [f"{one.listen}:{one.port}" for one in config.http])
     yield from _twice("path", [device.path for device in config.serial] + [bus.path for bus in config.modbus])
+    yield from _bad_regulatory(config)
+
+
+def _bad_regulatory(config: EdgeConfig) -> Iterator[str]:
+    """Circular 10/2021/TT-BTNMT: a station keeps at least 60 days. Asked last: it needs a configuration that is good so far."""
+    if not config.regulatory:
+        return
+    if config.journal.keep_days < REGULATORY_DAYS:
+        yield f"journal.keep_days {config.journal.keep_days}: a regulatory station keeps at least {REGULATORY_DAYS} days"
+    if why := shortage(config):
+        yield why
 
 
 def _sensor_ids(config: EdgeConfig) -> Iterator[str]:

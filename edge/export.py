@@ -27,6 +27,16 @@ class ExportError(Exception):
     """The journal cannot be read; the message says what to do."""
 
 
+class Journalled(NamedTuple):
+    """A pack as it stands in the journal; `acknowledged_ms` None: it waits."""
+
+    journal: str
+    seq: int
+    formed_ms: int
+    acknowledged_ms: int | None
+    readings: tuple[Reading, ...]
+
+
 class Piece(NamedTuple):
     """Readings that are in order, how many packs of `total` are read, and how many of those were damaged."""
 
@@ -45,6 +55,28 @@ def read(journal: Path, from_ms: int, to_ms: int, sensor: str = "") -> Iterator[
             yield from _pieces(db, from_ms, to_ms, sensor)
     except sqlite3.Error as error:
         raise ExportError(f"{journal} cannot be read as a journal: {error}") from error
+
+
+def packs_since(journal: Path, since_ms: int, limit: int = PIECE_PACKS) -> list[Journalled]:
+    """The packs with something observed at `since_ms` or later, oldest first; none of a journal that is not there yet.
+
+    Raises ExportError.
+    """
+    query = (
+        "SELECT journal, seq, formed_ms, acknowledged_ms, payload, crc FROM packs WHERE newest_ms >= ?"
+        " ORDER BY newest_ms, journal, seq LIMIT ?"
+    )
+    if not journal.is_file():
+        return []
+    try:
+        with closing(_connect(journal)) as db:
+            rows = db.execute(query, (since_ms, limit)).fetchall()
+    except sqlite3.Error as error:
+        raise ExportError(f"{journal} cannot be read as a journal: {error}") from error
+    return [
+        Journalled(journal_id, seq, formed_ms, acknowledged_ms, tuple(_readings(payload, crc) or ()))
+        for journal_id, seq, formed_ms, acknowledged_ms, payload, crc in rows
+    ]
 
 
 def _connect(journal: Path) -> sqlite3.Connection:

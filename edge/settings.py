@@ -133,10 +133,11 @@ class ModbusBus(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 
 class EdgeConfig(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """One gateway: where it stands, what it reads, where it sends."""
+    """One gateway: where it stands, what it reads, where it sends. `regulatory`: its days must fit into its journal."""
 
     gateway: str
     site: Site
+    regulatory: bool = False
     broker: BrokerSettings = BrokerSettings()
     journal: JournalSettings = JournalSettings()
     clock: ClockSettings = ClockSettings()

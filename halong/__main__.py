@@ -171,6 +171,7 @@ def check(configs: Annotated[list[Path], typer.Argument(help="Edge or hub config
 
     from edge.config import EdgeConfig
     from edge.config import check as check_edge
+    from edge.volume import described
     from halong import hub as hub_module
 
     agents_own = set(EdgeConfig.__struct_fields__) - set(hub_module.HubConfig.__struct_fields__)
@@ -184,6 +185,7 @@ def check(configs: Annotated[list[Path], typer.Argument(help="Edge or hub config
             print(
                 f"{path}: gateway {settings.gateway} at {settings.site.id}, {settings.sensor_count} sensors: good"
             )
+            print(f"  {described(settings)}")
         else:
             load(path, hub_module.HubConfig, hub_module.check)
             print(f"{path}: hub: good")

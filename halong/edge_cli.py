@@ -264,3 +264,32 @@ def scan(
         print(f"halong: {write} reads {count} sensors; next: halong check {write}", file=sys.stderr)
     if not any(report.found for report in reports):
         raise fail("nothing was recognised on any port")
+
+
+@edge.command("test")
+def follow_reading(
+    sensor: SensorId,
+    within: Annotated[str, typer.Option("--for", help="Wait so long at most.")] = "60s",
+    config: ConfigFile = HERE,
+) -> None:
+    """Does the centre have it? Follows the sensor's next reading from the port to the acknowledgement, a line a step.
+
+    The agent must be running. Exit 0 only when the centre has acknowledged.
+    """
+    from edge.export import ExportError
+    from halong import proof
+    from runtime import log
+
+    settings = _settings(config, sensor)
+    log.configure(process="test", level="error")
+    work = proof.follow(
+        settings,
+        sensor,
+        within_s=seconds(within),
+        clock=_now_ms,
+        tell=lambda step, words: print(f"{step:12} {words}", flush=True),
+    )
+    try:
+        asyncio.run(work)
+    except (proof.MissingError, ExportError, OSError) as error:
+        raise fail(str(error)) from None
