@@ -169,7 +169,7 @@ _EXAMPLES: dict[str, Any] = {
     },
     **EXAMPLES,
     "healthz": {"status": "alive", "version": "0.1.0", "uptime_s": 86400},
-    "readyz": {"status": "ready", "checks": {"broker": True, "store": True}},
+    "readyz": {"status": "ready", "checks": {"broker": True, "store": True, "clock": True}},
     "account": {"messages_received": 5120, "messages_decoded": 5120, "readings_stored": 60211},
 }
 _EXAMPLES["overview"] = {

@@ -66,6 +66,7 @@ class Account:
         self.anomalies_opened = 0
         self.commits = 0
         self.outages = 0  # times the store or the book went away
+        self.clock_suspected = 0  # times the hub's own clock was under suspicion
         self.answers_dropped = 0  # acknowledgements the link could not take; the gateway asks again
         self.latencies = Latencies()
 
@@ -78,6 +79,11 @@ class Account:
         """A message of the up branch found the queue full."""
         self.messages_received += 1
         self.messages_refused += 1
+
+    def withdrawn(self, messages: int) -> None:
+        """So many left the queue unread and unacknowledged: they come again."""
+        self.messages_waiting -= messages
+        self.messages_refused += messages
 
     def decoded(self, readings: int, bad: int) -> None:
         """A message left the queue as a pack of so many readings and bad records."""

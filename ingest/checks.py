@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest.hubclock import HOLD_S
 from telemetry.quantities import QUANTITIES
 from telemetry.quarantine import Quarantined, Reason
 from telemetry.reading import Flag, Reading
@@ -32,6 +33,7 @@ class Policy(NamedTuple):
 
     window: TimeWindow = WINDOW
     refuse_unknown_sensors: bool = False
+    hold_s: float = HOLD_S  # so long after its start the hub waits for heartbeats before it refuses a time
 
 
 POLICY = Policy()

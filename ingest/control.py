@@ -55,7 +55,7 @@ class Control:
         """The book may work again: take what waits."""
         waiting, self._pending = self._pending, {}
         for message in waiting.values():
-            self.hear(message)
+            self.hear(message._replace(retain=True))  # as old as one that the broker has kept
 
     def _take(self, message: Message) -> None:
         if gateway := topics.gateway_of(self._root, "birth", message.topic):

@@ -1,6 +1,6 @@
 """From packets to one batch: decode, check, judge. Nothing is written here; the pipeline settles the batch."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -12,7 +12,7 @@ from ingest.batch import Batch, Packet
 from ingest.judge import Judge
 from ingest.registry import Registry
 from telemetry import senml, topics, undatable
-from telemetry.packs import decode_columns
+from telemetry.packs import PackColumns, decode_columns
 from telemetry.quarantine import Quarantined, Reason
 from telemetry.reading import Reading
 from telemetry.topics import PackName
@@ -32,46 +32,61 @@ class Intake:
         judge: Judge,
         account: Account,
         policy: checks.Policy = checks.POLICY,
+        may_judge: Callable[[], bool] = lambda: True,
     ) -> None:
         self._root, self._registry, self._judge, self._account = root, registry, judge, account
-        self._policy = policy
+        self._policy, self._may_judge = policy, may_judge
 
-    def add(self, packet: Packet, batch: Batch) -> None:
-        """Decode one packet into the batch; what is no pack is set aside whole."""
+    def add(self, packet: Packet, batch: Batch) -> bool:
+        """Decode one packet into the batch; what is no pack is set aside whole.
+
+        False: it was left alone, because it has times that may not be judged now.
+        """
         parsed = topics.parse_up(self._root, packet.topic)
         if parsed is None:
             self._set_aside_whole(packet, batch, None, Reason.UNDECODABLE, UNNAMED)
-            return
+            return True
         partition, name, given = parsed
         if given is not None and given != topics.checksum(name, packet.payload):
             detail = f"checksum {topics.checksum(name, packet.payload)}, its topic says {given}"
             self._set_aside_whole(packet, batch, None, Reason.CORRUPTED, detail)
-            return
+            return True
         if len(packet.payload) > senml.MAX_PAYLOAD:
             detail = f"{len(packet.payload)} bytes, at most {senml.MAX_PAYLOAD} are taken"
             self._set_aside_whole(packet, batch, name, Reason.TOO_LARGE, detail)
-            return
+            return True
         try:
             pack = decode_columns(packet.payload)
         except senml.PackTooLongError as error:
             self._set_aside_whole(packet, batch, name, Reason.TOO_LARGE, str(error))
-            return
+            return True
         except senml.SenmlError as error:
             undated = undatable.decode(packet.payload)
             reason = Reason.UNDECODABLE if undated is None else Reason.UNDATABLE
             detail = str(error) if undated is None else undated.words()
             self._set_aside_whole(packet, batch, name, reason, detail)
-            return
+            return True
+        if self._undecided(pack, packet):
+            return False
         self._account.decoded(len(pack), len(pack.bad))
         self._account.manifests += len(pack.manifests)
         self._account.packs_misplaced += partition != topics.partition(pack.site)
         batch.decoded += len(pack)
         if name in batch.packs:
             batch.repeated += len(pack)
-            return
+            return True
         batch.packs.append(name)
         batch.quarantined += [bad_record(bad, pack.site, packet, name.gateway) for bad in pack.bad]
         batch.add(packet, name.gateway, pack)
+        return True
+
+    def _undecided(self, pack: PackColumns, packet: Packet) -> bool:
+        """Would a reading be refused for its time while that may not be judged?"""
+        if not len(pack):
+            return False
+        observed, arrived = np.array(pack.observed_at, np.int64), np.array(packet.arrived_ms, np.int64)
+        impossible = checks.are_impossible(observed, arrived, self._policy.window)
+        return bool(impossible.any()) and not self._may_judge()
 
     def _set_aside_whole(
         self, packet: Packet, batch: Batch, name: PackName | None, reason: Reason, detail: str

@@ -14,8 +14,10 @@ from ingest import checks
 from ingest.account import Account, Latencies
 from ingest.batch import Batch
 from ingest.clerk import Clerk
+from ingest.clockwatch import ClockWatch
 from ingest.control import Control
 from ingest.errands import errands
+from ingest.hubclock import HubClock
 from ingest.intake import Intake
 from ingest.judge import Judge
 from ingest.receive import Inbox, Link
@@ -27,9 +29,9 @@ from runtime.sdnotify import Loop
 from storage.book import Book, BookUnavailableError
 from storage.store import Outcome, Store, StoreMisconfiguredError, StoreUnavailableError
 from telemetry import topics
-from telemetry.anomaly import Anomaly
+from telemetry.anomaly import Anomaly, AnomalyKind
 from telemetry.manifest import Manifest
-from telemetry.messages import DEFAULT_CREDIT, Ack, Ranges, to_ranges
+from telemetry.messages import DEFAULT_CREDIT, Ack, Ranges, State, to_ranges
 from telemetry.quarantine import Quarantined, Reason
 from telemetry.reading import Reading
 
@@ -76,15 +78,26 @@ class Pipeline:
         self._judge = Judge()
         self._inbox = Inbox()
         self._attempts = self._looks = 0
+        self._clock_watch = ClockWatch(
+            HubClock(tolerance_ms=policy.window.future_ms, hold_s=policy.hold_s),
+            self._inbox,
+            clock=clock,
+            on_change=self._clock_changed,
+        )
         self._intake = Intake(
-            root=root, registry=self._registry, judge=self._judge, account=self.account, policy=policy
+            root=root,
+            registry=self._registry,
+            judge=self._judge,
+            account=self.account,
+            policy=policy,
+            may_judge=self._clock_watch.may_judge,
         )
         self._control = Control(
             root=root,
             registry=self._registry,
             account=self.account,
             clock=clock,
-            on_state=lambda state, retained: self._watchman.state_heard(state, retained=retained),
+            on_state=self._state_heard,
             on_heard=lambda gateway: self._tell(gateway, {}),
         )
         self._link = Link(
@@ -95,7 +108,7 @@ class Pipeline:
             inbox=self._inbox,
             account=self.account,
             hear=self._control.hear,
-            on_change=lambda up: self._attend(),
+            on_change=self._link_changed,
         )
         self._watchman = Watchman(
             root=root,
@@ -137,12 +150,14 @@ class Pipeline:
         return self.account.latencies
 
     def ready(self) -> Mapping[str, bool]:
-        """Whether the broker is connected and the store (with its book) takes data."""
-        return {"broker": self._link.connected, "store": self._store_works}
+        """Whether the broker is connected, the store (with its book) takes data, and the hub's clock is trusted."""
+        return {"broker": self._link.connected, "store": self._store_works, "clock": self._clock_trusted}
 
     def reasons(self) -> Mapping[str, str]:
         """Why what is not ready is not, where that is known."""
-        return {"store": next(iter(self._away.values()))} if self._away else {}
+        store = {"store": next(iter(self._away.values()))} if self._away else {}
+        clock = self._clock_watch.reason()
+        return store if clock is None else {**store, "clock": clock}
 
     @property
     def _store_works(self) -> bool:
@@ -151,9 +166,15 @@ class Pipeline:
     def loops(self) -> list[Loop]:
         """What must go on: packs into the store while there are some, a look at who is silent."""
         return [
-            Loop("store", lambda: self._attempts, 120.0, lambda: len(self._inbox) > 0),
+            Loop(
+                "store", lambda: self._attempts, 120.0, lambda: len(self._inbox) > 0 and self._clock_trusted
+            ),
             Loop("watch", lambda: self._looks, 60.0),
         ]
+
+    @property
+    def _clock_trusted(self) -> bool:
+        return self._clock_watch.trusted.is_set()
 
     async def run(self) -> None:
         """For ever."""
@@ -169,7 +190,7 @@ class Pipeline:
 
     async def _judge_batches(self) -> None:
         """The next batch is judged while the one before is written. Full: the link's queue fills."""
-        await self._insist("warm-up", partial(self._watchman.warm_up, self._store))
+        await self._insist("warm-up", self._warm_up)
         self._attend()
         while True:
             batch = await self._next_batch()
@@ -197,14 +218,20 @@ class Pipeline:
         """Whatever is queued, at most BATCH_READINGS, not sooner than COMMIT_EVERY_S after the one before."""
         loop = asyncio.get_running_loop()
         await self._inbox.wait()
+        await self._clock_watch.trusted.wait()
         if self._inbox.bytes < HURRY_BYTES:
             await asyncio.sleep(max(0.0, self._next_commit - loop.time()))
         self._next_commit = loop.time() + COMMIT_EVERY_S
         batch = Batch()
         while len(batch) < BATCH_READINGS and (packet := self._inbox.pop()) is not None:
-            self._intake.add(packet, batch)
+            if not self._intake.add(packet, batch):
+                self._inbox.hold(packet)
             await asyncio.sleep(0)  # decoding a full batch takes tens of milliseconds: let others work
         return batch
+
+    async def _warm_up(self) -> None:
+        await self._watchman.warm_up(self._store)
+        self._clock_watch.resume(self._book.anomalies(kind=AnomalyKind.CLOCK, open_only=True))
 
     async def _check(self, batch: Batch) -> None:
         self._intake.check(batch)
@@ -258,13 +285,17 @@ class Pipeline:
         self._on_stored(batch.newest({rejected.index for rejected in outcome.rejected}))
         self._watchman.tell(batch.anomalies)
 
-    # Silence.
+    # Silence and the hub's own clock.
 
     async def _watch(self) -> None:
-        """Once a second, while the hub itself hears and stores: who is silent."""
+        """Once a second: is the hub's clock right; and while it hears and stores: who is silent."""
         while True:
             await asyncio.sleep(WATCH_EVERY_S)
             self._looks += 1
+            self._clock_watch.look()
+            if doubts := self._clock_watch.changes():
+                await self._insist("clock", partial(self._record, [], doubts))
+                self._watchman.tell(doubts)
             if self._watchman.listening:
                 changes = await self._insist("look", self._look)
                 await self._insist("silence", partial(self._record, [], changes))
@@ -274,7 +305,22 @@ class Pipeline:
         return self._watchman.look()
 
     def _attend(self) -> None:
-        self._watchman.attend(self._link.connected and self._store_works)
+        self._watchman.attend(self._link.connected and self._store_works and self._clock_trusted)
+
+    def _link_changed(self, up: bool) -> None:
+        if up:
+            self._clock_watch.listen()
+        self._attend()
+
+    def _state_heard(self, state: State, retained: bool) -> None:
+        self._clock_watch.state_heard(state, retained=retained)
+        self._watchman.state_heard(state, retained=retained)
+
+    def _clock_changed(self, refused: int) -> None:
+        self.account.withdrawn(refused)
+        self.account.clock_suspected += not self._clock_trusted
+        self._attend()
+        self._tell_all()
 
     # The store and the book, which may be away.
 
@@ -317,7 +363,7 @@ class Pipeline:
     async def _repeat_credit(self) -> None:
         while True:
             await asyncio.sleep(CREDIT_EVERY_S)
-            if not self._store_works:
+            if not (self._store_works and self._clock_trusted):
                 self._tell_all()
 
     def _tell_all(self) -> None:
@@ -329,6 +375,7 @@ class Pipeline:
             self._tell(gateway, {})
 
     def _tell(self, gateway: str, stored: dict[str, Ranges]) -> None:
-        credit = DEFAULT_CREDIT if self._store_works else 0
-        answer = Ack(stored, self._clock(), credit)
+        trusted = self._clock_trusted
+        credit = DEFAULT_CREDIT if self._store_works and trusted else 0
+        answer = Ack(stored, self._clock() if trusted else 0, credit)
         self._link.say(topics.ack(self._root, gateway), answer.encode())

@@ -27,12 +27,13 @@ class Inbox:
 
     def __init__(self, messages: int = INBOX_MESSAGES, payload_bytes: int = INBOX_BYTES) -> None:
         self._packets: deque[Packet] = deque()
+        self._held: deque[Packet] = deque()
         self._most, self._most_bytes = messages, payload_bytes
         self._filled = asyncio.Event()
         self.bytes = 0
 
     def __len__(self) -> int:
-        return len(self._packets)
+        return len(self._packets) + len(self._held)
 
     def offer(self, packet: Packet) -> bool:
         """Take the packet; False when there is no room. An empty queue takes a packet of any size."""
@@ -57,6 +58,27 @@ class Inbox:
         if not self._packets:
             self._filled.clear()
         return packet
+
+    def hold(self, packet: Packet) -> None:
+        """Put one that was popped aside until `release`."""
+        self._held.append(packet)
+        self.bytes += len(packet.payload)
+
+    def release(self) -> None:
+        """What was held is the oldest again."""
+        self._packets.extendleft(reversed(self._held))
+        self._held.clear()
+        if self._packets:
+            self._filled.set()
+
+    def flush(self) -> int:
+        """Throw everything away; how many packets."""
+        gone = len(self)
+        self._packets.clear()
+        self._held.clear()
+        self._filled.clear()
+        self.bytes = 0
+        return gone
 
 
 class Answer(NamedTuple):

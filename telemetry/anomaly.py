@@ -7,13 +7,15 @@ import msgspec
 
 
 class AnomalyKind(StrEnum):
-    """What was seen. The first four speak of the sensor, `spike` of the city or the sensor, the last of a gateway."""
+    """What was seen. The first three speak of the sensor, `spike` of the city or the sensor, the last two of a gateway and of
+    the hub's own clock."""
 
     RANGE = "range"
     STUCK = "stuck"
     SILENCE = "silence"
     SPIKE = "spike"
     GATEWAY = "gateway"
+    CLOCK = "clock"
 
 
 class Severity(StrEnum):
@@ -27,7 +29,8 @@ class Severity(StrEnum):
 class Anomaly(msgspec.Struct, frozen=True, omit_defaults=False):
     """One episode. `end_ms` is None while it lasts. `expected` and the band `low`..`high` are in the quantity's unit.
 
-    `text` and `text_vi` are one sentence each. For a gateway `sensor` holds the gateway's id and `quantity` is "".
+    `text` and `text_vi` are one sentence each. For a gateway `sensor` holds the gateway's id and `quantity` is ""; for the
+    hub's clock `sensor` is "hub".
     """
 
     id: str

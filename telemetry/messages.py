@@ -18,7 +18,8 @@ class BadMessageError(ValueError):
 class Ack(msgspec.Struct, frozen=True):
     """What one commit stored or quarantined: for each journal the inclusive ranges of pack numbers.
 
-    `time_ms` is the hub's clock, `credit` how many packs the gateway may have outstanding (0: the store is down).
+    `time_ms` is the hub's clock (0: it does not trust it),
+    `credit` how many packs the gateway may have outstanding (0: the store is down).
     On the wire the journals stand beside the other two: `{"<journal>": [[lo, hi], …], "time": ms, "credit": n}`.
     """
 

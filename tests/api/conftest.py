@@ -108,7 +108,7 @@ async def hub(tmp_path: Path) -> AsyncIterator[Hub]:
     for reading in history():
         columns.append(SITE.id, reading, reading.flags, None)
     await store.write(columns)
-    ready = {"broker": True, "store": True}
+    ready = {"broker": True, "store": True, "clock": True}
     with Book(tmp_path / "book.sqlite") as book:
         book.register(Birth("gw-bai-chay", SITE, SENSORS, (1, 1), NOW_MS), NOW_MS)
         port = PortCounters("/dev/dust", up=True, frames=9, bad=1, readings=9)

@@ -206,6 +206,7 @@ class City:
         self.lives = 0
         self.clock_ahead_ms = 0
         self.policy = checks.POLICY
+        self.hold_s = 0.0  # no wait for heartbeats before a time is refused
 
     def build(self) -> Pipeline:
         """A new process life of ingest."""
@@ -220,7 +221,7 @@ class City:
             on_stored=self.live.extend,
             on_anomaly=self.anomalies.append,
             trace=self.trace,
-            policy=self.policy,
+            policy=self.policy._replace(hold_s=self.hold_s),
         )
 
     @asynccontextmanager

@@ -40,7 +40,7 @@ async def test_packs_are_stored_acknowledged_traced_and_shown(city, eventually):
         assert shown == sorted(set(shown))
         assert all(ack.credit == 16 and ack.time_ms >= at for ack in gateway.acks)
         assert pipeline.account.readings_stored == 3
-        assert pipeline.ready() == {"broker": True, "store": True}
+        assert pipeline.ready() == {"broker": True, "store": True, "clock": True}
         assert pipeline.latencies.p50() is not None
         assert city.book.owners() == {"pm-1": "gw-1"}
 
@@ -268,4 +268,4 @@ async def test_ingest_starts_before_its_store(city, eventually):
         city.store.away = False
         await eventually(lambda: gateway.stored() == {("aaaa", 0)})
         assert gateway.acks[-1].credit == 16
-        assert pipeline.ready() == {"broker": True, "store": True}
+        assert pipeline.ready() == {"broker": True, "store": True, "clock": True}
