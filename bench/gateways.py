@@ -2,10 +2,10 @@
 
 Run as a process of its own, so that its CPU is told apart from what is measured:
 
-    python -m bench.gateways PORT GATEWAYS SECONDS [--rate SECONDS_OF_DATA_A_SECOND]
+    python -m bench.gateways PORT GATEWAYS SECONDS [--rate PACKS_A_SECOND] [--live SECONDS]
 
 Without a rate all packs are there at the start and go as fast as they are acknowledged; with one, packs arise in time, dated
-when they arise. One JSON line a second says how it stands, the last has `done`.
+when they arise. JSON lines say how it stands, the last has `done`.
 """
 
 import argparse
@@ -15,11 +15,12 @@ import socket
 import struct
 import time
 from collections.abc import Iterator
+from itertools import islice
 from random import Random
 
 from edge.delivery import LIVE_WINDOW_MS, Delivery, Lane
 from telemetry import topics
-from telemetry.messages import Ack
+from telemetry.messages import DEFAULT_CREDIT, Ack
 from telemetry.quantities import QUANTITIES
 from telemetry.reading import Reading
 from telemetry.senml import encode_pack
@@ -28,6 +29,7 @@ SENSORS = 25
 QUANTITIES_EACH = ("pm25", "pm10", "temperature", "humidity")
 PACK_READINGS = SENSORS * len(QUANTITIES_EACH)
 JOURNAL = "00bec4"
+TELL_S = 0.25
 MIDDLE = {"pm25": 30.0, "pm10": 50.0, "temperature": 28.0, "humidity": 75.0}
 SPREAD = {"pm25": 2.0, "pm10": 3.0, "temperature": 0.1, "humidity": 0.4}
 
@@ -101,13 +103,13 @@ class Wire:
 class Gateway:
     """One gateway's journal in memory, and what its delivery decides."""
 
-    def __init__(self, number: int, rng: Random, credit: int) -> None:
+    def __init__(self, number: int, rng: Random, live_ms: int) -> None:
         self.name, self.site = f"gw-{number}", f"site-{number}"
         self.packs: dict[int, tuple[int, bytes]] = {}
         self.next = 0
-        self._rng = rng
+        self._rng, self._live_ms = rng, live_ms
         self._number = number
-        self.delivery = Delivery(rng, credit=credit, backlog_rate=1e9)
+        self.delivery = Delivery(rng, credit=DEFAULT_CREDIT)
         self.delivery.connected(time.monotonic())
 
     def add(self, at_ms: int) -> None:
@@ -128,17 +130,21 @@ class Gateway:
         return [self.packs.pop(number)[0] for number in gone]
 
     def send(self, wire: Wire) -> None:
-        """What may go: the newest five minutes from the newest, then the rest from the oldest."""
+        """What may go: the live lane, then the backlog, each from the oldest, as `edge.uplink` has it."""
         now, wall = time.monotonic(), time.time_ns() // 1_000_000
         plan = self.delivery.plan(now)
         if not plan.resend and not plan.live:
             return
-        known = self.delivery.known
-        new = [number for number in reversed(self.packs) if (JOURNAL, number) not in known][: plan.live]
-        live = [(JOURNAL, number) for number in new if self.packs[number][0] >= wall - LIVE_WINDOW_MS]
+        known, oldest_live = self.delivery.known, wall - self._live_ms
+        waiting = [number for number in self.packs if (JOURNAL, number) not in known]
+        recent = (number for number in waiting if self.packs[number][0] >= oldest_live)
+        live = [(JOURNAL, number) for number in islice(recent, plan.live)]
+        room = min(plan.backlog, plan.live - len(live))
+        old = [(JOURNAL, n) for n in islice(waiting, room) if self.packs[n][0] < oldest_live]
         self.delivery.sent(plan.resend, Lane.LIVE, now)
         self.delivery.sent(live, Lane.LIVE, now)
-        for key in [*plan.resend, *live]:
+        self.delivery.sent(old, Lane.BACKLOG, now)
+        for key in [*plan.resend, *live, *old]:
             if key[1] in self.packs:
                 name = topics.PackName(self.name, JOURNAL, key[1])
                 payload = self.packs[key[1]][1]
@@ -153,8 +159,9 @@ def main() -> None:
     parser.add_argument("gateways", type=int)
     parser.add_argument("seconds", type=int)
     parser.add_argument("--rate", type=float, default=0.0)
+    parser.add_argument("--live", type=float, default=LIVE_WINDOW_MS / 1000, help="seconds that are live")
     chosen = parser.parse_args()
-    gateways = {f"gw-{n}": Gateway(n, Random(n), 16) for n in range(chosen.gateways)}
+    gateways = {f"gw-{n}": Gateway(n, Random(n), round(chosen.live * 1000)) for n in range(chosen.gateways)}
     now_ms = time.time_ns() // 1_000_000
     if not chosen.rate:
         for second in range(chosen.seconds):
@@ -165,36 +172,55 @@ def main() -> None:
     _run(wire, gateways, chosen.gateways * chosen.seconds, chosen.rate)
 
 
+class Account:
+    """What became of the packs, told once in TELL_S."""
+
+    def __init__(self, made: int) -> None:
+        self.made, self.acked, self.made_s = made, 0, 0.0
+        self._began, self._cpu, self._told = time.monotonic(), time.process_time(), time.monotonic()
+        self._times: list[int] = []
+
+    @property
+    def lasted(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self._began
+
+    def gone(self, times: list[int]) -> None:
+        """Packs that arose then are acknowledged."""
+        self.acked += len(times)
+        self._times += times
+
+    def tell(self, *, done: bool) -> bool:
+        """False when it is not time yet."""
+        now = time.monotonic()
+        if not done and now - self._told < TELL_S:
+            return False
+        self._told = now
+        line = {"seconds": self.lasted, "cpu_s": time.process_time() - self._cpu, "made": self.made}
+        more = {"made_s": self.made_s, "acked": self.acked, "acked_times": self._times, "done": done}
+        print(json.dumps({**line, **more}), flush=True)
+        self._times = []
+        return True
+
+
 def _run(wire: Wire, gateways: dict[str, Gateway], total: int, rate: float) -> None:
-    began = time.monotonic()
-    cpu, made, acked, told = time.process_time(), 0 if rate else total, 0, began
-    names, newest, first = list(gateways), 0, True
-    while acked < total:
-        changed = set(gateways) if first or rate else set()
+    account, names = Account(0 if rate else total), list(gateways)
+    changed = set(gateways)
+    while account.acked < total:
+        for name in changed:
+            gateways[name].send(wire)
+        changed = set(gateways) if rate else set()
         for topic, payload in wire.received(0.002 if rate else 0.05):
             name = topic.rpartition("/")[2]
-            times = gateways[name].hear(payload)
-            acked += len(times)
-            newest = max([newest, *times])
+            account.gone(gateways[name].hear(payload))
             changed.add(name)
-        now = time.monotonic()
-        while made < total and made < (now - began) * rate * len(names):
-            gateways[names[made % len(names)]].add(time.time_ns() // 1_000_000)
-            made += 1
-        for name in changed or (gateways if now - told > 1 else ()):
-            gateways[name].send(wire)
-        first = False
-        if now - told >= 1.0:
-            told = now
-            _tell(began, cpu, made, acked, newest, done=False)
-    _tell(began, cpu, made, acked, newest, done=True)
-
-
-def _tell(began: float, cpu: float, made: int, acked: int, newest: int, *, done: bool) -> None:
-    lasted = time.monotonic() - began
-    line = {"seconds": lasted, "cpu_s": time.process_time() - cpu, "made": made, "acked": acked}
-    behind = time.time_ns() // 1_000_000 - newest if newest else None
-    print(json.dumps({**line, "newest_behind_ms": behind, "done": done}), flush=True)
+        while account.made < total and account.made < account.lasted * rate * len(names):
+            gateways[names[account.made % len(names)]].add(time.time_ns() // 1_000_000)
+            account.made += 1
+            account.made_s = account.lasted
+        if account.tell(done=False):
+            changed = set(gateways)
+    account.tell(done=True)
 
 
 def _text(text: str) -> bytes:

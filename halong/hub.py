@@ -205,4 +205,5 @@ async def run(
                 await api
             for task in working:
                 task.cancel()
+    gc.unfreeze()  # so that libraries find their objects again at the end
     log.info("hub stopped")

@@ -44,7 +44,7 @@ HURRY_BYTES = 256 * 1024  # so much in the queue fills a batch: no gathering
 CREDIT_EVERY_S = 5.0
 WATCH_EVERY_S = 1.0
 BACKOFF_FIRST_S = 0.2
-BACKOFF_LAST_S = 10.0
+BACKOFF_LAST_S = 3.0  # one batch knocks, so that is no flood
 
 log = structlog.get_logger(__name__)
 Result = TypeVar("Result")
