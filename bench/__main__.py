@@ -1,4 +1,7 @@
-"""`make bench`: every race, one line each; then what an edge agent costs."""
+"""`make bench`: every race, one line each; end to end into both stores; what an edge agent and the live page cost.
+
+`python -m bench outage` takes InfluxDB away for a minute instead.
+"""
 
 import argparse
 import tempfile
@@ -8,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import agent, edge_races, ingest_races, live
+from bench import agent, edge_races, ingest_races, live, report
 from bench.race import SECONDS, Race, run
 
 
@@ -21,19 +24,37 @@ def races(directory: Path) -> Iterator[Race]:
 def main() -> None:
     """Run and print."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument(
+        "what", nargs="?", choices=["all", "outage"], default="all", help="all but the outage"
+    )
     parser.add_argument("--seconds", type=float, default=SECONDS, help="how long each race runs")
-    parser.add_argument("--only", default="", help="races whose name contains this")
+    parser.add_argument("--only", default="", help="races whose name contains this; rates, agent or live")
     chosen = parser.parse_args()
     console = Console(width=150)
+    if chosen.what == "outage":
+        report.print_outage(console)
+        return
+    _print_races(console, chosen.only, chosen.seconds)
+    if chosen.only in "rates":
+        report.print_rates(console)
+    if chosen.only in "agent":
+        _print_agent(console, max(10.0, 5 * chosen.seconds))
+    if chosen.only in "live":
+        with console.status(f"{live.CLIENTS} clients of the live stream"):
+            heard = live.measure()
+        console.print("\n" + live.report(heard), highlight=False)
+
+
+def _print_races(console: Console, only: str, seconds: float) -> None:
     table = Table(box=None, header_style="bold")
     for title in ("work", "ours", "peer", "ours / peer", "spread", "the peer is"):
         table.add_column(title, justify="left" if title in ("work", "the peer is") else "right")
     with tempfile.TemporaryDirectory() as directory:
         for race in races(Path(directory)):
-            if chosen.only not in race.name:
+            if only not in race.name:
                 continue
             with console.status(race.name):
-                result = run(race, chosen.seconds)
+                result = run(race, seconds)
             table.add_row(
                 race.name,
                 f"{result.ours:,.0f} {race.unit}",
@@ -42,13 +63,8 @@ def main() -> None:
                 f"{result.low:.2f}–{result.high:.2f}",
                 race.against,
             )
-    console.print(table)
-    if chosen.only in "agent":
-        _print_agent(console, max(10.0, 5 * chosen.seconds))
-    if chosen.only in "live":
-        with console.status(f"{live.CLIENTS} clients of the live stream"):
-            heard = live.measure()
-        console.print("\n" + live.report(heard), highlight=False)
+    if table.rows:
+        console.print(table)
 
 
 def _print_agent(console: Console, seconds: float) -> None:

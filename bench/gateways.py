@@ -18,9 +18,12 @@ from collections.abc import Iterator
 from itertools import islice
 from random import Random
 
+import msgspec
+
 from edge.delivery import LIVE_WINDOW_MS, Delivery, Lane
 from telemetry import topics
-from telemetry.messages import DEFAULT_CREDIT, Ack
+from telemetry.inventory import Sensor, Site
+from telemetry.messages import DEFAULT_CREDIT, Ack, Birth
 from telemetry.quantities import QUANTITIES
 from telemetry.reading import Reading
 from telemetry.senml import encode_pack
@@ -112,6 +115,15 @@ class Gateway:
         self.delivery = Delivery(rng, credit=DEFAULT_CREDIT)
         self.delivery.connected(time.monotonic())
 
+    def birth(self) -> bytes:
+        """What the gateway says of itself."""
+        sensors = tuple(
+            Sensor(f"sensor-{self._number}-{number}", "bench", QUANTITIES_EACH, 1.0)
+            for number in range(SENSORS)
+        )
+        site = Site(self.site, self.site, 20.95, 107.08)
+        return msgspec.json.encode(Birth(self.name, site, sensors, (1, 1), time.time_ns() // 1_000_000))
+
     def add(self, at_ms: int) -> None:
         """One more pack."""
         self.packs[self.next] = (at_ms, pack(self._number, at_ms, self._rng))
@@ -169,6 +181,7 @@ def main() -> None:
                 gateway.add(now_ms - (chosen.seconds - second) * 1000)
     wire = Wire(chosen.port)
     wire.subscribe(f"{topics.DEFAULT_ROOT}/ack/+")
+    _introduce(wire, gateways)
     _run(wire, gateways, chosen.gateways * chosen.seconds, chosen.rate)
 
 
@@ -201,6 +214,15 @@ class Account:
         print(json.dumps({**line, **more}), flush=True)
         self._times = []
         return True
+
+
+def _introduce(wire: Wire, gateways: dict[str, Gateway]) -> None:
+    """Births first, as gateways do; each is answered."""
+    for gateway in gateways.values():
+        wire.publish(topics.birth(topics.DEFAULT_ROOT, gateway.name), gateway.birth())
+    unheard = set(gateways)
+    while unheard:
+        unheard -= {topic.rpartition("/")[2] for topic, _ in wire.received(1.0)}
 
 
 def _run(wire: Wire, gateways: dict[str, Gateway], total: int, rate: float) -> None:
