@@ -16,7 +16,7 @@ from typing import NamedTuple
 from bench.gateways import PACK_READINGS
 from bench.processes import cpu_s, influxd, module, mosquitto, query, rss_mb
 from bench.rates import hub
-from halong.up import free_port
+from halong.installation import free_port
 
 SAMPLE_S = 0.1
 # What ingest may hold while nothing can be stored: its queue (64 MiB) and three batches of 20,000 readings (8 MB each). With
