@@ -6,15 +6,19 @@ order: same value, and times at most max(half a period, 1 s) apart.
 """
 
 from array import array
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from halong.chain import Pairs, Possible, heaviest_chain
+
 Key = tuple[str, str]  # (sensor, quantity)
 CLOSE_MS = 100  # a device's last byte and the agent's clock, when nothing is wrong
+PAIR = 20_000  # what a pair is worth, less its milliseconds apart, ...
+FAR_MS = 19_000
+UNEXCUSED = 1_000_000_000  # ... and when nothing else explains that it was missed
 
 
 class Sequences:
@@ -57,7 +61,6 @@ class Sequences:
         return times[order], values[order]
 
 
-Pairs = list[tuple[int, int]]  # indexes of what was sent and of what was seen
 Series = tuple[NDArray[np.int64], NDArray[np.float64]]  # times in ms, ascending, and values
 
 
@@ -114,29 +117,24 @@ def match(
     held: Sequence[Window] = (),
     windows: Sequence[Window] = (),
 ) -> Match:
-    """Pair two time-ordered series: first what is close in time, then in order whatever lies within the tolerance.
+    """Pair two time-ordered series in order: same value, and no further apart than the tolerance.
 
-    What was sent in a `held` window may be seen up to the tolerance after its end; of those the last ones are paired
-    first, because what was thrown away meanwhile came before. What no window excuses is paired before what one does.
+    What was sent in a `held` window may be seen up to the tolerance after its end. Of all ways to pair them the one is
+    taken that leaves the fewest over which no window excuses, then the fewest of all, then the closest.
     """
-    pairs: Pairs = []
-    left, right = list(range(len(emitted[0]))), list(range(len(accepted[0])))
     excused = {i for window in windows for i in _inside(emitted[0], window)}
     until = {i: w.end_ms + tolerance_ms for w in sorted(held, key=_end) for i in _inside(emitted[0], w)}
-    everything = frozenset(left)
-    steps: list[tuple[Collection[int], Callable[[Sequence[int], Sequence[int]], Pairs]]] = [
-        (everything, partial(_in_order, emitted, accepted, min(CLOSE_MS, tolerance_ms))),
-        (until, partial(_last_first, emitted, accepted, until)),
-        (everything - excused, partial(_in_order, emitted, accepted, tolerance_ms)),
-        (everything, partial(_in_order, emitted, accepted, tolerance_ms)),
+    possible = [
+        Possible(i, j, PAIR - min(apart, FAR_MS) + (0 if i in excused else UNEXCUSED))
+        for i, j, apart in _candidates(emitted, accepted, tolerance_ms, until)
     ]
-    for meant, pair in steps:
-        found = pair([i for i in left if i in meant], right)
-        pairs += found
-        taken_left, taken_right = {i for i, _ in found}, {j for _, j in found}
-        left = [i for i in left if i not in taken_left]
-        right = [j for j in right if j not in taken_right]
-    return Match(sorted(pairs), left, right)
+    pairs = heaviest_chain(possible, len(accepted[0]))
+    paired_left, paired_right = {i for i, _ in pairs}, {j for _, j in pairs}
+    return Match(
+        pairs,
+        [i for i in range(len(emitted[0])) if i not in paired_left],
+        [j for j in range(len(accepted[0])) if j not in paired_right],
+    )
 
 
 def _end(window: Window) -> int:
@@ -148,49 +146,19 @@ def _inside(times: NDArray[np.int64], window: Window) -> range:
     return range(*np.searchsorted(times, (window.start_ms, window.end_ms + 1)).tolist())
 
 
-def _last_first(
-    emitted: Series,
-    accepted: Series,
-    until: Mapping[int, int],
-    left: Sequence[int],
-    right: Sequence[int],
-) -> Pairs:
-    """Each of `left` with the latest of `right` before `until`, from the end; in order."""
-    pairs, last = [], len(right) - 1
-    for i in reversed(left):
-        for k in range(last, -1, -1):
-            at = int(accepted[0][right[k]])
-            if at < emitted[0][i] - CLOSE_MS:
-                break
-            if at <= until[i] and _same(float(emitted[1][i]), float(accepted[1][right[k]])):
-                pairs.append((i, right[k]))
-                last = k - 1
-                break
-    return pairs
-
-
-def _in_order(
-    emitted: Series,
-    accepted: Series,
-    reach_ms: int,
-    left: Sequence[int],
-    right: Sequence[int],
-) -> Pairs:
-    sent_at, sent = emitted[0].tolist(), emitted[1].tolist()
-    seen_at, seen = accepted[0].tolist(), accepted[1].tolist()
-    pairs, first = [], 0
-    for i in left:
-        while first < len(right) and seen_at[right[first]] < sent_at[i] - reach_ms:
-            first += 1
-        for k in range(first, len(right)):
-            j = right[k]
-            if seen_at[j] > sent_at[i] + reach_ms:
+def _candidates(
+    emitted: Series, accepted: Series, tolerance_ms: int, until: Mapping[int, int]
+) -> Iterator[tuple[int, int, int]]:
+    """(index sent, index seen, ms apart) of everything that may be the same reading, by the first index."""
+    sent, seen_at, seen = emitted[1].tolist(), accepted[0].tolist(), accepted[1].tolist()
+    first = np.searchsorted(accepted[0], emitted[0] - tolerance_ms).tolist()
+    for i, at in enumerate(emitted[0].tolist()):
+        latest = max(at + tolerance_ms, until.get(i, 0))
+        for j in range(first[i], len(seen)):
+            if seen_at[j] > latest:
                 break
             if _same(sent[i], seen[j]):
-                pairs.append((i, j))
-                first = k + 1
-                break
-    return pairs
+                yield i, j, abs(seen_at[j] - at)
 
 
 def _same(one: float, other: float) -> bool:

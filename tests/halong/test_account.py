@@ -138,3 +138,15 @@ def test_what_has_an_excuse_does_not_take_the_place_of_what_has_none() -> None:
     windows = [Window("pm-1", T - 100, T + 100, "agent down")]
     account = compare(sent, seen, kept, periods_s={"pm-1": 3.0}, windows=windows)
     assert (account.missed, account.unexplained, dict(account.causes)) == (1, 0, {"agent down": 1})
+
+
+def test_a_burst_beside_what_is_close_in_time_is_paired_as_it_was_sent() -> None:
+    """As one run had it: the third of the burst has the value of the first, and is close to the last one sent."""
+    sent, seen = Sequences(), Sequences()
+    for at, value in ((-1001, 57.0), (0, 56.0), (997, 57.0), (1998, 56.0)):
+        sent.add("pm-1", "pm25", T + at, value)
+    for at, value in ((1866, 57.0), (1900, 56.0), (1933, 57.0), (1999, 56.0)):
+        seen.add("pm-1", "pm25", T + at, value)
+    held = [Window("pm-1", T - 2722, T + 1931, "agent standing still")]
+    account = compare(sent, seen, seen, periods_s={"pm-1": 1.0}, held=held)
+    assert (account.missed, account.foreign) == (0, 0)
