@@ -11,6 +11,7 @@ from api.gate import Gate
 from api.identity import COOKIE
 from api.routes import (
     access,
+    aggregate,
     air,
     anomalies,
     completeness,
@@ -20,6 +21,7 @@ from api.routes import (
     quarantine,
     readings,
     system,
+    traffic,
 )
 from api.services import Services
 
@@ -48,7 +50,9 @@ def create(services: Services) -> FastAPI:
         overview,
         inventory,
         readings,
+        aggregate,
         air,
+        traffic,
         anomalies,
         quarantine,
         completeness,

@@ -163,6 +163,7 @@ _EXAMPLES: dict[str, Any] = {
                 "high": 52.0,
                 "text": "Bụi mịn, Hà Tu: PM2.5 is 214.0 µg/m³, usual now is 16.0 to 52.0 µg/m³.",
                 "text_vi": "Bụi mịn, Hà Tu: bụi PM2.5 là 214,0 µg/m³, bình thường lúc này là 16,0 đến 52,0 µg/m³.",
+                "acknowledged": None,
             }
         ],
         "next": None,
@@ -185,6 +186,36 @@ _EXAMPLES["overview"] = {
     "anomalies": _EXAMPLES["anomalies"]["items"],
 }
 _EXAMPLES |= {
+    "anomaly": {
+        **_EXAMPLES["anomalies"]["items"][0],
+        "acknowledged": {"time": "2026-11-23T01:02:00.000Z", "who": "night shift (0123456789ab)"},
+        "comments": [
+            {
+                "time": "2026-11-23T01:02:00.000Z",
+                "who": "night shift (0123456789ab)",
+                "acknowledges": True,
+                "comment": "Sent a technician",
+            }
+        ],
+    },
+    "traffic": {
+        "items": [
+            {
+                "site": "bai-chay",
+                "name": "Bãi Cháy",
+                "start": "2026-11-23T00:45:00.000Z",
+                "end": "2026-11-23T01:00:00.000Z",
+                "sensors": 2,
+                "vehicles": 212,
+                "flow": 848.0,
+                "speed": 38.4,
+                "speed_p85": 47.0,
+                "p85_from": "readings",
+                "occupancy": 11.2,
+            }
+        ],
+        "next": None,
+    },
     "session": {"name": "night shift", "role": "operator", "sites": None, "reading": "key"},
     "keys": {
         "items": [

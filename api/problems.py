@@ -8,13 +8,16 @@ from typing import Any
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from storage.book import BookUnavailableError
 from storage.store import StoreUnavailableError
 
 MEDIA_TYPE = "application/problem+json"
+COMPARED = 500  # names
+CLIENT_LEFT = 499  # nobody hears it
 
 log = structlog.get_logger(__name__)
 
@@ -30,6 +33,8 @@ class ProblemError(Exception):
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """The end of a sentence about an unknown name."""
     names = sorted(map(str, known))
+    if len(names) > COMPARED:  # comparing with every name of a large city takes long
+        names = [other for other in names if other[:3] == name[:3]][:COMPARED] or names[:COMPARED]
     near = difflib.get_close_matches(name, names, n=1)
     return (
         f"did you mean {near[0]!r}?"
@@ -87,6 +92,10 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(BookUnavailableError)
     async def closed(request: Request, error: BookUnavailableError) -> JSONResponse:
         return problem(request, 503, f"the book does not answer now: {error}")
+
+    @app.exception_handler(ClientDisconnect)
+    async def left(request: Request, error: ClientDisconnect) -> Response:
+        return Response(status_code=CLIENT_LEFT)
 
     @app.exception_handler(Exception)
     async def bug(request: Request, error: Exception) -> JSONResponse:

@@ -1,16 +1,18 @@
 """What the API stands on; the hub puts it together."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from fastapi import Request
 from starlette.requests import HTTPConnection
 
+from api.caches import Caches
 from api.gate import OPEN, Access
 from api.identity import ANYBODY, Principal
 from api.problems import ProblemError, did_you_mean
 from runtime.feed import Feed, Latest
 from storage.book import Book
+from storage.catalogue import Listing
 from storage.inventory import SensorRow
 from storage.store import Store
 from telemetry.inventory import Site
@@ -32,6 +34,7 @@ class Services:
     clock: Callable[[], int]
     reasons: Callable[[], Mapping[str, str]] = dict
     access: Access = OPEN
+    caches: Caches = field(default_factory=Caches)
     allowed: frozenset[str] | None = None  # the sites whoever asks may see; None: all
 
     def may_see(self, site: str) -> bool:
@@ -40,11 +43,12 @@ class Services:
 
     def sensors(self) -> Sequence[SensorRow]:
         """Every sensor, by id."""
-        return [row for row in self.book.sensors() if self.may_see(row.site)]
+        rows = self._listing().sensors.values()
+        return list(rows) if self.allowed is None else [row for row in rows if self.may_see(row.site)]
 
     def sites(self) -> Sequence[Site]:
         """Every site, by id."""
-        return [site for site in self.book.sites() if self.may_see(site.id)]
+        return [site for site in self._listing().sites.values() if self.may_see(site.id)]
 
     def latest(self) -> Iterable[Latest]:
         """The newest reading of every series, in no order."""
@@ -52,10 +56,24 @@ class Services:
 
     def sensor(self, sensor_id: str) -> SensorRow:
         """The sensor; a 404 with the nearest known id."""
-        known = {row.id: row for row in self.sensors()}
-        if sensor_id not in known:
-            raise ProblemError(404, f"no sensor {sensor_id!r}, {did_you_mean(sensor_id, known)}")
-        return known[sensor_id]
+        row = self._listing().sensors.get(sensor_id)
+        if row is None or not self.may_see(row.site):
+            raise ProblemError(
+                404, f"no sensor {sensor_id!r}, {did_you_mean(sensor_id, [row.id for row in self.sensors()])}"
+            )
+        return row
+
+    def site(self, site_id: str) -> Site:
+        """The site; a 404 with the nearest known id."""
+        site = self._listing().sites.get(site_id)
+        if site is None or not self.may_see(site_id):
+            raise ProblemError(
+                404, f"no site {site_id!r}, {did_you_mean(site_id, [one.id for one in self.sites()])}"
+            )
+        return site
+
+    def _listing(self) -> Listing:
+        return self.caches.catalogue(self.book).listing()
 
 
 def services(request: Request) -> Services:

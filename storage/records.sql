@@ -33,3 +33,31 @@ CREATE TABLE IF NOT EXISTS retired (
   who TEXT NOT NULL,
   noted_ms INTEGER NOT NULL
 ) WITHOUT ROWID;
+
+-- Every change of sites and sensors counts, so that readers know when to look again.
+CREATE TRIGGER IF NOT EXISTS sensor_added AFTER INSERT ON sensors BEGIN
+  INSERT INTO counters VALUES ('inventory', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1;
+END;
+CREATE TRIGGER IF NOT EXISTS sensor_changed AFTER UPDATE ON sensors BEGIN
+  INSERT INTO counters VALUES ('inventory', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1;
+END;
+CREATE TRIGGER IF NOT EXISTS sensor_removed AFTER DELETE ON sensors BEGIN
+  INSERT INTO counters VALUES ('inventory', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1;
+END;
+CREATE TRIGGER IF NOT EXISTS site_added AFTER INSERT ON sites BEGIN
+  INSERT INTO counters VALUES ('inventory', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1;
+END;
+CREATE TRIGGER IF NOT EXISTS site_changed AFTER UPDATE ON sites BEGIN
+  INSERT INTO counters VALUES ('inventory', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1;
+END;
+
+-- What operators say about anomalies.
+CREATE TABLE IF NOT EXISTS anomaly_notes (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  anomaly TEXT NOT NULL,
+  at_ms INTEGER NOT NULL,
+  who TEXT NOT NULL,
+  acknowledges INTEGER NOT NULL,  -- 1: taken note of; 0: only a comment
+  comment TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS notes_of_anomaly ON anomaly_notes (anomaly, id);

@@ -30,7 +30,7 @@ DOORS = {
     "paho": {"runtime/mqtt.py"},
     "serial": {"edge/line.py", "edge/serialports.py"},
     "serial_asyncio_fast": {"edge/line.py"},
-    "duckdb": {"storage/duckfile.py", "storage/embedded.py"},
+    "duckdb": {"storage/duckfile.py", "storage/embedded.py", "storage/parquet.py"},
     "influxdb_client": {"storage/influx_http.py"},
     "aiohttp": {"storage/influx_http.py"},
     "uvicorn": {"halong/serving.py"},

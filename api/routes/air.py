@@ -5,12 +5,12 @@ from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 
 from api.air import HOUR_MS, QUANTITIES, Place, head, hourly_means, of_day, of_hour
 from api.examples import example
 from api.params import CITY_OFFSET_MS, span, strict_query, time_ms
-from api.problems import ProblemError, did_you_mean
+from api.problems import ProblemError
 from api.services import Services, view
 from telemetry.aqi import DAY_HOURS, NOWCAST_HOURS
 
@@ -45,8 +45,7 @@ def places(hub: Services, by: By, site: str | None, sensor: str | None) -> list[
         by = By.SENSOR
     names = {one.id: one.name or one.id for one in hub.sites()}
     if site is not None:
-        if site not in names:
-            raise ProblemError(404, f"no site {site!r}, {did_you_mean(site, names)}")
+        hub.site(site)
         rows = [row for row in rows if row.site == site]
     match by:
         case By.SENSOR:
@@ -62,7 +61,7 @@ def places(hub: Services, by: By, site: str | None, sensor: str | None) -> list[
 
 @router.get("", summary="The air now", responses=example("aqi"))
 async def now(
-    hub: Hub, by: By = By.SITE, site: str | None = None, sensor: str | None = None
+    request: Request, hub: Hub, by: By = By.SITE, site: str | None = None, sensor: str | None = None
 ) -> dict[str, Any]:
     """Over the sixty minutes that end at this one, and the eleven before for NowCast: it moves with the minute.
 
@@ -70,11 +69,12 @@ async def now(
     sensors that report ppb are converted at 25 °C and 1013.25 hPa. The city's index is of the means over all its sensors.
     """
     end_ms = hub.clock() // MINUTE_MS * MINUTE_MS
-    return {"items": await _hours(hub, places(hub, by, site, sensor), end_ms, 1), "next": None}
+    return {"items": await _hours(request, hub, places(hub, by, site, sensor), end_ms, 1), "next": None}
 
 
 @router.get("/hour", summary="The air of one clock hour", responses=example("aqi_hour"))
 async def hour(
+    request: Request,
     hub: Hub,
     at: str | None = None,
     by: By = By.SITE,
@@ -84,11 +84,12 @@ async def hour(
     """The hour that `at` lies in; without it the last that is over."""
     at_ms = time_ms(at, "at") if at is not None else hub.clock() - HOUR_MS
     end_ms = at_ms // HOUR_MS * HOUR_MS + HOUR_MS
-    return {"items": await _hours(hub, places(hub, by, site, sensor), end_ms, 1), "next": None}
+    return {"items": await _hours(request, hub, places(hub, by, site, sensor), end_ms, 1), "next": None}
 
 
 @router.get("/day", summary="The air of one day", responses=example("aqi_day"))
 async def day(
+    request: Request,
     hub: Hub,
     on: date | None = None,
     by: By = By.SITE,
@@ -100,11 +101,12 @@ async def day(
     `hours` counts the hours with dust in them, fewer than 18 is not `complete`.
     """
     start_ms = _midnight(on) if on is not None else _midnight(_city_date(hub.clock()))
-    return {"items": await _days(hub, places(hub, by, site, sensor), start_ms, 1), "next": None}
+    return {"items": await _days(request, hub, places(hub, by, site, sensor), start_ms, 1), "next": None}
 
 
 @router.get("/history", summary="Indices over a range", responses=example("aqi_history"))
 async def history(
+    request: Request,
     hub: Hub,
     start: str | None = None,
     end: str | None = None,
@@ -129,18 +131,20 @@ async def history(
     if not steps:
         return {"scale": scale, "items": [], "next": None}
     items = (
-        await _hours(hub, found, first_ms + steps * HOUR_MS, steps)
+        await _hours(request, hub, found, first_ms + steps * HOUR_MS, steps)
         if scale is Scale.HOUR
-        else await _days(hub, found, first_ms, steps)
+        else await _days(request, hub, found, first_ms, steps)
     )
     return {"scale": scale, "items": items, "next": None}
 
 
-async def _hours(hub: Services, found: Sequence[Place], end_ms: int, count: int) -> list[dict[str, Any]]:
+async def _hours(
+    request: Request, hub: Services, found: Sequence[Place], end_ms: int, count: int
+) -> list[dict[str, Any]]:
     """The indices of the `count` hours before `end_ms`."""
     total = count + NOWCAST_HOURS - 1
     start_ms = end_ms - total * HOUR_MS
-    means = await hourly_means(hub.store, found, start_ms, total)
+    means = await hub.caches.turns.ask(request, lambda: hourly_means(hub.store, found, start_ms, total))
     return [
         {**head(place, start_ms + n * HOUR_MS, start_ms + (n + 1) * HOUR_MS), **of_hour(means[place.id], n)}
         for place in found
@@ -148,8 +152,12 @@ async def _hours(hub: Services, found: Sequence[Place], end_ms: int, count: int)
     ]
 
 
-async def _days(hub: Services, found: Sequence[Place], start_ms: int, count: int) -> list[dict[str, Any]]:
-    means = await hourly_means(hub.store, found, start_ms, count * DAY_HOURS)
+async def _days(
+    request: Request, hub: Services, found: Sequence[Place], start_ms: int, count: int
+) -> list[dict[str, Any]]:
+    means = await hub.caches.turns.ask(
+        request, lambda: hourly_means(hub.store, found, start_ms, count * DAY_HOURS)
+    )
     return [
         {
             **head(place, start_ms + n * DAY_MS, start_ms + (n + 1) * DAY_MS),

@@ -1,45 +1,132 @@
 """What stands in the street: sensors, sites, gateways, quantities."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import Response
 
+from api import answers
+from api.answers import Form
 from api.examples import example
 from api.params import rfc3339, strict_query
+from api.problems import ProblemError
 from api.services import Services, view
 from storage.inventory import SensorRow
 from telemetry.anomaly import AnomalyKind
+from telemetry.families import Family, family
 from telemetry.quantities import QUANTITIES
 
 HEARTBEAT_LOST_MS = 20_000
+Place = tuple[float, float]  # latitude, longitude
 
 router = APIRouter(prefix="/v1", tags=["inventory"], dependencies=[Depends(strict_query)])
 Hub = Annotated[Services, Depends(view)]
 
 
+class State(StrEnum):
+    """How a sensor is: it reports, it should and does not, it was never heard since the hub knows it."""
+
+    OK = "ok"
+    SILENT = "silent"
+    UNKNOWN = "unknown"
+
+
 @router.get("/sensors", summary="Every sensor, its place and state", responses=example("sensors"))
 async def sensors(
+    request: Request,
     hub: Hub,
     site: str | None = None,
     gateway: str | None = None,
     quantity: str | None = None,
     protocol: str | None = None,
-) -> dict[str, Any]:
-    """`state` is `ok`, `silent` (it reports nothing although it should) or `unknown` (never heard since the hub knows it)."""
+    kind: Family | None = None,
+    state: State | None = None,
+    bbox: str | None = None,
+    format: str | None = None,  # noqa: A002  # the name of the query parameter
+) -> Response:
+    """`state` is `ok`, `silent` (it reports nothing although it should) or `unknown` (never heard since the hub knows it).
+
+    `kind` is what is measured: `air`, `weather`, `noise`, `traffic`, `power`, `water`, `device`. `bbox` is
+    west,south,east,north in degrees; a sensor without coordinates stands where its site does. GeoJSON (RFC 7946) with
+    `Accept: application/geo+json` or `format=geojson`.
+    """
+    form = answers.wanted(request, format, (Form.JSON, Form.GEOJSON))
+    box = bounding_box(bbox) if bbox is not None else None
+    places = {one.id: (one.latitude, one.longitude) for one in hub.sites()}
+    found = [
+        (row, described, where)
+        for row, described in described_sensors(hub)
+        for where in [_place(row, places)]
+        if site in (None, row.site)
+        and gateway in (None, row.gateway)
+        and protocol in (None, row.protocol)
+        and (quantity is None or quantity in row.quantities)
+        and (kind is None or any(family(name) is kind for name in row.quantities))
+        and (state is None or described["state"] == state)
+        and (box is None or _inside(where, box))
+    ]
+    if form is Form.GEOJSON:
+        return answers.json(_features(found), form=form)
+    return answers.json({"items": [described for _, described, _ in found], "next": None})
+
+
+def described_sensors(hub: Services, site: str | None = None) -> list[tuple[SensorRow, dict[str, Any]]]:
+    """Every sensor as the API shows it."""
     silent = {
         anomaly.sensor for anomaly in hub.book.anomalies(kind=AnomalyKind.SILENCE, open_only=True, limit=1000)
     }
     heard: dict[str, int] = {}
     for (sensor, _), latest in hub.feed.latest.items():
-        heard[sensor] = max(heard.get(sensor, 0), latest.reading.observed_at)
-    rows = [
-        row
+        if latest.reading.observed_at > heard.get(sensor, -1):
+            heard[sensor] = latest.reading.observed_at
+    return [
+        (row, _sensor(row, heard.get(row.id), row.id in silent))
         for row in hub.sensors()
-        if (site in (None, row.site) and gateway in (None, row.gateway) and protocol in (None, row.protocol))
-        and (quantity is None or quantity in row.quantities)
+        if site in (None, row.site)
     ]
-    return {"items": [_sensor(row, heard.get(row.id), row.id in silent) for row in rows], "next": None}
+
+
+def bounding_box(text: str) -> tuple[float, float, float, float]:
+    """west,south,east,north in degrees; west may be above east when the box crosses 180°."""
+    try:
+        west, south, east, north = (float(part) for part in text.split(","))
+    except ValueError:
+        raise ProblemError(400, f"bbox {text[:80]!r} is not west,south,east,north in degrees") from None
+    if not (-180 <= west <= 180 and -180 <= east <= 180 and -90 <= south <= north <= 90):
+        raise ProblemError(400, f"bbox {text[:80]!r} is not on the globe, or south lies above north")
+    return west, south, east, north
+
+
+def _place(row: SensorRow, sites: Mapping[str, Place]) -> Place | None:
+    if row.latitude is not None and row.longitude is not None:
+        return row.latitude, row.longitude
+    return sites.get(row.site)
+
+
+def _inside(place: Place | None, box: tuple[float, float, float, float]) -> bool:
+    if place is None:
+        return False
+    west, south, east, north = box
+    latitude, longitude = place
+    across = west <= longitude <= east if west <= east else longitude >= west or longitude <= east
+    return south <= latitude <= north and across
+
+
+def _features(found: Iterable[tuple[SensorRow, dict[str, Any], Place | None]]) -> dict[str, Any]:
+    return {
+        "type": "FeatureCollection",
+        "features": [
+            {
+                "type": "Feature",
+                "id": row.id,
+                "geometry": {"type": "Point", "coordinates": [where[1], where[0]]} if where else None,
+                "properties": described,
+            }
+            for row, described, where in found
+        ],
+    }
 
 
 def _sensor(row: SensorRow, heard_ms: int | None, silent: bool) -> dict[str, Any]:

@@ -33,7 +33,8 @@ def chosen(
     kind: list[str] | None,
 ) -> Only:
     """The filter in a request; ProblemError for a name that nobody knows."""
-    sensors, sites = {row.id for row in hub.sensors()}, {one.id for one in hub.sites()}
+    sensors = {row.id for row in hub.sensors()} if sensor else set()
+    sites = {one.id for one in hub.sites()}
     kinds = {READINGS, ANOMALY, *AnomalyKind}
     for names, known, what, status in (
         (sensor, sensors, "sensor", 404),

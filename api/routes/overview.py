@@ -2,16 +2,24 @@
 
 from typing import Annotated, Any
 
+import msgspec
 from fastapi import APIRouter, Depends, Query
+from fastapi.responses import Response
 
+from api import answers
 from api.examples import example
 from api.params import rfc3339, strict_query
-from api.problems import ProblemError, did_you_mean
 from api.routes import anomalies, inventory
+from api.routes.readings import newest
 from api.services import Services, view
-from runtime.feed import encode_latest
+from runtime.feed import Latest, encode_latest
 
 router = APIRouter(prefix="/v1", tags=["overview"], dependencies=[Depends(strict_query)])
+
+
+def encode_short(latest: Latest) -> bytes:
+    """A reading as the stream shows it."""
+    return msgspec.json.encode(encode_latest(latest))
 
 
 @router.get("/overview", summary="The city, or one site, at a glance", responses=example("overview"))
@@ -19,23 +27,22 @@ async def overview(
     hub: Annotated[Services, Depends(view)],
     site: str | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 40,
-) -> dict[str, Any]:
+) -> Response:
     """Sites, sensors, gateways, quantities, the newest reading of every series, and the `limit` newest anomalies.
 
     With `site` only what stands there. The stream (`/v1/stream`) tells what changes from here on.
     """
-    sites = (await inventory.sites(hub))["items"]
-    if site is not None and site not in (known := [one["id"] for one in sites]):
-        raise ProblemError(404, f"no site {site!r}, {did_you_mean(site, known)}")
+    if site is not None:
+        hub.site(site)
     gateways = (await inventory.gateways(hub))["items"]
-    latest = sorted(hub.latest(), key=lambda found: found.reading.series)
-    return {
+    content: dict[str, Any] = {
         "time": rfc3339(hub.clock()),
         "version": hub.version,
-        "sites": [one for one in sites if site in (None, one["id"])],
-        "sensors": (await inventory.sensors(hub, site=site))["items"],
+        "sites": [one for one in (await inventory.sites(hub))["items"] if site in (None, one["id"])],
+        "sensors": [described for _, described in inventory.described_sensors(hub, site)],
         "gateways": [one for one in gateways if site in (None, one["site"]["id"])],
         "quantities": (await inventory.quantities())["items"],
-        "latest": [encode_latest(found) for found in latest if site in (None, found.site)],
+        "latest": [msgspec.Raw(piece) for _, piece in newest(hub, encode_short, site=site)],
         "anomalies": (await anomalies.anomalies(hub, site=site, limit=limit))["items"],
     }
+    return answers.json(content)

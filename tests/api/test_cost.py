@@ -1,0 +1,73 @@
+"""Questions to the store: so many at once, and stopped when nobody waits for the answer any more."""
+
+import asyncio
+from dataclasses import replace
+
+import httpx
+
+from api.cost import AT_ONCE_EACH
+from storage.store import Store
+from telemetry.reading import Reading
+from tests.api.conftest import Hub, served
+
+PM = {"sensor": "bai-chay-pm-1", "quantity": "pm25"}
+PATIENCE_S = 20.0
+
+
+class SlowStore:
+    """In front of a store: readings come when they are let go."""
+
+    def __init__(self) -> None:
+        self.waiting = self.cancelled = 0
+        self.go = asyncio.Event()
+
+    async def readings(self, *_: object, **__: object) -> list[Reading]:
+        """None, as soon as the test says so."""
+        self.waiting += 1
+        try:
+            await self.go.wait()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        finally:
+            self.waiting -= 1
+        return []
+
+
+def slow(hub: Hub) -> tuple[Hub, SlowStore]:
+    store = SlowStore()
+    peer: Store = store  # type: ignore[assignment]
+    return Hub(replace(hub.services, store=peer), hub.ready), store
+
+
+async def until(condition: object) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while not condition():  # type: ignore[operator]
+            await asyncio.sleep(0.01)
+
+
+async def test_so_many_questions_at_once(hub: Hub) -> None:
+    slow_hub, store = slow(hub)
+    async with served(slow_hub) as url, httpx.AsyncClient(base_url=url, timeout=PATIENCE_S) as client:
+        asking = [asyncio.create_task(client.get("/v1/readings", params=PM)) for _ in range(AT_ONCE_EACH)]
+        await until(lambda: store.waiting == AT_ONCE_EACH)
+        refused = await client.get("/v1/readings", params=PM)
+        assert refused.status_code == 429
+        assert "too many questions at once" in refused.json()["detail"]
+        assert (await client.get("/v1/latest")).status_code == 200
+        store.go.set()
+        assert {answer.status_code for answer in await asyncio.gather(*asking)} == {200}
+        assert (await client.get("/v1/readings", params=PM)).status_code == 200
+    assert slow_hub.services.caches.turns.open == 0
+
+
+async def test_a_question_is_stopped_when_its_client_leaves(hub: Hub) -> None:
+    slow_hub, store = slow(hub)
+    async with served(slow_hub) as url:
+        host, port = url.removeprefix("http://").split(":")
+        _, writer = await asyncio.open_connection(host, int(port))
+        writer.write(b"GET /v1/readings?sensor=bai-chay-pm-1&quantity=pm25 HTTP/1.1\r\nHost: hub\r\n\r\n")
+        await until(lambda: store.waiting == 1)
+        writer.close()
+        await until(lambda: store.cancelled == 1)
+        await until(lambda: slow_hub.services.caches.turns.open == 0)
