@@ -80,3 +80,11 @@ async def test_retained_state_and_the_will_of_a_broken_link(url: BrokerUrl) -> N
 def test_mosquitto_is_preferred() -> None:
     assert choose() is BrokerKind.MOSQUITTO
     assert choose(BrokerKind.AMQTT) is BrokerKind.AMQTT
+
+
+def test_persistence_is_mosquittos_and_off_unless_asked_for(tmp_path: Path) -> None:
+    for wanted in (False, True):
+        command(BrokerKind.MOSQUITTO, 1899, tmp_path, persistence=wanted)
+        lines = (tmp_path / "mosquitto.conf").read_text(encoding="utf-8").splitlines()
+        assert f"persistence {str(wanted).lower()}" in lines
+        assert f"persistence_location {tmp_path}/" in lines

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -52,6 +53,49 @@ async def test_stopping_is_not_an_outage_and_gives_exit_codes(tmp_path: Path) ->
     assert await processes.stop("one", "two") == {"one": 7, "two": 7}
     assert processes.outages == []
     assert processes.restarts == {}
+
+
+async def test_an_end_that_was_asked_for_is_no_crash_and_counts_from_the_asking(tmp_path: Path) -> None:
+    slow = "import signal, time; signal.signal(15, lambda *_: (time.sleep(0.5), exit(0)))"
+    processes = Processes(tmp_path)
+    await processes.start(
+        "one", [sys.executable, "-c", f"{slow}; print('here', flush=True); time.sleep(600)"]
+    )
+    await until(says_here(processes, "one"))
+    asked_ms = time.time_ns() // 1_000_000
+    processes.restart("one")
+    processes.kill("one")  # it is leaving already
+    await until(lambda: len(processes.outages) == 1)
+    assert processes.outages[0].start_ms - asked_ms < 500 <= processes.outages[0].end_ms - asked_ms
+    assert processes.crashes == []
+    await until(says_here(processes, "one", 2))
+    os.kill(processes.pids()["one"], signal.SIGKILL)
+    await until(lambda: len(processes.crashes) == 1)
+    assert processes.crashes[0][:2] == ("one", -9)
+    await processes.stop_all()
+    assert processes.pids() == {}
+
+
+async def test_a_pause_is_known_and_ends_also_when_it_is_cancelled(tmp_path: Path) -> None:
+    def state(pid: int) -> str:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
+
+    processes = Processes(tmp_path)
+    await processes.start("one", SLEEPER)
+    await until(says_here(processes, "one"))
+    pid = processes.pids()["one"]
+    pausing = asyncio.create_task(processes.pause("one", 600))
+    await until(lambda: state(pid) == "T")
+    pausing.cancel()
+    await asyncio.gather(pausing, return_exceptions=True)
+    await until(lambda: state(pid) == "S")
+    await processes.pause("one", 0.2)
+    assert [pause.name for pause in processes.pauses] == ["one", "one"]
+    assert processes.pauses[1].end_ms - processes.pauses[1].start_ms >= 200
+    assert processes.outages == []
+    await processes.stop_all()
+    await processes.pause("one", 600)  # not there: nothing to wait for
+    assert len(processes.pauses) == 2
 
 
 def test_children_die_with_a_killed_parent(tmp_path: Path) -> None:

@@ -60,3 +60,21 @@ def test_every_file_reads_back_as_it_was_meant(written: dict[str, EdgeConfig]) -
         assert written[gateway.id] == edge_config(
             gateway, ports=ports, broker="mqtt://127.0.0.1:1899", root="r/v1"
         )
+
+
+def test_a_gateway_with_an_uplink_of_its_own_keeps_its_devices_on_the_common_broker(tmp_path: Path) -> None:
+    two = plan(1, 2)
+    first, second = (gateway.id for gateway in two.gateways)
+    write_gateways(
+        two,
+        lambda gateway: tmp_path / gateway,
+        ports=tmp_path / "ports",
+        broker="mqtt://127.0.0.1:1899",
+        root="r/v1",
+        uplinks={first: "mqtt://127.0.0.1:1900"},
+    )
+    for gateway, uplink, sources in ((first, 1900, "mqtt://127.0.0.1:1899"), (second, 1899, "")):
+        config = load(tmp_path / gateway / "edge.toml", EdgeConfig)
+        check(config)
+        assert config.broker.url == f"mqtt://127.0.0.1:{uplink}"
+        assert {source.url for source in config.mqtt} == {sources}
