@@ -17,7 +17,7 @@ import msgspec
 import structlog
 
 from api.app import Services, create
-from halong import serving
+from halong import retention, serving
 from halong.follower import Follower
 from halong.serving import ApiSettings, Server
 from ingest.checks import DAY_MS, Policy, TimeWindow
@@ -27,7 +27,7 @@ from runtime.feed import Feed
 from runtime.mqtt import BrokerUrl
 from runtime.sdnotify import Notifier
 from storage.book import Book
-from storage.embedded import StoreBusyError
+from storage.embedded import EmbeddedStore, StoreBusyError
 from storage.open import open_store
 from storage.store import Store, StoreUnavailableError
 from telemetry.topics import DEFAULT_ROOT
@@ -45,9 +45,13 @@ class BrokerSettings(msgspec.Struct, frozen=True):
 
 
 class StoreSettings(msgspec.Struct, frozen=True):
-    """`duckdb:FILE` (relative to the data directory) or `http://host:8086/database`; user:secret from the environment."""
+    """`duckdb:FILE` (relative to the data directory) or `http://host:8086/database`; user:secret from the environment.
+
+    The embedded store forgets what is older than `keep_days`, 0 keeps everything; InfluxDB has its own retention.
+    """
 
     url: str = "duckdb:store.duckdb"
+    keep_days: int = 0
 
 
 class IngestSettings(msgspec.Struct, frozen=True):
@@ -89,6 +93,7 @@ def check(config: HubConfig) -> None:
         )
     if not 1 <= ingest.quarantine_rows <= 1_000_000:
         raise ConfigError(f"ingest.quarantine_rows must be 1 to 1000000, not {ingest.quarantine_rows}")
+    retention.check(config.store.url, config.store.keep_days)
     try:
         open_store(config.store.url)  # only looks at the address
     except ValueError as error:
@@ -181,6 +186,9 @@ async def run(
             working = []
             if part in ("hub", "ingest"):
                 working.append(group.create_task(pipeline.run(), name="ingest"))
+            if isinstance(store, EmbeddedStore) and config.store.keep_days:
+                keeping = retention.keep(store, config.store.keep_days, _clock)
+                working.append(group.create_task(keeping, name="retention"))
             if listening is not None:
                 working.append(group.create_task(feed.run(), name="feed"))
                 working.append(group.create_task(follower.run(for_ever=part == "api"), name="follow"))

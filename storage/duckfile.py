@@ -145,6 +145,23 @@ class DuckFile:
             self.ids = self.ids | batch.new
         return Outcome(stored, len(columns) - len(refused) - stored, refused)
 
+    def forget(self, before_ms: int, step_ms: int) -> int | None:
+        """Remove the oldest rows below `before_ms`, `step_ms` of them; how many. None when there are none."""
+        connection = self.connection
+        ((oldest,),) = connection.execute(
+            "SELECT min(observed_at) FROM readings WHERE observed_at < ?", [before_ms]
+        ).fetchall()
+        if oldest is None:
+            return None
+        rows = connection.execute(
+            "DELETE FROM readings WHERE observed_at < ?", [min(before_ms, oldest + step_ms)]
+        ).fetchall()
+        return int(rows[0][0])
+
+    def checkpoint(self) -> None:
+        """Give the space of removed rows free for new ones."""
+        self.connection.execute("CHECKPOINT").fetchall()
+
     def _insert(self, connection: duckdb.DuckDBPyConnection, batch: Batch) -> int:
         near = " OR ".join(f"observed_at BETWEEN {low} AND {high}" for low, high in batch.clusters())
         connection.register("batch", batch.arrays)

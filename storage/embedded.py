@@ -27,6 +27,7 @@ READERS = 4
 QUERY_TIMEOUT_S = 60.0
 SCAN_ROWS = 20_000  # a list of `scan` holds at most this,or one minute's when that is more
 SCAN_STEP_MS = 60_000
+FORGET_STEP_MS = 3_600_000
 
 Result = TypeVar("Result")
 Rows = list[tuple[Any, ...]]  # what DuckDB gives back
@@ -242,6 +243,11 @@ class EmbeddedStore:
 
     async def scan(self, start_ms: int, end_ms: int) -> AsyncIterator[list[Reading]]:
         """Every row in time order, in lists of up to SCAN_ROWS; one that is written meanwhile may be missing."""
+        async for columns in self.rows(start_ms, end_ms):
+            yield columns.readings()
+
+    async def rows(self, start_ms: int, end_ms: int) -> AsyncIterator[Columns]:
+        """As `scan`."""
         steps = await self._read(
             f"SELECT observed_at // {SCAN_STEP_MS} AS step, count(*) FROM readings"
             " WHERE observed_at >= ? AND observed_at < ? GROUP BY step ORDER BY step",
@@ -249,8 +255,25 @@ class EmbeddedStore:
         )
         for first, last in group_steps(steps, SCAN_ROWS):
             rows = await self._read(
-                "SELECT sensor, quantity, observed_at, value, coalesce(flags, 0) FROM readings"
-                " JOIN series ON series.id = readings.series WHERE observed_at >= ? AND observed_at < ?",
+                "SELECT sensor, site, quantity, observed_at, value, flags, late_s FROM readings"
+                " JOIN series ON series.id = readings.series WHERE observed_at >= ? AND observed_at < ? ORDER BY observed_at",
                 [max(start_ms, first * SCAN_STEP_MS), min(end_ms, (last + 1) * SCAN_STEP_MS)],
             )
-            yield [Reading(*row) for row in rows]
+            yield Columns(*map(list, zip(*rows, strict=True)))
+
+    async def forget(self, before_ms: int) -> int:
+        """Remove what was observed before; how many rows. Their space is used again.
+
+        Writes go on between the steps, each of which removes FORGET_STEP_MS of readings at most.
+        """
+        removed = 0
+        while True:
+            number = await self._attempt(
+                lambda: self._in_writer(lambda: self._file.forget(before_ms, FORGET_STEP_MS))
+            )
+            if number is None:
+                break
+            removed += number
+        if removed:
+            await self._attempt(lambda: self._in_writer(self._file.checkpoint))
+        return removed

@@ -212,6 +212,18 @@ class InfluxStore:
             condition = influxql.where(low, high)
             yield list(_readings(await self._ask(influxql.every_row(influxql.EVERY_QUANTITY, condition))))
 
+    async def rows(self, start_ms: int, end_ms: int) -> AsyncIterator[Columns]:
+        """As `scan`; in each list one series after the other."""
+        async for low, high in self._chunks(influxql.EVERY_QUANTITY, start_ms, end_ms):
+            columns = Columns()
+            for table in await self._ask(influxql.whole_rows(influxql.where(low, high))):
+                for time, value, *rest in table.values if _is_ours(table) else ():
+                    if isinstance(time, float) and isinstance(value, float):
+                        flags, late_s = (int(cell) if isinstance(cell, float) else None for cell in rest)
+                        reading = Reading(table.tags["sensor"], table.name, int(time), value)
+                        columns.append(table.tags["site"], reading, flags, late_s)
+            yield columns
+
     async def _chunks(
         self, source: str, start_ms: int, end_ms: int, sensors: Sequence[str] = ()
     ) -> AsyncIterator[tuple[int, int]]:

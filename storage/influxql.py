@@ -62,6 +62,11 @@ def every_row(source: str, condition: str) -> str:
     return f'SELECT "value", "flags" FROM {source} {condition} GROUP BY "sensor", "site"'
 
 
+def whole_rows(condition: str) -> str:
+    """(time, value, flags, late_s) of each series."""
+    return f'SELECT "value", "flags", "late_s" FROM {EVERY_QUANTITY} {condition} GROUP BY "sensor", "site"'
+
+
 def newest(condition: str) -> str:
     """(time, last, flags) of each series."""
     return f'SELECT last("value"), "flags" FROM {EVERY_QUANTITY} {condition} GROUP BY "sensor", "site"'

@@ -49,6 +49,13 @@ class Columns:
         self.flags.append(flags)
         self.late_s.append(late_s)
 
+    def readings(self) -> list[Reading]:
+        """Each row as a reading; absent flags are 0."""
+        rows = zip(self.sensor, self.quantity, self.observed_at, self.value, self.flags, strict=True)
+        return [
+            Reading(sensor, quantity, at, value, flags or 0) for sensor, quantity, at, value, flags in rows
+        ]
+
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
@@ -142,6 +149,10 @@ class Store(Protocol):
         self, start_ms: int, end_ms: int, *, window_ms: int
     ) -> dict[tuple[str, int], int]:
         """Stored rows of each (sensor, start of window), all quantities together; windows are multiples of `window_ms`."""
+        ...
+
+    def rows(self, start_ms: int, end_ms: int) -> AsyncIterator[Columns]:
+        """Every stored row with all there is to it, as `write` takes it, in bounded lists by time: to move it elsewhere."""
         ...
 
     def scan(self, start_ms: int, end_ms: int) -> AsyncIterator[list[Reading]]:

@@ -378,3 +378,26 @@ async def test_rows_are_counted_by_sensor_and_window(store: Store) -> None:
         ("noise-1", start + 2 * hour): 1,
     }
     assert await store.count_windows(start + 4 * hour, FAR, window_ms=hour) == {}
+
+
+async def test_rows_carry_everything_to_another_store(store: Store, tmp_path: Path) -> None:
+    first, second = series_of([1.0, 2.0]), series_of([3.0, 4.0], sensor="dust-2", quantity="co2")
+    await store.write(columns(*first, flags=12, late_s=90))
+    await store.write(columns(*second, site="hon-gai", flags=None))
+    async with opened(f"duckdb:{tmp_path / 'copy.duckdb'}") as copy:
+        async for some in store.rows(0, FAR):
+            await copy.write(some)
+        moved = [row async for some in copy.rows(0, FAR) for row in zip(*vars_of(some), strict=True)]
+    assert sorted(moved, key=str) == sorted(
+        [("dust-1", "bai-chay", "pm25", r.observed_at, r.value, 12, 90) for r in first]
+        + [("dust-2", "hon-gai", "co2", r.observed_at, r.value, None, None) for r in second],
+        key=str,
+    )
+    assert [some async for some in store.rows(0, T0)] == []
+
+
+def vars_of(some: Columns) -> list[list[object]]:
+    return [
+        getattr(some, name)
+        for name in ("sensor", "site", "quantity", "observed_at", "value", "flags", "late_s")
+    ]

@@ -12,10 +12,10 @@ from telemetry.reading import Reading
 ROWS = 50
 
 
-async def main(path: Path, checkpoint_wal: str) -> None:
+async def main(path: Path, checkpoint_wal: str, first: int) -> None:
     store = EmbeddedStore(path, clock=lambda: 0, checkpoint_wal=checkpoint_wal)
     await store.open()
-    for batch in itertools.count():
+    for batch in itertools.count(first):
         columns = Columns()
         for row in range(batch * ROWS, (batch + 1) * ROWS):
             columns.append("bai-chay", Reading(f"dust-{batch % 7}", "pm25", row, row / 3), 0, None)
@@ -25,4 +25,4 @@ async def main(path: Path, checkpoint_wal: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))
+    asyncio.run(main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]) if len(sys.argv) > 3 else 0))

@@ -34,7 +34,7 @@ async def rows_of(path: Path) -> dict[int, float]:
     return {reading.observed_at: reading.value for reading in found}
 
 
-def start(program: str, *arguments: object) -> "subprocess.Popen[str]":
+def started(program: str, *arguments: object) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, str(HERE / program), *map(str, arguments)],
         stdout=subprocess.PIPE,
@@ -44,9 +44,9 @@ def start(program: str, *arguments: object) -> "subprocess.Popen[str]":
     )
 
 
-def run_until_killed(path: Path, rows: int, checkpoint_wal: str = "16MB") -> int:
-    """Kill the writer once it has said `rows`; the last number it said."""
-    with start("crashing_writer.py", path, checkpoint_wal) as process:
+def run_until_killed(path: Path, rows: int, checkpoint_wal: str = "16MB", *, start: int = 0) -> int:
+    """Kill the writer, which begins with batch `start`, once it has said `rows`; the last number it said."""
+    with started("crashing_writer.py", path, checkpoint_wal, str(start)) as process:
         assert process.stdout is not None
         said = 0
         while said < rows:
@@ -123,7 +123,7 @@ def test_a_full_disk_is_told_and_work_goes_on_after_it(
 
 async def test_a_second_process_is_told_who_owns_the_file(tmp_path: Path) -> None:
     path = tmp_path / "readings.duckdb"
-    with start("crashing_writer.py", path, "16MB") as owner:
+    with started("crashing_writer.py", path, "16MB") as owner:
         assert owner.stdout is not None
         owner.stdout.readline()
         store = EmbeddedStore(path, clock=lambda: 0)
@@ -203,4 +203,54 @@ async def test_live_and_backlog_in_one_batch_stay_exact(tmp_path: Path) -> None:
     assert await store.write(columns(3 * hour + 50, 100)) == Outcome(100, 0)
     assert await store.write(both) == Outcome(250, 50)
     assert await store.write(both) == Outcome(0, 300)
+    await store.close()
+
+
+async def test_what_is_old_goes_in_steps_while_others_write(tmp_path: Path) -> None:
+    hour = 3_600_000
+    store = EmbeddedStore(tmp_path / "readings.duckdb", clock=lambda: 0)
+    await store.open()
+    for number in range(40):
+        await store.write(columns(number * hour, 100))
+    forgetting = asyncio.create_task(store.forget(30 * hour))
+    written = 0
+    while not forgetting.done():
+        written += (await store.write(columns(100 * hour + written * 10, 10))).stored
+    assert await forgetting == 3000
+    assert written > 0
+    (left,) = (await store.count(0, 10**12)).values()
+    assert left == 1000 + written
+    assert await store.count(0, 30 * hour) == {}
+    assert await store.forget(30 * hour) == 0
+    await store.close()
+
+
+async def test_the_space_of_what_is_gone_is_used_again(tmp_path: Path) -> None:
+    path = tmp_path / "readings.duckdb"
+    store = EmbeddedStore(path, clock=lambda: 0)
+    await store.open()
+    sizes = []
+    for day in range(8):
+        await store.write(columns(day * 86_400_000, 200_000))
+        await store.forget(day * 86_400_000)
+        sizes.append(path.stat().st_size)
+    assert max(sizes[2:]) <= 2 * sizes[1]
+    assert await store.count(0, 10**12) == {("dust-1", "pm25"): 200_000}
+    await store.close()
+
+
+async def test_many_lives_that_end_in_the_middle_of_a_commit(tmp_path: Path) -> None:
+    """The same file through eight kills and hundreds of commits: each row that was said to be durable is there once."""
+    path, said = tmp_path / "readings.duckdb", 0
+    for life in range(8):
+        said = max(
+            said, run_until_killed(path, said + 2000, "200KB" if life % 2 else "16MB", start=said // 50)
+        )
+    assert said // 50 >= 320
+    found = await rows_of(path)
+    assert len(found) >= said
+    assert found == {at: at / 3 for at in range(len(found))}
+    store = EmbeddedStore(path, clock=lambda: 0)
+    await store.open()
+    assert sum((await store.count(0, 10**9)).values()) == len(found)
     await store.close()

@@ -1,0 +1,41 @@
+"""Retention of the embedded store: what is older than the days to keep goes, an hour of readings at a time."""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from runtime.config import ConfigError
+from storage.embedded import EmbeddedStore
+from storage.store import StoreUnavailableError
+
+EVERY_S = 3600.0
+RETRY_S = 60.0
+DAY_MS = 86_400_000
+DAYS_MAX = 36_500
+
+log = structlog.get_logger(__name__)
+
+
+def check(store_url: str, keep_days: int) -> None:
+    """Raises ConfigError."""
+    if not 0 <= keep_days <= DAYS_MAX:
+        raise ConfigError(f"store.keep_days must be 0 (keep everything) to {DAYS_MAX}, not {keep_days}")
+    if keep_days and not store_url.startswith("duckdb:"):
+        raise ConfigError(
+            "store.keep_days is of the embedded store: give InfluxDB's database a retention of its own"
+        )
+
+
+async def keep(store: EmbeddedStore, days: int, clock: Callable[[], int]) -> None:
+    """For ever: once an hour. `clock` is wall time in ms."""
+    while True:
+        try:
+            removed = await store.forget(clock() - days * DAY_MS)
+        except StoreUnavailableError as error:
+            log.warning("old readings not removed, trying again", reason=str(error))
+            await asyncio.sleep(RETRY_S)
+            continue
+        if removed:
+            log.info("old readings removed", readings=removed, older_than_days=days)
+        await asyncio.sleep(EVERY_S)
