@@ -16,6 +16,7 @@ from random import Random
 
 import structlog
 
+from edge import tapsocket
 from edge.acceptance import Acceptance
 from edge.clock import FLOOR_MS, Rung, is_dated
 from edge.config import EdgeConfig
@@ -28,6 +29,7 @@ from edge.outside import REAL, Outside
 from edge.readers import Bring, Readers
 from edge.reporter import Accepted, Reporter
 from edge.status import bounded_ports
+from edge.tapsocket import TapSocket
 from edge.timekeeper import Timekeeper
 from edge.uplink import Session, Uplink
 from runtime.config import ConfigError
@@ -91,6 +93,7 @@ class Agent:
         self._config, self._journal, self._timekeeper = config, journal, timekeeper
         self._intake = Intake()
         self._logbook = WatchedLogbook(beside(Path(config.journal.path)))
+        self._tap = TapSocket(tapsocket.beside(Path(config.journal.path)), timekeeper.now_ms)
         self._acceptance = Acceptance(
             config,
             journal,
@@ -108,6 +111,7 @@ class Agent:
                 rng,
                 timekeeper.hear_gnss,
                 outside.open_line,
+                self._tap.hear,
             )
         )
         self._uplink = Uplink(
@@ -150,6 +154,7 @@ class Agent:
             dates = group.create_task(self._follow_clock(), name="dates")
             report = group.create_task(self._reporter.run(), name="report")
             uplink = group.create_task(self._uplink.run(), name="uplink")
+            tap = group.create_task(self._tap.run(), name="tap")
             watchdog = group.create_task(self._notifier.watch(self._loops()), name="watchdog")
             self._notifier.ready()
             await stop.wait()
@@ -163,7 +168,7 @@ class Agent:
                 async with asyncio.timeout(DRAIN_S):
                     await self._acceptance.tell(ending=True)
             await self._uplink.drain(DRAIN_S)
-            await _end(prune, clock, dates, uplink, report, watchdog)
+            await _end(prune, clock, dates, uplink, report, watchdog, tap)
             await self._reporter.look()
         await self._timekeeper.write(self._journal)
         log.info(

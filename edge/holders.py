@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
+LARGE_INODE = 1000
+
 
 class Holder(NamedTuple):
     """A process; `command` is its command line, "" when we may not see it."""
@@ -16,15 +18,20 @@ class Holder(NamedTuple):
 
 
 def of_lock(path: Path) -> Holder | None:
-    """Who holds the flock on the file at `path`; None: nobody, or the system does not tell."""
+    """Who holds the flock on what `path` leads to; None: nobody, or the system does not tell."""
     try:
-        inode = path.stat().st_ino
+        stat = path.stat()
         lines = Path("/proc/locks").read_text(encoding="ascii", errors="replace").splitlines()
     except OSError:
         return None
+    exact = f"{os.major(stat.st_dev):02x}:{os.minor(stat.st_dev):02x}:{stat.st_ino}"
     for line in lines:
         fields = line.split()
-        if len(fields) > 5 and fields[1] == "FLOCK" and fields[5].rpartition(":")[2] == str(inode):
+        if len(fields) < 6 or fields[1] != "FLOCK":
+            continue
+        told = fields[5]
+        # some file systems are told under another device than stat gives; their inodes are no small numbers
+        if told == exact or (stat.st_ino >= LARGE_INODE and told.endswith(f":{stat.st_ino}")):
             return _holder(int(fields[4]))
     return None
 
@@ -35,7 +42,10 @@ def of_journal(journal: Path) -> Holder | None:
 
 
 def of_port(path: str) -> Holder | None:
-    """A process other than this one that has the port at `path` open; only those of our own user are seen."""
+    """Who has locked the port at `path`, else a process other than this one that has it open. Only those of our own user are
+    seen; that a port is open does not keep others from opening it."""
+    if (locker := of_lock(Path(path))) is not None:
+        return locker
     target = os.path.realpath(path)
     for process in Path("/proc").glob("[0-9]*"):
         if int(process.name) == os.getpid():

@@ -10,6 +10,7 @@ import structlog
 from edge.driver import BadFrameError, Decoded, Driver, Frame, Framer, Step, Verdict, extras
 from edge.line import Chunk, Line, OpenLine, PortLostError
 from edge.settings import EdgeConfig
+from edge.tap import Tap, tapped
 from edge.traffic import Traffic
 from edge.turns import Turns
 from telemetry.messages import DeviceCounters, PortCounters
@@ -262,13 +263,14 @@ def build_ports(
     on_bad: OnBad = lambda sensor, frames: None,
     on_gnss: Callable[[Mapping[str, Any]], None] | None = None,
     open_line: OpenLine = Line.open,
+    tap: Tap | None = None,
 ) -> list[Port]:
     """A loop for each serial port of the configuration, nothing opened; raises ValueError for a bad driver option.
 
-    `on_gnss` hears the sentences of the receiver that `clock.gnss` names."""
+    `on_gnss` hears the sentences of the receiver that `clock.gnss` names, `tap` every frame."""
     ports = []
     for device in config.serial:
-        driver = device.driver()
+        driver = tapped(device.driver(), device.sensor, tap)
         more = extras(driver)
         ports.append(
             Port(
@@ -292,7 +294,9 @@ def build_ports(
             )
         )
     for bus in config.modbus:
-        units = [Device(unit.sensor, unit.driver(), unit.period_s) for unit in bus.units]
+        units = [
+            Device(unit.sensor, tapped(unit.driver(), unit.sensor, tap), unit.period_s) for unit in bus.units
+        ]
         ports.append(
             Port(
                 bus.path,

@@ -15,6 +15,7 @@ from edge.listener import Listener, build_listeners
 from edge.ports import Port, build_ports
 from edge.settings import EdgeConfig
 from edge.sources import SourceLink, build_links
+from edge.tap import Tap
 from telemetry.reading import Reading
 
 Reader = Port | Counting | SourceLink | Listener
@@ -24,7 +25,7 @@ log = structlog.get_logger(__name__)
 
 class Bring(NamedTuple):
     """What readers are given: where readings go (`offer` is for who is answered and comes again), bad frames, the clock in
-    ms, dice, who hears a GNSS receiver, how a serial line is opened."""
+    ms, dice, who hears a GNSS receiver, how a serial line is opened, who listens in on frames."""
 
     deliver: Callable[[Sequence[Reading]], Awaitable[None]]
     offer: Callable[[Sequence[Reading]], Awaitable[None]]
@@ -33,6 +34,7 @@ class Bring(NamedTuple):
     rng: Random
     on_gnss: Callable[[Mapping[str, Any]], None]
     open_line: OpenLine = Line.open
+    tap: Tap | None = None
 
 
 class _Running(NamedTuple):
@@ -71,7 +73,9 @@ class Readers:
 
     def _build(self, part: EdgeConfig) -> list[Reader]:
         bring = self._bring
-        ports = build_ports(part, bring.deliver, bring.clock, bring.on_bad, bring.on_gnss, bring.open_line)
+        ports = build_ports(
+            part, bring.deliver, bring.clock, bring.on_bad, bring.on_gnss, bring.open_line, bring.tap
+        )
         return [
             *ports,
             *build_counting(ports, bring.deliver, bring.clock),

@@ -293,3 +293,73 @@ def follow_reading(
         asyncio.run(work)
     except (proof.MissingError, ExportError, OSError) as error:
         raise fail(str(error)) from None
+
+
+@edge.command()
+def monitor(
+    port_or_config: Annotated[
+        Path | None,
+        typer.Argument(help="A serial port, or an agent's configuration; default: --config, all its ports."),
+    ] = None,
+    for_: Annotated[
+        str | None, typer.Option("--for", help="Stop by itself after so long; else Ctrl-C.")
+    ] = None,
+    units: Annotated[str, typer.Option(help="Modbus addresses to look for on a bare port.")] = "1-10",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="A JSON object a line, the counters as the last one.")
+    ] = False,
+    config: ConfigFile = HERE,
+) -> None:
+    """Live frames, bytes beside their meaning, then error counters by port and by device of a bus.
+
+    A port that is free is read here; beside the running agent its own frames are shown. A bare port that no configuration
+    names is recognised first, as `scan` does. Exit 0 when at least one good frame was seen.
+    """
+    import json
+
+    from halong import monitor as monitoring
+    from halong import scan as scanning
+    from runtime import log
+
+    log.configure(process="monitor", level="error")  # what the ports say of themselves is in the counters
+    try:
+        is_port = port_or_config is not None and port_or_config.suffix != ".toml"
+        given = config if is_port or port_or_config is None else port_or_config
+        settings = _settings(given) if given.exists() or not is_port else None
+        if is_port and settings is not None and str(port_or_config) in monitoring.paths(settings):
+            settings = monitoring.only(settings, str(port_or_config))
+        elif is_port:
+            found = monitoring.recognised(str(port_or_config), scanning.units_of(units), _now_ms)
+            settings = asyncio.run(found).located_in(Path("/nonexistent"))
+        assert settings is not None
+        if not monitoring.paths(settings):
+            raise monitoring.MonitorError(f"{given} has no serial port")
+        held = monitoring.holder(settings)
+        if held not in ("", "agent"):
+            raise monitoring.MonitorError(
+                f"{held}: stop it, or give the configuration of the agent that holds it"
+            )
+        good = 0
+
+        def tell(event: monitoring.Event) -> None:
+            nonlocal good
+            good += event["verdict"] != "reject"
+            print(json.dumps(event, ensure_ascii=False) if as_json else monitoring.line(event), flush=True)
+
+        async def watch(stop: asyncio.Event) -> monitoring.Counted:
+            if for_ is not None:
+                asyncio.get_running_loop().call_later(seconds(for_), stop.set)
+            if held == "agent":
+                print("halong: the agent holds the ports, these are its frames", file=sys.stderr)
+                return await monitoring.beside(settings, stop, tell)
+            return await monitoring.free(settings, stop, _now_ms, tell)
+
+        counted = run_service(watch)
+    except (monitoring.MonitorError, scanning.ScanError) as error:
+        raise fail(str(error)) from None
+    if as_json:
+        print(monitoring.as_json(counted))
+    else:
+        print("\n".join(monitoring.summary(counted)))
+    if not good:
+        raise fail("no good frame was seen")

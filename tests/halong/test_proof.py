@@ -34,8 +34,9 @@ url = "{url}"
 root = "{root}"
 [[serial]]
 path = "{directory}/pm"
-protocol = "pms5003"
-sensor = "pm-1"
+protocol = "mhz19"
+sensor = "co2-1"
+period_s = 0.3
 [[serial]]
 path = "{directory}/absent"
 protocol = "sds011"
@@ -57,9 +58,9 @@ class Cabinet:
 
     async def start(self, *, hub: bool) -> None:
         device = run_device(
-            "pms5003",
+            "mhz19",
             link=self._directory / "pm",
-            sensor="pm-1",
+            sensor="co2-1",
             record=None,
             seed=1,
             faults=[],
@@ -112,7 +113,7 @@ async def test_every_step_is_told_up_to_the_acknowledgement(tmp_path: Path, mosq
     cabinet = Cabinet(tmp_path, mosquitto_url)
     await cabinet.start(hub=True)
     try:
-        await cabinet.follow("pm-1", PATIENCE_S)
+        await cabinet.follow("co2-1", PATIENCE_S)
         with pytest.raises(MissingError, match=r"no reading of pm-2 in 0.5 s"):
             await cabinet.follow("pm-2", 0.5)
     finally:
@@ -121,7 +122,7 @@ async def test_every_step_is_told_up_to_the_acknowledgement(tmp_path: Path, mosq
     assert steps == ["agent", "read", "journaled", "sent", "acknowledged"]
     words = dict(cabinet.told[:5])
     assert words["agent"] == f"runs as process {os.getpid()}"
-    assert "pm25" in words["read"]
+    assert "co2" in words["read"]
     assert words["sent"] == "the broker has carried it"
 
 
@@ -129,8 +130,8 @@ async def test_without_a_hub_it_is_sent_and_not_acknowledged(tmp_path: Path, mos
     cabinet = Cabinet(tmp_path, mosquitto_url)
     await cabinet.start(hub=False)
     try:
-        with pytest.raises(MissingError, match=r"not acknowledged in 4.5 s"):
-            await cabinet.follow("pm-1", 4.5)
+        with pytest.raises(MissingError, match=r"not acknowledged in 1.5 s"):
+            await cabinet.follow("co2-1", 1.5)
     finally:
         await cabinet.stop()
     assert [step for step, _ in cabinet.told] == ["agent", "read", "journaled", "sent"]
@@ -141,7 +142,7 @@ async def test_without_a_broker_it_is_not_sent(tmp_path: Path) -> None:
     await cabinet.start(hub=False)
     try:
         with pytest.raises(MissingError, match=r"not sent: the broker at mqtt://127.0.0.1:1 does not answer"):
-            await cabinet.follow("pm-1", 4.5)
+            await cabinet.follow("co2-1", 1.5)
     finally:
         await cabinet.stop()
 
@@ -150,7 +151,7 @@ def test_without_an_agent_it_says_so_in_one_line(tmp_path: Path) -> None:
     config = tmp_path / "edge.toml"
     config.write_text(CONFIG.format(directory=tmp_path, url="mqtt://127.0.0.1:1", root="r"), encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-m", "halong", "edge", "test", "pm-1", "--config", config],
+        [sys.executable, "-m", "halong", "edge", "test", "co2-1", "--config", config],
         capture_output=True,
         text=True,
         check=False,
