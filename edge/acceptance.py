@@ -22,6 +22,9 @@ from telemetry.reading import Reading
 from telemetry.senml import SenmlError, decode_pack
 
 RETRY_S = 1.0
+JUST_NOW_MS = 10_000  # a gateway dates readings of so long ago at most; what is older was dated by a device
+SLACK_MS = 2_000  # so long a reading may wait for its group
+MET_PACKS = 100  # so many at most are looked at for one group
 REMEMBERED_PACKS = 200  # enough to know again what a source repeats after our restart
 
 log = structlog.get_logger(__name__)
@@ -46,6 +49,11 @@ class Acceptance:
         self._began_ms: int | None = None  # while the account has not begun, for want of a date
         self._undated_bad: Counter[str] = Counter()
         self._turn = asyncio.Lock()
+        self._commit_ms = config.journal.commit_ms
+        self._moves = -1
+        self._newest_ms = (
+            0  # in the journal when the clock moved last: what comes before it may meet what is there
+        )
         self.keys = Keys(on_duplicate=self.account.duplicate)
         self.accepted = 0  # readings in packs
         self.attempts = 0  # to write the journal
@@ -70,7 +78,7 @@ class Acceptance:
         async with self._turn:
             await self._date()
             dated = [self._dated(reading) for reading in readings]
-            packs = self._packs([reading for reading in dated if is_dated(reading.observed_at)])
+            packs = await self._packs([reading for reading in dated if is_dated(reading.observed_at)])
             if packs:
                 await self._append(packs, self.account.take())
             if undated := [reading for reading in dated if not is_dated(reading.observed_at)]:
@@ -99,6 +107,8 @@ class Acceptance:
         """Everything in the journal that waits for a date, when it can be known."""
         if not self._timekeeper.trusted:
             return
+        await self._timekeeper.write(self._journal)  # first, so that a next boot can date what we leave
+        await self._look_back()
         await self._begin_account()
         if not self._journal.undated:
             return
@@ -111,6 +121,24 @@ class Acceptance:
             if rows.damaged:
                 log.error("undated readings damaged in the journal", rows=rows.damaged)
         log.info("undated readings settled", readings=settled)
+
+    async def _look_back(self) -> None:
+        """The clock may have gone back, in this life or between two: then instants come again that are taken."""
+        if self._moves == self._timekeeper.moves:
+            return
+        self._moves, self._newest_ms = self._timekeeper.moves, await self._journal.newest_ms()
+        if self._timekeeper.now_ms() <= self._newest_ms:
+            self.keys.went_back()
+
+    async def _recall(self, readings: Sequence[Reading]) -> None:
+        """What the journal holds near these instants, when the clock has told them before."""
+        near = [reading.observed_at for reading in readings if reading.observed_at <= self._newest_ms]
+        if not near:
+            return
+        until_ms = max(near) + self._commit_ms + SLACK_MS
+        for payload in await self._journal.around(min(near), until_ms, MET_PACKS):
+            with suppress(SenmlError):
+                self.keys.preload(decode_pack(payload).readings, past=True)
 
     async def _begin_account(self) -> None:
         """The account goes by hours: it begins with the first date, from the instant this life began."""
@@ -136,11 +164,11 @@ class Acceptance:
     async def _packs_of(self, rows: Undated) -> list[NewPack]:
         """Dated when their boot was ever trusted; else as undatable ones, with the time they must lie in."""
         if rows.boot == self._timekeeper.boot_id:
-            return self._packs([self._dated(reading) for reading in rows.readings])
+            return await self._packs([self._dated(reading) for reading in rows.readings])
         trust = await self._journal.trust_of(rows.boot)
         if trust is not None:
             offset_ms = trust[1]
-            return self._packs(
+            return await self._packs(
                 [
                     Reading(r.sensor, r.quantity, uptime_of(r.observed_at) + offset_ms, r.value, r.flags)
                     for r in rows.readings
@@ -160,9 +188,11 @@ class Acceptance:
             return reading
         return Reading(reading.sensor, reading.quantity, at_ms, reading.value, reading.flags)
 
-    def _packs(self, readings: Sequence[Reading]) -> list[NewPack]:
+    async def _packs(self, readings: Sequence[Reading]) -> list[NewPack]:
+        await self._recall(readings)
         self.account.read(readings)
-        kept = self.keys.unique(self._mark(readings))
+        just_now_ms = self._timekeeper.now_ms() - JUST_NOW_MS
+        kept = self.keys.unique(self._mark(readings), just_now_ms)
         self.account.accepted(kept, self._timekeeper.now_ms())
         return pack(self._site, kept, cbor=self._cbor)
 

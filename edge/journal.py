@@ -220,6 +220,17 @@ class Journal:
         rows = self._read("SELECT payload, crc FROM packs ORDER BY newest_ms DESC LIMIT ?", limit)
         return [payload for payload in (_unpack(*row) for row in rows) if payload is not None]
 
+    def newest_ms(self) -> int:
+        """The newest observation in any pack (ms); 0 when there is none."""
+        rows = self._read("SELECT coalesce(max(newest_ms), 0) FROM packs")
+        return int(rows[0][0]) if rows else 0
+
+    def around(self, start_ms: int, end_ms: int, limit: int) -> list[bytes]:
+        """The SenML bytes of packs whose newest observation lies in [start_ms, end_ms], the oldest first, at most `limit`."""
+        query = "SELECT payload, crc FROM packs WHERE newest_ms BETWEEN ? AND ? ORDER BY newest_ms LIMIT ?"
+        rows = self._read(query, start_ms, end_ms, limit)
+        return [payload for payload in (_unpack(*row) for row in rows) if payload is not None]
+
     def waiting(self) -> int:
         """How many packs are not acknowledged."""
         return self._waiting
@@ -478,6 +489,14 @@ class JournalThread:
     async def recent(self, limit: int) -> list[bytes]:
         """See Journal.recent."""
         return await self._do(partial(self._journal.recent, limit))
+
+    async def newest_ms(self) -> int:
+        """See Journal.newest_ms."""
+        return await self._do(self._journal.newest_ms)
+
+    async def around(self, start_ms: int, end_ms: int, limit: int) -> list[bytes]:
+        """See Journal.around."""
+        return await self._do(partial(self._journal.around, start_ms, end_ms, limit))
 
     async def waiting(self) -> int:
         """See Journal.waiting."""

@@ -16,11 +16,16 @@ REMEMBERED = (
 )
 
 
+NEVER_MS = 2**62
+
+
 class _Taken(NamedTuple):
-    """What stands at an instant, and the instant it was observed at (None: nudged in an earlier life)."""
+    """What stands at an instant, and the instant it was observed at (None: nudged in an earlier life). `past`: the clock has
+    gone back since, so that the instant comes again."""
 
     value: float
     origin: int | None
+    past: bool = False
 
 
 class Keys:
@@ -37,21 +42,31 @@ class Keys:
         self.duplicates = 0
         self.nudged = 0
 
-    def preload(self, readings: Iterable[Reading]) -> None:
-        """Remember readings that are journalled already."""
+    def preload(self, readings: Iterable[Reading], *, past: bool = False) -> None:
+        """Remember readings that are journalled already; `past`: the clock has gone back since."""
         for reading in readings:
+            if reading.observed_at in self._series.get(reading.series, ()):
+                continue
             origin = None if reading.flags & Flag.NUDGED else reading.observed_at
-            self._take(reading, reading.observed_at, origin)
+            self._take(reading, reading.observed_at, origin, past=past)
 
-    def unique(self, readings: Iterable[Reading]) -> list[Reading]:
-        """The readings whose identity is now theirs alone, in order."""
-        return [kept for reading in readings if (kept := self._place(reading)) is not None]
+    def went_back(self) -> None:
+        """The clock went back: instants come again."""
+        for taken in self._series.values():
+            for at, there in taken.items():
+                taken[at] = there._replace(past=True)
 
-    def _place(self, reading: Reading) -> Reading | None:
+    def unique(self, readings: Iterable[Reading], just_now_ms: int = NEVER_MS) -> list[Reading]:
+        """The readings whose identity is now theirs alone, in order. One observed at `just_now_ms` or later is new, whatever
+        stood there before the clock went back; an older one may be repeated by a device that dates it."""
+        return [kept for reading in readings if (kept := self._place(reading, just_now_ms)) is not None]
+
+    def _place(self, reading: Reading, just_now_ms: int) -> Reading | None:
         taken = self._series.get(reading.series, {})
         at = reading.observed_at
         while (there := taken.get(at)) is not None:
-            if there.value == reading.value and there.origin in (reading.observed_at, None):
+            new = there.past and reading.observed_at >= just_now_ms
+            if not new and there.value == reading.value and there.origin in (reading.observed_at, None):
                 self.duplicates += 1
                 self._on_duplicate(reading)
                 return None
@@ -62,8 +77,8 @@ class Keys:
         self.nudged += 1
         return msgspec.structs.replace(reading, observed_at=at, flags=reading.flags | Flag.NUDGED)
 
-    def _take(self, reading: Reading, at: int, origin: int | None) -> None:
+    def _take(self, reading: Reading, at: int, origin: int | None, *, past: bool = False) -> None:
         taken = self._series.setdefault(reading.series, {})
-        taken[at] = _Taken(reading.value, origin)
+        taken[at] = _Taken(reading.value, origin, past)
         if len(taken) > self._remembered:
             del taken[next(iter(taken))]

@@ -27,7 +27,7 @@ WORDS = {
 
 
 class Timekeeper:
-    """The one clock of an agent. `moved` is set whenever a source is trusted or corrects the clock."""
+    """The one clock of an agent. `moved` is set, and `moves` counts, whenever a source is trusted or corrects the clock."""
 
     name = "clock"
 
@@ -36,6 +36,7 @@ class Timekeeper:
         self._host = host
         self._events: deque[ClockEvent] = deque(maxlen=EVENTS_MAX)
         self.moved = asyncio.Event()
+        self.moves = 0
 
     @property
     def boot_id(self) -> str:
@@ -63,7 +64,7 @@ class Timekeeper:
         """An earlier life of the agent in this boot knew the time."""
         if source in list(Rung) and self._clock.resume(Rung(source), offset_ms, self._host.uptime_ms()):
             log.info("clock trusted as before", source=source)
-            self.moved.set()
+            self._moved()
 
     def look(self) -> None:
         """Read the host's clocks."""
@@ -114,5 +115,9 @@ class Timekeeper:
             tell = log.info if event.kind is Kind.TRUSTED else log.warning
             tell(WORDS[event.kind], source=event.source.value, change_ms=event.change_ms)
             if event.kind in (Kind.TRUSTED, Kind.CORRECTED):
-                self.moved.set()
+                self._moved()
         self._events.extend(events)
+
+    def _moved(self) -> None:
+        self.moves += 1
+        self.moved.set()
