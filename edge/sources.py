@@ -15,12 +15,16 @@ from edge.payloads import Dated, JsonMapping, SenmlMapping
 from edge.publishers import MqttSource
 from edge.settings import EdgeConfig
 from runtime.mqtt import BrokerUrl, Connection, LinkLostError, Message, keep_connected
+from runtime.patience import Patience
 from telemetry.messages import PortCounters
 from telemetry.reading import Reading
 from telemetry.senml import RELATIVE_BELOW
 
 FIRST_TIME_MS = RELATIVE_BELOW * 1000
 ASK_EVERY_S = 60.0
+MUTE_PERIODS = 5
+MUTE_LEAST_S = 30.0
+LOOK_EVERY_S = 1.0
 NEAR_MS = 86_400_000 * 400
 LAST_TIME_MS = 253_402_300_799_999  # the end of the year 9999
 
@@ -47,11 +51,49 @@ class Source:
         self._frames = self._bad = self._readings = 0
         self._last_ms: int | None = None
         self._complained = False
+        self._heard_s: float | None = None
+        self._patience: Patience | None = None
+        self._mute = ""
         self._log = log.bind(sensor=settings.sensor, topic=settings.topic)
 
     def counters(self, *, up: bool) -> PortCounters:
         """What this source has sent since the agent's start."""
-        return PortCounters(self.settings.topic, up, self._frames, self._bad, self._readings, self._last_ms)
+        return PortCounters(
+            self.settings.topic,
+            up,
+            self._frames,
+            self._bad,
+            self._readings,
+            self._last_ms,
+            problem=self._mute,
+        )
+
+    def watch(self, patience: Patience) -> None:
+        """Expect it to go on once it has spoken."""
+        if self._patience is None and self.settings.period_s > 0:
+            self._patience = patience
+
+    def heard(self, now_s: float) -> None:
+        """A message came, good or bad."""
+        if self._mute:
+            self._log.info("source speaks again")
+        self._mute, self._heard_s = "", now_s
+        if self._patience is not None:
+            self._patience.heard(now_s)
+
+    def resumed(self, now_s: float) -> None:
+        """The link is up again."""
+        if self._patience is not None:
+            self._patience.resumed(now_s)
+
+    def has_gone_mute(self, now_s: float) -> bool:
+        """Whether it has spoken and is silent for too long; told once, then again after twice the time."""
+        if self._patience is None or not self._patience.is_over(now_s):
+            return False
+        silent_s = now_s - (self._heard_s or now_s)
+        self._mute = f"nothing heard for {silent_s:.0f} s"
+        self._log.warning("source is mute, connecting or subscribing again", silent_s=round(silent_s))
+        return True
 
     def readings(self, message: Message, now_ms: int) -> list[Reading]:
         """What the message reports; a bad payload is counted and gives nothing.
@@ -124,7 +166,9 @@ class SourceLink:
         clock: Callable[[], int],
         rng: Random,
         on_bad: OnBad = lambda sensor, messages: None,
+        mute_least_s: float = MUTE_LEAST_S,
     ) -> None:
+        self._mute_least_s, self._heard_s = mute_least_s, 0.0
         self._url, self._client_id, self._sources, self._on_bad = url, client_id, list(sources), on_bad
         self._changed = asyncio.Event()
         self._deliver, self._clock, self._rng = deliver, clock, rng
@@ -166,9 +210,27 @@ class SourceLink:
     async def _listen(self, connection: Connection) -> None:
         heard = self._topics()
         self._changed.set()  # they may have changed while the subscription was on its way
+        for source in self._sources:
+            source.resumed(asyncio.get_running_loop().time())
         async with asyncio.TaskGroup() as group:
             group.create_task(self._hear(connection), name="listen")
+            group.create_task(self._watch(connection), name="mute")
             group.create_task(self._resubscribe(connection, heard), name="subscribe")
+
+    async def _watch(self, connection: Connection) -> None:
+        """A source that had data and is silent for some periods is subscribed again; when the whole link is, it is connected
+        again: a broker can forget a subscription and keep the connection."""
+        loop = asyncio.get_running_loop()
+        while True:
+            for source in self._sources:
+                patience_s = max(self._mute_least_s, MUTE_PERIODS * source.settings.period_s)
+                source.watch(Patience(patience_s))
+            await asyncio.sleep(min(LOOK_EVERY_S, self._mute_least_s))
+            mute = [source for source in self._sources if source.has_gone_mute(loop.time())]
+            if mute and loop.time() - self._heard_s > self._mute_least_s:
+                raise LinkLostError(f"nothing heard for {loop.time() - self._heard_s:.0f} s")
+            if mute:
+                await connection.subscribe([source.settings.topic for source in mute])
 
     async def _resubscribe(self, connection: Connection, heard: Sequence[str]) -> None:
         while True:
@@ -188,9 +250,13 @@ class SourceLink:
 
     async def take(self, connection: Connection, message: Message) -> None:
         """Hand one message to the sources it is for, and send what they ask for."""
-        now_ms = self._clock()
+        now_ms, now_s = self._clock(), asyncio.get_running_loop().time()
+        if not message.retain:
+            self._heard_s = now_s
         for source in self._sources:
             if matches(source.settings.topic, message.topic):
+                if not message.retain:
+                    source.heard(now_s)
                 await self._deliver(source.readings(message, now_ms))
                 await self._ask(connection, source.outgoing())
 

@@ -67,6 +67,7 @@ class Account:
         self.commits = 0
         self.outages = 0  # times the store or the book went away
         self.clock_suspected = 0  # times the hub's own clock was under suspicion
+        self.links_mute = 0  # times the link was up and brought nothing while gateways should beat
         self.answers_dropped = 0  # acknowledgements the link could not take; the gateway asks again
         self.latencies = Latencies()
 

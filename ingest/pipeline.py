@@ -109,6 +109,7 @@ class Pipeline:
             account=self.account,
             hear=self._control.hear,
             on_change=self._link_changed,
+            expects=self._someone_beats,
         )
         self._watchman = Watchman(
             root=root,
@@ -303,6 +304,13 @@ class Pipeline:
 
     async def _look(self) -> list[Anomaly]:
         return self._watchman.look()
+
+    def _someone_beats(self) -> bool:
+        """Whether the book knows a gateway that is online: it must be heard every few seconds."""
+        try:
+            return self._registry.someone_is_online()
+        except BookUnavailableError:
+            return False
 
     def _attend(self) -> None:
         self._watchman.attend(self._link.connected and self._store_works and self._clock_trusted)

@@ -8,10 +8,12 @@ from random import Random
 from typing import NamedTuple
 
 import msgspec
+import structlog
 
 from ingest.account import Account
 from ingest.batch import Packet
 from runtime.mqtt import BrokerUrl, Connection, LinkLostError, Message, Will, keep_connected
+from runtime.patience import Patience
 from telemetry import topics
 from telemetry.messages import Epoch
 
@@ -20,6 +22,11 @@ INBOX_BYTES = 64 * 1024 * 1024
 OUTBOX_MESSAGES = 4096
 TOGETHER = 64  # answers on the wire at once
 FAREWELL_S = 1.0
+MUTE_S = 30.0  # six heartbeats of every gateway
+MUTE_LONGEST_S = 600.0
+LOOK_EVERY_S = 1.0
+
+log = structlog.get_logger(__name__)
 
 
 class Inbox:
@@ -91,7 +98,7 @@ class Answer(NamedTuple):
 class Link:
     """Ingest's connection to the broker. Every connection has its own epoch: what was on the way is sent again.
 
-    `hear` takes births and states, `on_change` every up and down.
+    `hear` takes births and states, `on_change` every up and down, `expects` says whether some gateway should be heard.
     """
 
     def __init__(
@@ -105,7 +112,11 @@ class Link:
         account: Account,
         hear: Callable[[Message], None],
         on_change: Callable[[bool], None],
+        expects: Callable[[], bool] = lambda: False,
+        mute_s: float = MUTE_S,
     ) -> None:
+        self._expects, self._mute_s = expects, mute_s
+        self._patience = Patience(mute_s, longest_s=MUTE_LONGEST_S)
         self._broker, self._root, self._clock, self._rng = broker, root, clock, rng
         self._inbox, self._account, self._hear, self._on_change = inbox, account, hear, on_change
         self._process = f"{rng.getrandbits(32):08x}"
@@ -152,6 +163,7 @@ class Link:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._listen(connection), name="listen")
                 group.create_task(self._answer(connection), name="answer")
+                group.create_task(self._watch(), name="mute")
         except asyncio.CancelledError:
             with suppress(LinkLostError, TimeoutError):
                 async with asyncio.timeout(FAREWELL_S):
@@ -162,7 +174,10 @@ class Link:
 
     async def _listen(self, connection: Connection) -> None:
         up = f"{self._root}/up"
+        loop = asyncio.get_running_loop()
         async for message in connection.messages():
+            if not message.retain:
+                self._patience.heard(loop.time())
             if not message.topic.startswith(up):
                 self._hear(message)
             elif self._inbox.offer(Packet(message.topic, message.payload, self._clock())):
@@ -170,6 +185,23 @@ class Link:
             else:
                 self._account.refused()
         raise LinkLostError("the stream of messages ended")
+
+    async def _watch(self) -> None:
+        """A connection that is up and brings nothing, while gateways should beat, is one that a broker has forgotten."""
+        loop = asyncio.get_running_loop()
+        self._patience.expected(loop.time())
+        while True:
+            await asyncio.sleep(min(LOOK_EVERY_S, self._mute_s))
+            if not self._expects():
+                self._patience.expected(loop.time())
+                continue
+            silent_s = self._patience.silent_s(loop.time())
+            if self._patience.is_over(loop.time()):
+                self._account.links_mute += 1
+                log.warning(
+                    "gateways should beat and nothing is heard, connecting again", silent_s=round(silent_s)
+                )
+                raise LinkLostError(f"nothing heard for {silent_s:.0f} s")
 
     async def _answer(self, connection: Connection) -> None:
         while True:

@@ -19,6 +19,7 @@ class Registry:
         self._quantities: set[tuple[str, str]] = set()
         self._births: dict[str, tuple[Site, tuple[Sensor, ...]]] = {}
         self._gateways: dict[str, str] = {}
+        self._online: dict[str, bool] | None = None
 
     def sensors(self) -> dict[str, Known]:
         """Every sensor that is listed or adopted now."""
@@ -85,8 +86,21 @@ class Registry:
     def record_state(self, state: State, now_ms: int) -> bool:
         """Keep a heartbeat or will; False when a newer session is known."""
         taken = self._book.record_state(state, now_ms)
+        if taken:
+            self._states()[state.gateway] = state.online
         self._gateways.setdefault(state.gateway, "")
         return taken
+
+    def someone_is_online(self) -> bool:
+        """Whether a gateway said so last, to this process or to one before it."""
+        return any(self._states().values())
+
+    def _states(self) -> dict[str, bool]:
+        if self._online is None:
+            self._online = {
+                row.id: row.state.online for row in self._book.gateways() if row.state is not None
+            }
+        return self._online
 
     def _load(self) -> dict[str, str]:
         if self._owners is None:
