@@ -33,8 +33,10 @@ class ForgetfulBroker:
         """Open for the block."""
         server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
         self.url = f"mqtt://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        yield self
-        server.close()
+        try:
+            yield self
+        finally:
+            server.close()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         number, self.connections = self.connections, self.connections + 1
