@@ -15,6 +15,7 @@ from api.routes import (
     air,
     anomalies,
     completeness,
+    corrections,
     inventory,
     live,
     overview,
@@ -22,6 +23,7 @@ from api.routes import (
     readings,
     system,
     traffic,
+    validity,
 )
 from api.services import Services
 
@@ -56,6 +58,8 @@ def create(services: Services) -> FastAPI:
         anomalies,
         quarantine,
         completeness,
+        corrections,
+        validity,
         live,
         access,
         system,

@@ -17,7 +17,25 @@ _REPLAY = {
     },
 }
 
+_NOTED = {
+    "id": 3,
+    "sensor": "bai-chay-pm-1",
+    "quantity": "pm25",
+    "start": "2026-11-20T01:00:00.000Z",
+    "end": None,
+    "reason": "beside the reference station for two weeks",
+    "who": "minh (2f1c09ab7d3e)",
+    "noted": "2026-11-23T01:00:00.000Z",
+    "undone": None,
+    "undone_by": None,
+}
+_CORRECTION = {**_NOTED, "form": "linear", "factor": 0.83, "offset": 1.2}
+
 EXAMPLES: dict[str, Any] = {
+    "corrections": {"items": [_CORRECTION], "next": None},
+    "correction": _CORRECTION,
+    "validity": {"items": [_NOTED], "next": None},
+    "invalid": _NOTED,
     "completeness": {
         "by": "sensor",
         "per": "hour",
@@ -35,6 +53,7 @@ EXAMPLES: dict[str, Any] = {
                 "duplicate": 0,
                 "stored": 3590,
                 "quarantined": 0,
+                "invalid": 0,
                 "late": 0,
                 "given_up": 0,
                 "lost": 0,

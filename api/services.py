@@ -15,6 +15,7 @@ from storage.book import Book
 from storage.catalogue import Listing
 from storage.inventory import SensorRow
 from storage.store import Store
+from storage.view import View
 from telemetry.inventory import Site
 from telemetry.quantities import QUANTITIES
 
@@ -40,6 +41,10 @@ class Services:
     def may_see(self, site: str) -> bool:
         """Whether whoever asks may see what stands there."""
         return self.allowed is None or site in self.allowed
+
+    def reads(self, raw: bool) -> Store:
+        """The store as it is to be read, or what it holds as the sensors said it."""
+        return self.store.raw if raw and isinstance(self.store, View) else self.store
 
     def sensors(self) -> Sequence[SensorRow]:
         """Every sensor, by id."""

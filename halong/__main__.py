@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from halong import ledger_cli
+from halong import amendments_cli, ledger_cli
 from halong.aqi_cli import app as aqi_app
 from halong.console import Config, fail, load, run, seconds
 from halong.edge_cli import edge
@@ -32,6 +32,8 @@ app.add_typer(aqi_app, name="aqi")
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(key_app, name="key")
 app.command()(ledger_cli.ledger)
+app.add_typer(amendments_cli.correction, name="correction")
+app.add_typer(amendments_cli.validity, name="validity")
 app.add_typer(ledger_cli.gateway, name="gateway")
 
 Faults = Annotated[

@@ -30,6 +30,8 @@ from storage.book import Book
 from storage.embedded import EmbeddedStore, StoreBusyError
 from storage.open import open_store
 from storage.store import Store, StoreUnavailableError
+from storage.view import HUMIDITY, View
+from telemetry.reading import Reading
 from telemetry.topics import DEFAULT_ROOT
 
 SECRET_VARIABLE = "HALONG_STORE_SECRET"
@@ -151,6 +153,12 @@ async def run(
         stack.push_async_callback(store.close)
         book = stack.enter_context(Book(data / "book.sqlite", quarantine_rows=config.ingest.quarantine_rows))
         feed = Feed(epoch=secrets.token_hex(4))
+        shown = View(store, book)
+
+        def newest_humidity(sensor: str) -> Reading | None:
+            found = feed.latest.get((sensor, HUMIDITY))
+            return found.reading if found is not None else None
+
         lines = stack.enter_context(trace.open("a", encoding="utf-8", buffering=1)) if trace else None
         pipeline = Pipeline(
             store=store,
@@ -159,14 +167,14 @@ async def run(
             root=config.broker.root,
             clock=_clock,
             rng=Random(secrets.randbits(64)),
-            on_stored=feed.stored,
+            on_stored=lambda items: feed.stored(shown.live(items, newest_humidity)),
             on_anomaly=feed.anomaly,
             trace=lines,
             policy=policy(config.ingest),
         )
-        follower = Follower(store, book, feed, clock=_clock)
+        follower = Follower(shown, book, feed, clock=_clock)
         services = Services(
-            store=store,
+            store=shown,
             book=book,
             feed=feed,
             account=pipeline.account.as_mapping,

@@ -10,11 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from storage import retirement
+from storage.amendments import Pages, merged
 from storage.book import Book
 from storage.inventory import Inventory, SensorPeriod
 from storage.manifests import ManifestRow
 from storage.quarantine import Quarantine
 from storage.store import Store
+from telemetry.quantities import Aggregate
 
 HOUR_MS = 3_600_000
 TOLD_LATE_MS = 300_000  # a manifest may come so long after its hour's end
@@ -29,6 +31,7 @@ class Figures(msgspec.Struct, frozen=True):
     expected     what would have come, None: event-driven
     read         what the sensor has said; accepted: what the gateway's journal took; duplicate: what it had already
     stored       in the store now; quarantined: set aside now; late: of the accepted, observed a minute before or more
+    invalid      of the stored: in a period that an operator has declared invalid
     given_up     removed from a full journal before it was sent
     lost         accepted and gone: given up, or not here when the gateway was retired
     pending      accepted (or, estimated, expected) and not here yet, while the gateway lives
@@ -42,6 +45,7 @@ class Figures(msgspec.Struct, frozen=True):
     duplicate: int = 0
     stored: int = 0
     quarantined: int = 0
+    invalid: int = 0
     late: int = 0
     given_up: int = 0
     lost: int = 0
@@ -51,8 +55,8 @@ class Figures(msgspec.Struct, frozen=True):
 
     @property
     def completeness(self) -> float | None:
-        """The share of what was expected that is stored, at most 1; None when nothing was expected or can be."""
-        return min(1.0, self.stored / self.expected) if self.expected else None
+        """The share of what was expected that is stored and valid, at most 1; None when nothing was expected or can be."""
+        return min(1.0, (self.stored - self.invalid) / self.expected) if self.expected else None
 
 
 class LedgerRow(msgspec.Struct, frozen=True):
@@ -81,6 +85,7 @@ def figures(
     promised: int | None,
     retired: bool,
     may_be_partial: bool,
+    invalid: int = 0,
 ) -> Figures:
     """The figures of one sensor's hour. Pure. `may_be_partial`: a life of the agent may have told nothing of this hour."""
     here = stored + quarantined
@@ -92,6 +97,7 @@ def figures(
             accepted=None,
             stored=stored,
             quarantined=quarantined,
+            invalid=invalid,
             lost=missing if retired else 0,
             pending=0 if retired else missing,
             estimated=1,
@@ -117,6 +123,7 @@ def figures(
         duplicate=sum(one.duplicate for one in told),
         stored=stored,
         quarantined=quarantined,
+        invalid=invalid,
         late=sum(one.late for one in told),
         given_up=given_up,
         lost=gone,
@@ -180,6 +187,7 @@ async def ledger(
         homes = {row.id: (row.site, row.gateway) for row in Inventory(database).sensors()}
     promised = promises(periods, retired, low, min(high, now_ms))
     keys = sorted(key for key in {*stored, *told, *aside, *promised} if sensor in (None, key[0]))
+    invalid = await _invalid(store, book, low, high, keys)
     rows = []
     for key in keys:
         promise, manifests = promised.get(key), told.get(key, [])
@@ -201,6 +209,7 @@ async def ledger(
                 key[1],
                 figures(
                     manifests,
+                    invalid=invalid.get(key, 0),
                     stored=stored.get(key, 0),
                     quarantined=aside.get(key, 0),
                     promised=promise.expected if promise is not None else None,
@@ -210,3 +219,33 @@ async def ledger(
             )
         )
     return rows
+
+
+async def _invalid(store: Store, book: Book, low: int, high: int, keys: Iterable[Key]) -> dict[Key, int]:
+    """Stored readings in invalid periods: of those for every quantity by the hour, of the others quantity by quantity."""
+    found: dict[Key, int] = defaultdict(int)
+    known = Pages(book).amendments(None).invalid
+    for sensor in sorted({key[0] for key in keys} & known.keys()):
+        whole = merged((one for one in known[sensor] if not one.quantity), low, high)
+        for start_ms, end_ms in whole:
+            counts = await store.count_windows(start_ms, end_ms, window_ms=HOUR_MS)
+            for (counted, hour_ms), number in counts.items():
+                if counted == sensor:
+                    found[sensor, hour_ms] += number
+        for quantity in sorted({one.quantity for one in known[sensor]} - {""}):
+            parts = merged((one for one in known[sensor] if one.quantity == quantity), low, high)
+            for start_ms, end_ms in without(parts, whole):
+                for bucket in await store.aggregate(
+                    [sensor], quantity, start_ms, end_ms, window_ms=HOUR_MS, function=Aggregate.COUNT
+                ):
+                    found[sensor, bucket.start_ms] += bucket.count
+    return found
+
+
+def without(parts: Sequence[tuple[int, int]], taken: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """What of `parts` is not `taken`; both ascending and apart. Pure."""
+    left = list(parts)
+    for low, high in taken:
+        cut = [piece for start, end in left for piece in ((start, min(end, low)), (max(start, high), end))]
+        left = [(start, end) for start, end in cut if start < end]
+    return left

@@ -61,3 +61,32 @@ CREATE TABLE IF NOT EXISTS anomaly_notes (
   comment TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS notes_of_anomaly ON anomaly_notes (anomaly, id);
+
+-- What is known of a series' raw values in [start_ms, end_ms), and who has said so. Rows are ended, never deleted.
+CREATE TABLE IF NOT EXISTS corrections (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  sensor TEXT NOT NULL,
+  quantity TEXT NOT NULL,
+  start_ms INTEGER NOT NULL,
+  end_ms INTEGER,         -- NULL: still
+  content BLOB NOT NULL,  -- telemetry.corrections.Correction as JSON
+  reason TEXT NOT NULL,
+  who TEXT NOT NULL,
+  noted_ms INTEGER NOT NULL,
+  undone_ms INTEGER,
+  undone_by TEXT
+);
+
+-- Periods of a sensor that an operator has declared invalid.
+CREATE TABLE IF NOT EXISTS invalidations (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  sensor TEXT NOT NULL,
+  quantity TEXT NOT NULL,  -- '': every quantity
+  start_ms INTEGER NOT NULL,
+  end_ms INTEGER,          -- NULL: still
+  reason TEXT NOT NULL,
+  who TEXT NOT NULL,
+  noted_ms INTEGER NOT NULL,
+  undone_ms INTEGER,
+  undone_by TEXT
+);

@@ -40,6 +40,7 @@ async def aggregate(
     window: str = "PT5M",
     function: Annotated[list[str] | None, Query(max_length=len(Aggregate))] = None,
     fill: Fill = Fill.NONE,
+    raw: bool = False,
     format: Annotated[str | None, Query(description="json, csv, parquet; instead of Accept")] = None,  # noqa: A002
 ) -> Response:
     """Windows are [start, end), labelled by their start and aligned to the city's clock (days begin at midnight in Hạ Long).
@@ -48,6 +49,7 @@ async def aggregate(
     the quantity's own mean: energy mean for decibels, vector mean for directions, increase for counters, sum for counts. With
     several functions `values` has each. `fill` says what stands in a window without readings: `none` (it is absent), `null`,
     `zero`, `previous`, `linear`. Windows of whole hours are answered from hourly figures, not from every reading.
+    Corrections are applied and invalid periods left out, but for `raw=true`.
     """
     form = answers.wanted(request, format, (Form.JSON, Form.CSV, Form.PARQUET))
     functions = _functions(function, known_quantity(quantity))
@@ -61,7 +63,7 @@ async def aggregate(
     async def question() -> dict[str, Sequence[Any]]:
         found = await asyncio.gather(
             *(
-                hub.store.aggregate(
+                hub.reads(raw).aggregate(
                     names,
                     quantity,
                     start_ms,

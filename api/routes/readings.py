@@ -67,15 +67,21 @@ async def latest(
     sensor: str | None = None,
     site: str | None = None,
     quantity: str | None = None,
+    raw: bool = False,
     format: Format = None,  # noqa: A002  # the name of the query parameter
 ) -> Response:
-    """Newest by observation, never by arrival. `t` is the time in ms since 1970 UTC. JSON, CSV, Parquet or SenML."""
+    """Newest by observation, never by arrival. `t` is the time in ms since 1970 UTC. JSON, CSV, Parquet or SenML.
+
+    Corrections are applied and flagged, invalid periods flagged; `raw=true` gives what the sensors said in the last day.
+    """
     form = answers.wanted(request, format, (Form.JSON, Form.CSV, Form.PARQUET, Form.SENML))
     if sensor is not None:
         hub.sensor(sensor)
     if quantity is not None:
         known_quantity(quantity)
     found = newest(hub, encode_with_unit, sensor=sensor, site=site, quantity=quantity)
+    if raw:
+        found = await _said(hub, found)
     match form:
         case Form.SENML:
             return answers.senml((one.site, one.reading) for one, _ in found)
@@ -84,6 +90,13 @@ async def latest(
         case _:
             body = b'{"items":[%b],"next":null}' % b",".join(piece for _, piece in found)
             return Response(body, media_type="application/json")
+
+
+async def _said(hub: Services, shown: Sequence[tuple[Latest, bytes]]) -> list[tuple[Latest, bytes]]:
+    """The same series as the sensors said them."""
+    rows = {one.series: one for one in await hub.reads(raw=True).latest(hub.clock() - 24 * HOUR_MS)}
+    said = [one._replace(reading=rows[one.reading.series]) for one, _ in shown if one.reading.series in rows]
+    return [(one, encode_with_unit(one)) for one in said]
 
 
 async def _tabular(form: Form, readings: Sequence[Reading], sites: Sequence[str]) -> Response:
@@ -115,12 +128,14 @@ async def readings(
     end: str | None = None,
     limit: Annotated[int, Query(ge=1, le=MAX_READINGS)] = 1000,
     cursor: str | None = None,
+    raw: bool = False,
     format: Format = None,  # noqa: A002  # the name of the query parameter
 ) -> Response:
     """In time order over [start, end), the last hour by default; `next` is the `cursor` of the following page.
 
     Times are RFC 3339 with a zone, or ms since 1970. As JSON, CSV, Parquet or SenML (by `Accept` or `format`); all but JSON
-    have `next` in the header `X-Next-Cursor`.
+    have `next` in the header `X-Next-Cursor`. Corrections are applied and flagged, invalid periods flagged; `raw=true` gives
+    what the sensor said.
     """
     form = answers.wanted(request, format, (Form.JSON, Form.CSV, Form.PARQUET, Form.SENML))
     site = hub.sensor(sensor).site
@@ -132,7 +147,7 @@ async def readings(
         start_ms = max(start_ms, int(cursor))
     rows = (
         await hub.caches.turns.ask(
-            request, lambda: hub.store.readings(sensor, quantity, start_ms, end_ms, limit=limit)
+            request, lambda: hub.reads(raw).readings(sensor, quantity, start_ms, end_ms, limit=limit)
         )
         if start_ms < end_ms
         else []

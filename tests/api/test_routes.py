@@ -49,6 +49,10 @@ OTHERS = {
     "/v1/quarantine/replay",
     "/v1/commands/{number}",
     "/v1/gateways/{gateway}/retire",
+    "/v1/corrections",
+    "/v1/corrections/{number}",
+    "/v1/validity",
+    "/v1/validity/{number}",
 }
 
 

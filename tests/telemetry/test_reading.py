@@ -12,6 +12,9 @@ def test_the_bits_of_stored_flags_never_move() -> None:
         "STUCK": 16,
         "CALIBRATING": 32,
         "FAULT": 64,
+        "GUESSED_TIME": 128,
+        "INVALID": 1024,
+        "CORRECTED": 2048,
     }
 
 
