@@ -74,6 +74,10 @@ class View:
         """Raw."""
         return await self.raw.count_windows(start_ms, end_ms, window_ms=window_ms)
 
+    def rows(self, start_ms: int, end_ms: int) -> AsyncIterator[Columns]:
+        """Raw."""
+        return self.raw.rows(start_ms, end_ms)
+
     def scan(self, start_ms: int, end_ms: int) -> AsyncIterator[list[Reading]]:
         """Raw."""
         return self.raw.scan(start_ms, end_ms)
