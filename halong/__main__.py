@@ -12,6 +12,7 @@ import typer
 from halong import amendments_cli, ledger_cli
 from halong.aqi_cli import app as aqi_app
 from halong.console import Config, fail, load, run, seconds
+from halong.detect_cli import app as detect_app
 from halong.edge_cli import edge
 from halong.key_cli import app as key_app
 from halong.quarantine_cli import app as quarantine_app
@@ -29,6 +30,7 @@ sim = typer.Typer(
 app.add_typer(sim, name="sim")
 app.add_typer(edge, name="edge")
 app.add_typer(aqi_app, name="aqi")
+app.add_typer(detect_app, name="detect")
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(key_app, name="key")
 app.command()(ledger_cli.ledger)

@@ -7,13 +7,21 @@ import msgspec
 
 
 class AnomalyKind(StrEnum):
-    """What was seen. The first three speak of the sensor, `spike` of the city or the sensor, the last two of a gateway and of
-    the hub's own clock."""
+    """What was seen: first what speaks of the sensor, from `drift` on of the city or the sensor, the last two of a gateway and
+    of the hub's own clock."""
 
     RANGE = "range"
     STUCK = "stuck"
     SILENCE = "silence"
+    ZERO = "dead_zero"
+    GAP = "gap"
+    UNIT = "unit_jump"
+    NOISE = "noise_burst"
+    DRIFT = "drift"
+    BIAS = "bias"
     SPIKE = "spike"
+    REGIME = "regime"
+    UNUSUAL = "unusual"
     GATEWAY = "gateway"
     CLOCK = "clock"
 

@@ -1,36 +1,15 @@
 """What a detector is. Pure: readings of one series in time order, no clock; the judge keeps one of each per series."""
 
-from typing import NamedTuple, Protocol
+from collections.abc import Mapping
+from typing import Protocol
 
+from ingest.detectors.finding import Finding, Rule
+from ingest.detectors.lanes import F32, Block, Lanes
+from ingest.detectors.residuals import Frame
 from telemetry.anomaly import AnomalyKind
 from telemetry.reading import Flag
 
-
-class Finding(NamedTuple):
-    """How far a reading is from what is usual: a `score` of 1 is the threshold.
-
-    `value`, `expected` and the band `low`..`high` are in the quantity's unit (a counter's: per minute). `since_ms` is when
-    what was found began, `readings` how many it is made of.
-    """
-
-    score: float
-    value: float
-    since_ms: int
-    expected: float | None = None
-    low: float | None = None
-    high: float | None = None
-    readings: int = 1
-
-
-class Rule(NamedTuple):
-    """Hysteresis: open at one score of `strong`, or at `hits` scores of 1 among the last `of`; close after `calm` readings
-    below `release`."""
-
-    strong: float
-    hits: int
-    of: int
-    release: float
-    calm: int
+__all__ = ["BatchDetector", "Detector", "Finding", "Rule"]
 
 
 class Detector(Protocol):
@@ -49,5 +28,25 @@ class Detector(Protocol):
         ...
 
     def explain(self, name: str, finding: Finding) -> tuple[str, str]:
+        """One sentence in English and one in Vietnamese, without the full stop, naming the sensor."""
+        ...
+
+
+class BatchDetector(Protocol):
+    """One way to look at many series at once: one reading each of some lanes, in one `Frame`. See `ingest.detectors.bank`."""
+
+    kinds: tuple[AnomalyKind, ...]
+    rows: tuple[str, ...]  # what it remembers of each series: numbers ...
+    tables: Mapping[str, Block]  # ... and blocks of them: name to (shape, dtype)
+
+    def score(self, frame: Frame, lanes: Lanes) -> dict[AnomalyKind, F32]:
+        """Per kind a number per lane: at least 1 is found. Changes no state: new numbers go into `frame.new`."""
+        ...
+
+    def learn(self, frame: Frame, lanes: Lanes) -> None:
+        """Take the frame into the tables; `frame.new` is kept by the bank."""
+        ...
+
+    def explain(self, kind: AnomalyKind, name: str, quantity: str, finding: Finding) -> tuple[str, str]:
         """One sentence in English and one in Vietnamese, without the full stop, naming the sensor."""
         ...

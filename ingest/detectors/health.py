@@ -1,0 +1,142 @@
+"""Is the sensor well? Runs that stand still or lie at zero, and holes in time: each against what this series has shown so far."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import numpy as np
+
+from ingest.detectors import phrases
+from ingest.detectors.finding import Finding
+from ingest.detectors.lanes import F32, Block, Bools, Lanes
+from ingest.detectors.residuals import Frame
+from telemetry.anomaly import AnomalyKind
+
+FROM = 100  # readings before anything is said
+MEMORY = 3000.0  # readings
+SELDOM = 1 / 400  # runs or gaps that come more often than this are this series' way
+RUN_DECADES = 6.0  # how improbable a run has to be
+ZERO_DECADES = 4.0
+STILL = 0.05  # of the mean step: nearer than this to the run's first value is standing still
+BIT = 1.01  # ... or within the smallest step ever seen
+LONGEST_TIMES, LONGEST_MORE = 1.5, 2  # a run has to be so much longer than the longest that passed
+LONGEST_FADES = 0.999  # per run
+GAP_TIMES, GAP_TIMES_DECLARED = 5.0, 3.0
+GAP_BINS = 12  # octaves of the typical interval
+GAP_ALIKE = 0.7  # a gap is judged by how often gaps of at least this share of it came
+
+
+def _rate(n: F32) -> F32:
+    rate: F32 = 1 / np.minimum(n + 1, np.float32(MEMORY))
+    return rate
+
+
+class _Runs:
+    """Runs of readings that satisfy a condition, with the chance of each learned; found when a run is improbable and rare."""
+
+    def __init__(self, name: str, decades: float, each: float) -> None:
+        self.rows = tuple(f"{name}_{row}" for row in ("run", "share", "often", "on", "longest"))
+        self._run, self._share, self._often, self._on, self._longest = self.rows
+        self._decades, self._each = np.float32(decades), np.float32(each)
+
+    def score(self, frame: Frame, holds: Bools) -> F32:
+        """Above 1 from the reading on at which the run became improbable, until it ends."""
+        old, new, n = frame.old, frame.new, frame.old["n"]
+        rate = _rate(n)
+        new[self._run] = run = (old[self._run] + 1) * holds
+        chance = np.clip(np.maximum(old[self._share], 1 / (n + 2)), 1e-6, 0.999)
+        score = run * np.minimum(self._each, -np.log10(chance)) / self._decades
+        longest = old[self._longest]
+        enough = np.float32(LONGEST_TIMES) * longest + np.float32(LONGEST_MORE)
+        ended = (old[self._run] > 0) & ~holds
+        passed = np.maximum(longest * np.float32(LONGEST_FADES), np.minimum(old[self._run], enough))
+        new[self._longest] = np.where(ended, passed, longest)
+        improbable = (score >= 1) & (run > enough)
+        was_on = old[self._on] * holds
+        begun = improbable & (was_on == 0)
+        seldom = old[self._often] < SELDOM
+        new[self._often] = old[self._often] + rate * (begun - old[self._often])
+        new[self._share] = np.where(
+            improbable, old[self._share], old[self._share] + rate * (holds - old[self._share])
+        )
+        new[self._on] = np.where(improbable, np.maximum(was_on, 1 + (begun & seldom & (n > FROM))), was_on)
+        told: F32 = np.where(new[self._on] > 1, np.maximum(score, 1), np.minimum(score, np.float32(0.99)))
+        return told
+
+
+class Stuck:
+    """The same value again and again, or as good as: exact repeats, and repeats but for the last bit or a hair."""
+
+    kinds = (AnomalyKind.STUCK, AnomalyKind.ZERO)
+    tables: Mapping[str, Block] = MappingProxyType({})
+
+    def __init__(self) -> None:
+        self._exact = _Runs("exact", RUN_DECADES, 1.0)
+        self._near = _Runs("near", RUN_DECADES, 1.0)
+        self._zero = _Runs("zero", ZERO_DECADES, 2.0)
+        self.rows = (*self._exact.rows, *self._near.rows, *self._zero.rows, "anchor", "bit")
+
+    def score(self, frame: Frame, lanes: Lanes) -> dict[AnomalyKind, F32]:
+        """See BatchDetector. A dead zero is a run at exactly 0 of a series that is seldom there."""
+        old, new, v = frame.old, frame.new, frame.v
+        later = old["n"] > 0
+        step = np.abs(v - old["before"])
+        bit = np.where(old["bit"] > 0, old["bit"], np.float32(3e38))
+        new["bit"] = np.where((step > 0) & later, np.minimum(bit, step), old["bit"])
+        still = np.maximum(np.float32(BIT) * old["bit"], np.float32(STILL) * old["step_scale"])
+        near = later & (np.abs(v - old["anchor"]) <= still)
+        new["anchor"] = np.where(near, old["anchor"], v)
+        zero = self._zero.score(frame, frame.x == 0)
+        exact = self._exact.score(frame, later & (step == 0))
+        near_score = self._near.score(frame, near)
+        stuck = np.maximum(exact, near_score)
+        return {AnomalyKind.STUCK: np.where(zero >= 1, 0, stuck), AnomalyKind.ZERO: zero}
+
+    def learn(self, frame: Frame, lanes: Lanes) -> None:
+        """See BatchDetector."""
+
+    def explain(self, kind: AnomalyKind, name: str, quantity: str, finding: Finding) -> tuple[str, str]:
+        """See BatchDetector."""
+        return phrases.say(kind, name, quantity, finding)
+
+
+class Gap:
+    """A hole before this reading: longer than this series' intervals are, and than its usual holes."""
+
+    kinds = (AnomalyKind.GAP,)
+    rows = ("interval", "period")  # `period` is the declared one, 0 = none
+    tables: Mapping[str, Block] = MappingProxyType({"gaps": ((GAP_BINS,), np.float32)})
+
+    def score(self, frame: Frame, lanes: Lanes) -> dict[AnomalyKind, F32]:
+        """See BatchDetector."""
+        old, new, n = frame.old, frame.new, frame.old["n"]
+        declared = old["period"] > 0
+        usual = np.where(declared, old["period"], old["interval"])
+        times = frame.dt / np.maximum(usual, np.float32(1e-3))
+        large = np.where(declared, np.float32(GAP_TIMES_DECLARED), np.float32(GAP_TIMES))
+        score = np.zeros(len(frame), np.float32)
+        learn_rate = 1 / np.minimum(np.maximum(n, 1), np.float32(300))
+        learnt = old["interval"] + (frame.dt - old["interval"]) * learn_rate
+        new["interval"] = np.where(((times > large) & (n > 30)) | (n == 0), old["interval"], learnt)
+        (long,) = np.nonzero((times > large) & (n > np.where(declared, np.float32(10), np.float32(FROM))))
+        if long.size:
+            counts = lanes.tables["gaps"][frame.lanes[long]]
+            least = np.clip(np.log2(np.float32(GAP_ALIKE) * times[long]), 0, GAP_BINS - 1)
+            alike = (counts * (np.arange(GAP_BINS) >= least[:, None].astype(np.int64))).sum(1)
+            seldom = (alike + 1) / (n[long] + 400) < SELDOM
+            score[long] = np.where(seldom, times[long] / large[long], 0)
+        return {AnomalyKind.GAP: score}
+
+    def learn(self, frame: Frame, lanes: Lanes) -> None:
+        """See BatchDetector."""
+        old = frame.old
+        usual = np.where(old["period"] > 0, old["period"], old["interval"])
+        (long,) = np.nonzero((frame.dt > 2 * usual) & (old["n"] > 10))
+        if long.size:
+            octave = np.clip(np.log2(frame.dt[long] / np.maximum(usual[long], 1e-3)), 0, GAP_BINS - 1).astype(
+                np.int64
+            )
+            lanes.tables["gaps"][frame.lanes[long], octave] += 1
+
+    def explain(self, kind: AnomalyKind, name: str, quantity: str, finding: Finding) -> tuple[str, str]:
+        """See BatchDetector."""
+        return phrases.say(kind, name, quantity, finding)

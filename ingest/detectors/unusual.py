@@ -1,0 +1,119 @@
+"""What kind of unusual it is. Opens where the protecting head is sure, and names what is seen as it goes on.
+
+The first reading far out is a spike, or a drift where only means have moved. Three on the same side and it is a bias, sides
+in turn and it is a noise burst, a constant factor and it is a unit that jumped. What lasted until the heads accept it is a
+change of regime.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import numpy as np
+
+from ingest.detectors import phrases
+from ingest.detectors.evidence import ACCEPT
+from ingest.detectors.finding import Finding
+from ingest.detectors.lanes import F32, I64, Block, Bools, Lanes
+from ingest.detectors.residuals import SIDES, Frame
+from telemetry.anomaly import AnomalyKind
+
+OPEN = 7.0  # decades of the protecting head
+CLOSE, CALM = 4.0, 8  # below this for so many readings and it is over
+NAMED = (
+    AnomalyKind.SPIKE,
+    AnomalyKind.DRIFT,
+    AnomalyKind.BIAS,
+    AnomalyKind.NOISE,
+    AnomalyKind.UNIT,
+    AnomalyKind.REGIME,
+    AnomalyKind.UNUSUAL,
+)
+SPIKE, DRIFT, BIAS, NOISE, UNIT, REGIME, UNUSUAL = range(1, 8)
+SUDDEN = [SIDES.index(side) for side in ("innovation", "step", "step_16")]
+SLOW = [SIDES.index(side) for side in ("day_sum", "level_shift", "residual_shift")]
+CALENDAR = [SIDES.index(side) for side in ("week_low", "week_high", "day_high", "day_low")]
+FAR = 3.0  # times the usual innovation
+TURNS = 0.3  # of the readings far out change sides: noise
+FACTORS = np.log10(np.array([10.0, 100.0, 1000.0, 0.1, 0.01, 0.001], np.float32))
+FACTOR_WITHIN = 0.15  # decades
+
+
+class Unusual:
+    """The shared past is the two heads'; this remembers one open episode per series."""
+
+    kinds = NAMED
+    rows = ("open", "quiet", "kind", "far", "turns", "sum", "size", "side", "units")
+    tables: Mapping[str, Block] = MappingProxyType({})
+
+    def score(self, frame: Frame, lanes: Lanes) -> dict[AnomalyKind, F32]:
+        """See BatchDetector: at least 1 where an episode opens, and where it gets another name."""
+        old, new = frame.old, frame.new
+        strange = frame.found["strange_safe"]
+        opens = (old["open"] == 0) & (strange >= OPEN) & frame.warm
+        (at,) = np.nonzero(opens | (old["open"] > 0))
+        out = {kind: np.zeros(len(frame), np.float32) for kind in NAMED}
+        if not at.size:
+            return out
+        for row in self.rows:
+            new[row] = old[row].copy()
+        self._follow(frame, at, opens[at])
+        before, kind = old["kind"][at], new["kind"][at]
+        told = opens[at] | ((kind != before) & (new["open"][at] > 0))
+        for number, name in enumerate(NAMED, 1):
+            here = at[told & (kind == number)]
+            out[name][here] = np.maximum(strange[here] / OPEN, 1)
+        return out
+
+    def learn(self, frame: Frame, lanes: Lanes) -> None:
+        """See BatchDetector."""
+
+    def explain(self, kind: AnomalyKind, name: str, quantity: str, finding: Finding) -> tuple[str, str]:
+        """See BatchDetector."""
+        return phrases.say(kind, name, quantity, finding)
+
+    def _follow(self, frame: Frame, at: I64, opens: Bools) -> None:
+        old, new = frame.old, frame.new
+        strange = frame.found["strange_safe"][at]
+        usual = (frame.v - frame.new["better_residual"])[
+            at
+        ]  # the profile, without what the last readings say
+        deviation = (frame.v[at] - usual) / frame.scale[at]
+        far = np.abs(deviation) > FAR
+        side = np.sign(deviation) * far
+        age = np.where(opens, 1, old["open"][at] + 1)
+        fresh = ~opens
+        quiet = np.where(strange < CLOSE, old["quiet"][at] * fresh + 1, 0)
+        count = old["far"][at] * fresh + far
+        last = old["side"][at] * fresh
+        turned = old["turns"][at] * fresh + (far & (last != 0) & (side != last))
+        units = old["units"][at] * fresh + self._factor(frame, at)
+        new["open"][at] = np.where(quiet >= CALM, 0, age)
+        new["quiet"][at], new["far"][at], new["turns"][at], new["units"][at] = quiet, count, turned, units
+        new["side"][at] = np.where(far, side, last)
+        new["kind"][at] = self._name(frame, at, opens, age, count, turned, units)
+
+    def _factor(self, frame: Frame, at: I64) -> Bools:
+        """Whether the value is a power of ten times what was expected."""
+        expected = (frame.expected[at] + frame.found["start"][at]).astype(np.float32)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = np.log10(frame.x[at].astype(np.float32) / expected)
+        near: Bools = np.abs(ratio[:, None] - FACTORS).min(1) < FACTOR_WITHIN
+        near &= np.abs(expected) > 3 * frame.scale[at]
+        return near
+
+    def _name(
+        self, frame: Frame, at: I64, opens: Bools, age: F32, count: F32, turned: F32, units: F32
+    ) -> F32:
+        sides = frame.found["sides"][:, at]
+        sudden, slow, calendar = (sides[group].max(0) for group in (SUDDEN, SLOW, CALENDAR))
+        first = np.where(sudden >= 2, SPIKE, np.where(slow >= np.maximum(sudden, 1.5), DRIFT, UNUSUAL))
+        first = np.where((first == UNUSUAL) & (calendar < 1.5), SPIKE, first)
+        first = np.where(units > 0, UNIT, first)
+        kind = np.where(opens, first, frame.old["kind"][at])
+        lasting = ~opens & (count >= 3)
+        turning = lasting & (turned >= TURNS * count)
+        kind = np.where(lasting & ~turning & (kind == SPIKE), BIAS, kind)
+        kind = np.where(turning & (kind != UNIT), NOISE, kind)
+        kind = np.where(~opens & (units >= 2) & (units >= 0.5 * age), UNIT, kind)
+        accepted = frame.old["held"][at] == ACCEPT
+        return np.where(accepted & (kind != UNIT), REGIME, kind).astype(np.float32)
