@@ -5,7 +5,7 @@ import gc
 import os
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from importlib.metadata import version
 from pathlib import Path
@@ -133,7 +133,8 @@ def _collect_seldom() -> None:
     gc.set_threshold(200_000, 20, 20)
 
 
-def _clock() -> int:
+def wall_clock_ms() -> int:
+    """Milliseconds since 1970 UTC."""
     return time.time_ns() // 1_000_000
 
 
@@ -143,6 +144,7 @@ async def run(
     stop: asyncio.Event,
     part: Literal["hub", "ingest", "api"] = "hub",
     trace: Path | None = None,
+    clock: Callable[[], int] = wall_clock_ms,
 ) -> None:
     """Run until `stop`; `part` leaves the API or ingest out. Raises ConfigError, or a store's own error at start."""
     data = Path(config.data)
@@ -165,14 +167,14 @@ async def run(
             book=book,
             broker=BrokerUrl.parse(config.broker.url),
             root=config.broker.root,
-            clock=_clock,
+            clock=clock,
             rng=Random(secrets.randbits(64)),
             on_stored=lambda items: feed.stored(shown.live(items, newest_humidity)),
             on_anomaly=feed.anomaly,
             trace=lines,
             policy=policy(config.ingest),
         )
-        follower = Follower(shown, book, feed, clock=_clock)
+        follower = Follower(shown, book, feed, clock=clock)
         services = Services(
             store=shown,
             book=book,
@@ -180,8 +182,8 @@ async def run(
             account=pipeline.account.as_mapping,
             ready=pipeline.ready if part != "api" else lambda: {"store": follower.reached},
             version=version("halong-telemetry"),
-            started_ms=_clock(),
-            clock=_clock,
+            started_ms=clock(),
+            clock=clock,
             reasons=pipeline.reasons,
             access=config.api.access(),
         )
@@ -195,7 +197,7 @@ async def run(
             if part in ("hub", "ingest"):
                 working.append(group.create_task(pipeline.run(), name="ingest"))
             if isinstance(store, EmbeddedStore) and config.store.keep_days:
-                keeping = retention.keep(store, config.store.keep_days, _clock)
+                keeping = retention.keep(store, config.store.keep_days, clock)
                 working.append(group.create_task(keeping, name="retention"))
             if listening is not None:
                 working.append(group.create_task(feed.run(), name="feed"))

@@ -45,6 +45,7 @@ OWN_CLOCK = {
     "firmware_sim/street.py",
     "halong/edge_cli.py",
     "halong/chaos/run.py",
+    "halong/chaos/stepped.py",
     "halong/hub.py",
     "halong/key_cli.py",
     "halong/installation.py",

@@ -22,6 +22,9 @@ HUB_RATE = (8_000.0, 40_000.0)  # bytes a second of a slow wire
 UPLINK_RATE = (1_500.0, 10_000.0)
 SHARE = (0.2, 0.8)  # of the packets that are meddled with
 STEP_MS = (2_000.0, 30 * 86_400_000.0)  # how far a clock jumps, ahead or back; its logarithm is drawn
+HUB_BACK_MS = (
+    200_000  # less than `ingest.future_s`: with two gateways left the hub cannot know that it is the one
+)
 NO_GROWTH = 1  # byte: no file of the process may be longer
 
 log = structlog.get_logger(__name__)
@@ -93,7 +96,9 @@ class City:
         """Ahead for an upper draw, back for a lower one. The agent reads the file once a second."""
         file = self._step_file(fault.target)
         far = abs(fault.draw - 0.5) * 2
-        step_ms = round(STEP_MS[0] * (STEP_MS[1] / STEP_MS[0]) ** far) * (1 if fault.draw >= 0.5 else -1)
+        step_ms = round(STEP_MS[0] * (STEP_MS[1] / STEP_MS[0]) ** far)
+        if fault.draw < 0.5:
+            step_ms = -min(step_ms, HUB_BACK_MS) if fault.target == "hub" else -step_ms
         new = file.with_suffix(".new")
         new.write_text(str(step_ms), encoding="ascii")
         new.replace(file)

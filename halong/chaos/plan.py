@@ -55,7 +55,7 @@ PACKETS = (Kind.DUPLICATE, Kind.REORDER, Kind.CORRUPT)
 FAULTS: Mapping[Target, tuple[tuple[Kind, ...], float]] = {  # and how often it is chosen, beside the others
     Target.AGENT: ((Kind.KILL, Kind.RESTART, Kind.PAUSE, Kind.PAUSE, Kind.DISK_FULL, Kind.CLOCK_STEP), 28.0),
     Target.UPLINK: ((*WIRE, *PACKETS), 36.0),
-    Target.HUB: ((Kind.KILL, Kind.RESTART, Kind.PAUSE, Kind.DISK_FULL), 7.0),
+    Target.HUB: ((Kind.KILL, Kind.RESTART, Kind.PAUSE, Kind.DISK_FULL, Kind.CLOCK_STEP), 8.0),
     Target.HUB_LINK: ((*WIRE, *PACKETS), 12.0),
     Target.BROKER: ((Kind.KILL, Kind.RESTART, Kind.PAUSE), 4.0),
     Target.STORE: ((Kind.KILL, Kind.RESTART, Kind.PAUSE), 6.0),

@@ -31,7 +31,6 @@ from halong.installation import (
     drain,
     free_port,
     fresh_files,
-    hub_command,
     hub_config,
     now_ms,
     only_one,
@@ -90,19 +89,20 @@ async def chaos(options: Options, *, stop: asyncio.Event, console: Console) -> i
         wires = await _wires(stack, options, gateways, broker_port, store_port)
         _configure(options, paths, streets, wires, broker_url=url, api_port=api_port)
         memory = Memory(processes)
-        await processes.start("hub", hub_command(paths))
+        await processes.start("hub", _stepped("hub", paths.hub, _step_file(paths, "hub"), paths.trace))
         await wait_ready("127.0.0.1", api_port, processes)
         devices = sim_command(paths, seed=options.seed, gateways=options.gateways, broker_url=url, faults=[])
         await processes.start("sim", devices)
         for gateway in gateways:
-            await processes.start(gateway, _agent(paths, gateway))
+            config = paths.edge(gateway) / "edge.toml"
+            await processes.start(gateway, _stepped("agent", config, _step_file(paths, gateway)))
         hurt = City(
             processes,
             wires,
             broker_kind=kind,
             broker_port=broker_port,
             broker_directory=paths.broker,
-            step_file=lambda gateway: _step_file(paths, gateway),
+            step_file=lambda name: _step_file(paths, name),
             root=DEFAULT_ROOT,
             seed=options.seed,
         )
@@ -148,16 +148,14 @@ async def chaos(options: Options, *, stop: asyncio.Event, console: Console) -> i
     return 0 if report["passed"] else 1
 
 
-def _agent(paths: Paths, gateway: str) -> list[str]:
-    """What runs an agent whose clock can be stepped, by the real time at first."""
-    step_file = _step_file(paths, gateway)
+def _stepped(what: str, config: Path, step_file: Path, *more: Path) -> list[str]:
+    """What runs an agent or the hub with a clock that can be stepped, by the real time at first."""
     step_file.unlink(missing_ok=True)
-    config = paths.edge(gateway) / "edge.toml"
-    return [sys.executable, "-m", "halong.chaos.stepped", str(config), str(step_file)]
+    return [sys.executable, "-m", "halong.chaos.stepped", what, *map(str, (config, step_file, *more))]
 
 
-def _step_file(paths: Paths, gateway: str) -> Path:
-    return paths.edge(gateway) / "clock-step"
+def _step_file(paths: Paths, name: str) -> Path:
+    return (paths.data if name == "hub" else paths.edge(name)) / "clock-step"
 
 
 def _targets(options: Options, gateways: Sequence[str]) -> list[tuple[Target, str]]:

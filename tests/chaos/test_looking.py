@@ -1,6 +1,7 @@
 """What a run looks at and makes up: memory of processes, a stepped clock, rubbish, and which quarantine is explained."""
 
 import os
+import time
 from pathlib import Path
 from random import Random
 
@@ -8,7 +9,7 @@ import pytest
 
 from halong.chaos import rogue
 from halong.chaos.memory import resident_mb
-from halong.chaos.stepped import SteppedHost
+from halong.chaos.stepped import LOOK_EVERY_S, Step, SteppedHost
 from halong.chaos.verdict import explained
 from ingest.account import Account
 from ingest.intake import Batch, Intake, Packet
@@ -32,13 +33,15 @@ def test_the_memory_of_a_process_that_is_there_and_of_one_that_is_not() -> None:
 
 def test_a_host_whose_clock_stands_where_the_file_says(tmp_path: Path) -> None:
     file = tmp_path / "clock-step"
-    host = SteppedHost(file)
+    host = SteppedHost(Step(file))
     before = host.instant()
     file.write_text("-86400000", encoding="ascii")
+    time.sleep(LOOK_EVERY_S)
     stepped = host.instant()
     assert 0 <= stepped.uptime_ms - before.uptime_ms < 60_000
     assert -86_400_000 <= stepped.wall_ms - before.wall_ms < -86_340_000
     file.write_text("", encoding="ascii")
+    time.sleep(LOOK_EVERY_S)
     assert 0 <= host.instant().wall_ms - before.wall_ms < 60_000
 
 
