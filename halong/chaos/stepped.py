@@ -13,7 +13,6 @@ from pathlib import Path
 from edge.config import EdgeConfig
 from edge.config import check as check_edge
 from edge.hostclock import Instant, LinuxHost
-from halong import hub
 from halong.console import load, run
 from runtime import log
 
@@ -63,7 +62,9 @@ def run_agent(config: Path, step: Step) -> None:
 
 
 def run_hub(config: Path, step: Step, trace: Path) -> None:
-    """The hub, until SIGTERM; the trace beside its data."""
+    """The hub, until SIGTERM; it appends what it commits to `trace`."""
+    from halong import hub  # an agent has no use for databases in its memory
+
     settings = load(config, hub.HubConfig, hub.check)
     log.configure(process="hub")
     clock: Callable[[], int] = lambda: hub.wall_clock_ms() + step.ms()  # noqa: E731
