@@ -54,7 +54,7 @@ class JournalSettings(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=T
 class ClockSettings(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """What dates the readings. `gnss` names the [[serial]] sensor that is the gateway's own receiver; see edge.clock."""
 
-    trust: Trust = Trust.SYSTEM
+    trust: Trust = Trust.LADDER
     ladder: tuple[Rung, ...] = LADDER
     gnss: str = ""
     tolerance_ms: int = 500

@@ -6,7 +6,15 @@ from pathlib import Path
 import msgspec
 
 from edge.publishers import FieldPath, MqttSource, PayloadFormat
-from edge.settings import BrokerSettings, EdgeConfig, ModbusBus, ModbusUnit, SerialDevice
+from edge.settings import (
+    BrokerSettings,
+    ClockSettings,
+    EdgeConfig,
+    ModbusBus,
+    ModbusUnit,
+    SerialDevice,
+    Trust,
+)
 from firmware_sim.city import City, DevicePlan, GatewayPlan
 
 MODBUS_MAP = "air-station"
@@ -41,6 +49,7 @@ def edge_config(
         gateway=gateway.id,
         site=gateway.site,
         broker=BrokerSettings(url=uplink or broker, root=root),
+        clock=ClockSettings(trust=Trust.SYSTEM),  # sensors, gateways and hub are on one host
         serial=tuple(_serial(device, ports) for device in serial if device.protocol != "modbus-rtu"),
         modbus=tuple(_bus(device, ports) for device in serial if device.protocol == "modbus-rtu"),
         mqtt=tuple(

@@ -53,6 +53,8 @@ longitude = 107.0
 [broker]
 url = "{url}"
 root = "{root}"
+[clock]
+trust = "system"
 [journal]
 path = "{directory}/journal.db"
 commit_ms = 20

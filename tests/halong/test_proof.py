@@ -32,6 +32,8 @@ longitude = 107.0
 [broker]
 url = "{url}"
 root = "{root}"
+[clock]
+trust = "system"
 [[serial]]
 path = "{directory}/pm"
 protocol = "mhz19"
