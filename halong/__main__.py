@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from halong import amendments_cli, ledger_cli
+from halong import amendments_cli, ledger_cli, store_cli
 from halong.aqi_cli import app as aqi_app
 from halong.console import Config, fail, load, run, seconds
 from halong.detect_cli import app as detect_app
@@ -37,6 +37,7 @@ app.command()(ledger_cli.ledger)
 app.add_typer(amendments_cli.correction, name="correction")
 app.add_typer(amendments_cli.validity, name="validity")
 app.add_typer(ledger_cli.gateway, name="gateway")
+store_cli.register(app)
 
 Faults = Annotated[
     list[str] | None,
