@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from storage.store import Columns, Rejected, Series
 
 CLUSTER_GAP_MS = 60_000
+HOUR_MS = 3_600_000
 CLUSTERS_MAX = 16  # a wider look costs less than a longer list of ranges
 INT32_MAX = 2**31 - 1
 TIME_MAX_MS = 9_223_372_036_854  # InfluxDB keeps ns in 64 bits: until the year 2262
@@ -28,6 +29,11 @@ class Batch(NamedTuple):
 
     def __len__(self) -> int:
         return len(self.arrays["series"])
+
+    def hours(self) -> set[int]:
+        """The starts of the hours that hold a row."""
+        times = self.arrays["observed_at"].astype(np.int64, copy=False)
+        return set(np.unique(times - times % HOUR_MS).tolist())
 
     def clusters(self) -> list[tuple[int, int]]:
         """Inclusive time ranges that hold every row: a batch of live and old packs need not scan the hours between."""

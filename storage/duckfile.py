@@ -9,12 +9,14 @@ from pathlib import Path
 import duckdb
 import structlog
 
+from storage import rollup
 from storage.batch import Batch, prepare, refuse
 from storage.store import Columns, Outcome, Series, StoreUnavailableError
 
 MEMORY_LIMIT = "512MB"
 THREADS = 2
 DISK_RETRY_S = 5.0
+QUIET_MS = 600_000  # without a reading for it, before an hour that is over is rolled
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS series (
   id INTEGER NOT NULL, sensor VARCHAR NOT NULL, site VARCHAR NOT NULL, quantity VARCHAR NOT NULL
@@ -42,6 +44,10 @@ class DuckFile:
     def __init__(self, path: Path, *, clock: Callable[[], int], checkpoint_wal: str = "16MB") -> None:
         self.path = path
         self.ids: dict[Series, int] = {}  # replaced, never changed: other threads read it
+        self._rolled: set[int] = set()
+        self._waiting: dict[int, int] | None = (
+            None  # hours that are not rolled, and when they were written; None: unknown
+        )
         self._clock = clock
         self._checkpoint_wal = checkpoint_wal
         self._connection: duckdb.DuckDBPyConnection | None = None
@@ -70,8 +76,10 @@ class DuckFile:
                 raise _opening_error(self.path, again) from again
         try:
             connection.execute("SET GLOBAL TimeZone = 'UTC'")
-            connection.execute(_SCHEMA)
+            connection.execute(f"{_SCHEMA}; {rollup.SCHEMA}")
             rows = connection.execute("SELECT sensor, site, quantity, id FROM series").fetchall()
+            self._rolled = {hour for (hour,) in connection.execute("SELECT start_ms FROM rolled").fetchall()}
+            self._waiting = None
         except duckdb.Error as error:
             connection.close()
             raise _opening_error(self.path, error) from error
@@ -136,6 +144,10 @@ class DuckFile:
                     [(number, *names) for names, number in batch.new.items()],
                 )
             stored = self._insert(connection, batch)
+            hours = batch.hours()
+            late = hours & self._rolled
+            if late:
+                self._take_out(connection, late)
             connection.execute("COMMIT")
         except duckdb.Error:
             with suppress(duckdb.Error):
@@ -143,6 +155,9 @@ class DuckFile:
             raise
         if batch.new:
             self.ids = self.ids | batch.new
+        self._rolled -= late
+        if self._waiting is not None:
+            self._waiting.update(dict.fromkeys(hours, self._clock()))
         return Outcome(stored, len(columns) - len(refused) - stored, refused)
 
     def forget(self, before_ms: int, step_ms: int) -> int | None:
@@ -153,9 +168,20 @@ class DuckFile:
         ).fetchall()
         if oldest is None:
             return None
-        rows = connection.execute(
-            "DELETE FROM readings WHERE observed_at < ?", [min(before_ms, oldest + step_ms)]
-        ).fetchall()
+        end = min(before_ms, oldest + step_ms)
+        connection.execute("BEGIN")
+        try:
+            rows = connection.execute("DELETE FROM readings WHERE observed_at < ?", [end]).fetchall()
+            gone = {hour for hour in self._rolled if hour < end}
+            if gone:
+                self._take_out(connection, gone)
+            connection.execute("COMMIT")
+        except duckdb.Error:
+            with suppress(duckdb.Error):
+                connection.execute("ROLLBACK")
+            raise
+        self._rolled -= gone
+        self._waiting = None  # the hour that was cut is to be rolled anew
         return int(rows[0][0])
 
     def checkpoint(self) -> None:
@@ -174,6 +200,43 @@ class DuckFile:
         finally:
             connection.unregister("batch")
         return int(rows[0][0])
+
+    def _take_out(self, connection: duckdb.DuckDBPyConnection, hours: set[int]) -> None:
+        named = ", ".join(map(str, hours))
+        connection.execute(f"DELETE FROM hours WHERE start_ms IN ({named})")
+        connection.execute(f"DELETE FROM rolled WHERE start_ms IN ({named})")
+
+    def roll(self, most: int) -> int:
+        """Roll up to `most` hours that are over and have been quiet since; how many were. Raises duckdb.Error."""
+        connection, now = self.connection, self._clock()
+        if self._waiting is None:
+            found = connection.execute(
+                f"SELECT DISTINCT observed_at - observed_at % {rollup.HOUR_MS} FROM readings"
+            ).fetchall()
+            self._waiting = dict.fromkeys({hour for (hour,) in found} - self._rolled, 0)
+        ready = sorted(
+            hour
+            for hour, touched in self._waiting.items()
+            if hour + rollup.HOUR_MS <= now and touched <= now - QUIET_MS
+        )[:most]
+        if not ready:
+            return 0
+        condition = " OR ".join(
+            f"observed_at >= {hour} AND observed_at < {hour + rollup.HOUR_MS}" for hour in ready
+        )
+        connection.execute("BEGIN")
+        try:
+            connection.execute(f"INSERT INTO hours {rollup.figures_sql(condition)} ORDER BY start_ms, series")
+            connection.executemany("INSERT INTO rolled VALUES (?)", [(hour,) for hour in ready])
+            connection.execute("COMMIT")
+        except duckdb.Error:
+            with suppress(duckdb.Error):
+                connection.execute("ROLLBACK")
+            raise
+        self._rolled |= set(ready)
+        for hour in ready:
+            del self._waiting[hour]
+        return len(ready)
 
 
 def _opening_error(path: Path, error: duckdb.Error) -> StoreUnavailableError:

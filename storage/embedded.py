@@ -5,7 +5,7 @@ stay. Everything is on disk when `write` returns.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import duckdb
 import structlog
 
+from storage import rollup
 from storage.duckfile import DISK_RETRY_S, DuckFile, StoreBusyError
 from storage.embedded_sql import aggregate_sql
 from storage.store import Bucket, Columns, Outcome, Series, StoreUnavailableError
@@ -24,6 +25,8 @@ from telemetry.reading import Reading
 __all__ = ["EmbeddedStore", "StoreBusyError"]
 
 READERS = 4
+ROLL_EVERY_S = 10.0
+ROLL_HOURS = 4
 QUERY_TIMEOUT_S = 60.0
 SCAN_ROWS = 20_000  # a list of `scan` holds at most this,or one minute's when that is more
 SCAN_STEP_MS = 60_000
@@ -36,19 +39,35 @@ log = structlog.get_logger(__name__)
 
 
 class EmbeddedStore:
-    """`storage.store.Store` in a DuckDB file. `open` may raise StoreBusyError: another process owns the file."""
+    """`storage.store.Store` in a DuckDB file. `open` may raise StoreBusyError: another process owns the file.
 
-    def __init__(self, path: Path, *, clock: Callable[[], int], checkpoint_wal: str = "16MB") -> None:
+    After a write, at most once in `roll_every_s`, a few hours that are over get their hourly figures (`roll`).
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        clock: Callable[[], int],
+        checkpoint_wal: str = "16MB",
+        roll_every_s: float = ROLL_EVERY_S,
+    ) -> None:
         self._file = DuckFile(path, clock=clock, checkpoint_wal=checkpoint_wal)
+        self._roll_every_s = roll_every_s
         self._writer: ThreadPoolExecutor | None = None
         self._readers: ThreadPoolExecutor | None = None
         self._cursors: asyncio.Queue[duckdb.DuckDBPyConnection] = asyncio.Queue(READERS)
         self._reopening = asyncio.Lock()
         self._generation = 0
         self._usable = False
+        self._indexed: Mapping[Series, int] = {}
+        self._index: dict[tuple[str, str], list[int]] = {}
+        self._next_roll = 0.0
+        self._rolling: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Open the file, creating it when absent. Raises StoreBusyError, StoreUnavailableError."""
+        self._next_roll = asyncio.get_running_loop().time() + self._roll_every_s
         self._writer = ThreadPoolExecutor(1, "store-writer")
         self._readers = ThreadPoolExecutor(READERS, "store-reader")
         try:
@@ -82,6 +101,8 @@ class EmbeddedStore:
         async with self._reopening:
             if self._writer is None or self._readers is None:
                 return
+            if self._rolling is not None:
+                await asyncio.wait({self._rolling})
             await self._close_file()
             self._writer.shutdown(wait=False)
             self._readers.shutdown(wait=False)
@@ -130,19 +151,40 @@ class EmbeddedStore:
 
     async def write(self, columns: Columns) -> Outcome:
         """Add what is new. A batch repeated after a fatal error may count as duplicate: it was durable already."""
-        return await self._attempt(lambda: self._in_writer(lambda: self._file.write(columns)))
+        outcome = await self._attempt(lambda: self._in_writer(lambda: self._file.write(columns)))
+        self._roll_sometimes()
+        return outcome
+
+    def _roll_sometimes(self) -> None:
+        """Let the writer roll hours after this write, when it has not for a while: nobody waits for it."""
+        now = asyncio.get_running_loop().time()
+        if now < self._next_roll or (self._rolling is not None and not self._rolling.done()):
+            return
+        self._next_roll = now + self._roll_every_s
+        self._rolling = asyncio.create_task(self._roll_few(), name="store-roll")
+
+    async def _roll_few(self) -> None:
+        try:
+            await self.roll(ROLL_HOURS)
+        except StoreUnavailableError as error:
+            log.info("hours not rolled, trying again", reason=str(error))
+
+    async def roll(self, most: int) -> int:
+        """Compute hourly figures of up to `most` hours that are over; how many were there to compute."""
+        return await self._attempt(lambda: self._in_writer(lambda: self._file.roll(most)))
 
     async def _read(self, sql: str, parameters: Sequence[int] = ()) -> Rows:
         return await self._attempt(lambda: self._query(sql, parameters))
 
     async def _query(self, sql: str, parameters: Sequence[int]) -> Rows:
-        """Every row, in a reader thread; a query that is cancelled or takes too long is interrupted."""
+        return await self._in_reader(lambda cursor: cursor.execute(sql, parameters).fetchall())
+
+    async def _in_reader(self, work: Callable[[duckdb.DuckDBPyConnection], Rows]) -> Rows:
+        """What a reader thread finds with its cursor; work that is cancelled or takes too long is interrupted."""
         try:
             async with asyncio.timeout(QUERY_TIMEOUT_S):
                 cursor = await self._cursors.get()
-                running = asyncio.get_running_loop().run_in_executor(
-                    self._readers, lambda: cursor.execute(sql, parameters).fetchall()
-                )
+                running = asyncio.get_running_loop().run_in_executor(self._readers, lambda: work(cursor))
                 running.add_done_callback(lambda done: self._give_back(cursor, done))
                 try:
                     return await asyncio.shield(running)
@@ -206,19 +248,33 @@ class EmbeddedStore:
         ids = self._ids(sensors, quantity)
         if not ids:
             return []
-        rows = await self._read(aggregate_sql(function, ids, window_ms, offset_ms), [start_ms, end_ms])
+        asked = aggregate_sql(function, ids, window_ms, offset_ms)
+        if rollup.applies(start_ms, end_ms, window_ms, offset_ms) and ids.count(",") < len(set(sensors)):
+            rows = await self._attempt(
+                lambda: self._in_reader(
+                    lambda cursor: (
+                        _from_hours(cursor, function, ids, start_ms, end_ms, window_ms, offset_ms)
+                        or cursor.execute(asked, [start_ms, end_ms]).fetchall()
+                    )
+                )
+            )
+        else:
+            rows = await self._read(asked, [start_ms, end_ms])
         if function is Aggregate.VECTOR_MEAN:
             angles = ((*row[:2], mean_direction(row[2][0], row[2][1], row[3]), row[3]) for row in rows)
             return [Bucket(*row) for row in angles if row[2] is not None]
         return [Bucket(*row) for row in rows]
 
     def _ids(self, sensors: Sequence[str], quantity: str) -> str:
-        wanted = set(sensors)
-        return ", ".join(
-            str(number)
-            for series, number in self._file.ids.items()
-            if series.quantity == quantity and series.sensor in wanted
+        ids = self._file.ids
+        if self._indexed is not ids:
+            self._indexed, self._index = ids, {}
+            for series, number in ids.items():
+                self._index.setdefault((series.sensor, series.quantity), []).append(number)
+        found = (
+            number for sensor in dict.fromkeys(sensors) for number in self._index.get((sensor, quantity), ())
         )
+        return ", ".join(map(str, found))
 
     async def count(self, start_ms: int, end_ms: int) -> dict[tuple[str, str], int]:
         """Rows of each (sensor, quantity)."""
@@ -277,3 +333,29 @@ class EmbeddedStore:
         if removed:
             await self._attempt(lambda: self._in_writer(self._file.checkpoint))
         return removed
+
+
+def _from_hours(
+    cursor: duckdb.DuckDBPyConnection,
+    function: Aggregate,
+    ids: str,
+    start_ms: int,
+    end_ms: int,
+    window_ms: int,
+    offset_ms: int,
+) -> Rows:
+    """From hourly figures, all of one moment; nothing when too few hours are rolled, or none of them holds a row."""
+    first, last = rollup.inner(start_ms, end_ms)
+    cursor.begin()
+    try:
+        hours = cursor.execute(
+            "SELECT start_ms FROM rolled WHERE start_ms >= ? AND start_ms < ? ORDER BY start_ms",
+            [first, last],
+        ).fetchall()
+        pieces = rollup.unrolled(start_ms, end_ms, (hour for (hour,) in hours))
+        if not hours or len(pieces) > rollup.RANGES_MAX:
+            return []
+        asked = rollup.aggregate_sql(function, ids, pieces, window_ms, offset_ms)
+        return cursor.execute(asked, [first, last]).fetchall()
+    finally:
+        cursor.rollback()
