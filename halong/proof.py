@@ -6,6 +6,7 @@ agent only writes it there when the hub has named the pack.
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
@@ -20,7 +21,7 @@ from telemetry.quantities import QUANTITIES
 from telemetry.reading import InstrumentState, Reading
 
 LOOK_S = 0.1
-BACK_MS = 1_000  # a reading observed just before we looked is as good
+CONNECT_S = 3.0
 
 Tell = Callable[[str, str], None]
 
@@ -45,12 +46,16 @@ async def follow(
     if agent is None:
         raise MissingError(f"no agent runs on {journal}: start it with `halong edge run`")
     tell("agent", f"runs as process {agent.pid}")
-    since_ms = clock()
     broker = _Broker(config)
     listening = asyncio.create_task(broker.listen())
+    since_ms = clock()
     try:
+        with suppress(TimeoutError):  # without a broker there is still a reading to be seen
+            async with asyncio.timeout(min(CONNECT_S, within_s / 3)):
+                await broker.connected_first.wait()
+        since_ms = clock()
         async with asyncio.timeout(within_s):
-            seen = await _journalled(journal, sensor, since_ms - BACK_MS)
+            seen = await _journalled(journal, sensor, since_ms)
             tell("read", _words(seen.readings))
             tell("journaled", f"pack {seen.pack.journal}/{seen.pack.seq} at {local(seen.pack.formed_ms)}")
             name = topics.PackName(config.gateway, seen.pack.journal, seen.pack.seq)
@@ -72,6 +77,7 @@ class _Broker:
         self._config, self._root = config, config.broker.root
         self.passed: set[topics.PackName] = set()
         self.connected = False
+        self.connected_first = asyncio.Event()
 
     async def listen(self) -> None:
         """For ever. A broker that lets this user not listen is silent: then only the acknowledgement tells."""
@@ -93,6 +99,8 @@ class _Broker:
 
     def _changed(self, up: bool) -> None:
         self.connected = up
+        if up:
+            self.connected_first.set()
 
 
 async def _journalled(journal: Path, sensor: str, since_ms: int) -> _Seen:
@@ -142,7 +150,7 @@ def _why(
     config: EdgeConfig, journal: Path, sensor: str, broker: _Broker, since_ms: int, within_s: float
 ) -> str:
     """The step that is missing, and what is known about it."""
-    packs = packs_since(journal, since_ms - BACK_MS)
+    packs = packs_since(journal, since_ms)
     if not any(one.sensor == sensor for pack in packs for one in pack.readings):
         return f"no reading of {sensor} in {within_s:g} s{_port(config, sensor)}"
     if not broker.connected:
