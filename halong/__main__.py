@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from halong import amendments_cli, ledger_cli, store_cli
+from halong import amendments_cli, backup_cli, ledger_cli, store_cli
 from halong.aqi_cli import app as aqi_app
 from halong.console import Config, fail, load, run, seconds
 from halong.detect_cli import app as detect_app
@@ -34,6 +34,8 @@ app.add_typer(detect_app, name="detect")
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(key_app, name="key")
 app.command()(ledger_cli.ledger)
+app.command()(backup_cli.backup)
+app.command()(backup_cli.restore)
 app.add_typer(amendments_cli.correction, name="correction")
 app.add_typer(amendments_cli.validity, name="validity")
 app.add_typer(ledger_cli.gateway, name="gateway")

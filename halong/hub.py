@@ -28,6 +28,7 @@ from runtime.mqtt import BrokerUrl
 from runtime.sdnotify import Notifier
 from storage.book import Book
 from storage.embedded import EmbeddedStore, StoreBusyError
+from storage.facts import KEEP_DAYS, STORE_FILE, note_facts
 from storage.open import open_store
 from storage.store import Store, StoreUnavailableError
 from storage.view import HUMIDITY, View
@@ -154,6 +155,9 @@ async def run(
         store = open_store(store_url(config, data, os.environ))
         stack.push_async_callback(store.close)
         book = stack.enter_context(Book(data / "book.sqlite", quarantine_rows=config.ingest.quarantine_rows))
+        url = config.store.url
+        embedded = url.removeprefix("duckdb:") if url.startswith("duckdb:") else ""
+        note_facts(book, {STORE_FILE: embedded, KEEP_DAYS: str(config.store.keep_days)})
         feed = Feed(epoch=secrets.token_hex(4))
         shown = View(store, book)
 

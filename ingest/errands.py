@@ -1,6 +1,7 @@
-"""What ingest does when the book asks: replay the quarantine, retire a gateway, draw up the ledger."""
+"""What ingest does when the book asks: replay the quarantine, retire a gateway, draw up the ledger, make a backup."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -11,9 +12,10 @@ from ingest.registry import Registry
 from ingest.replay import Replayer
 from ingest.watchman import Watchman
 from storage import retirement
+from storage.backup import BackupError, back_up
 from storage.book import Book
 from storage.ledger import ledger
-from storage.store import Store
+from storage.store import Store, StoreUnavailableError
 
 LEDGER_ROWS = 50_000  # a result is one row of the book
 
@@ -34,6 +36,12 @@ class Span(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     start_ms: int
     end_ms: int
     sensor: str | None = None
+
+
+class Copying(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a command `backup` asks: a copy in this new directory."""
+
+    directory: str
 
 
 def errands(
@@ -69,4 +77,12 @@ def errands(
             raise CommandError(f"{len(rows)} hours are too many at once: ask for a day or a sensor")
         return {"rows": msgspec.to_builtins(rows)}
 
-    return {"replay": replayer.carry_out, "retire": retire, "ledger": draw_up}
+    async def copy(content: Mapping[str, Any]) -> Mapping[str, Any]:
+        asked = msgspec.convert(content, Copying)
+        try:
+            label = await back_up(book, store, Path(asked.directory), now_ms=clock())
+        except (BackupError, StoreUnavailableError) as error:
+            raise CommandError(str(error)) from None
+        return {"directory": asked.directory, "rows": label.rows}
+
+    return {"replay": replayer.carry_out, "retire": retire, "ledger": draw_up, "backup": copy}

@@ -262,6 +262,11 @@ class Book:
 
     # For the pages in modules of their own.
 
+    @property
+    def path(self) -> Path:
+        """Its file."""
+        return self._path
+
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """One writing transaction, committed at the end of the block and undone when it fails."""

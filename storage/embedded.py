@@ -202,6 +202,15 @@ class EmbeddedStore:
             done.exception()  # asked for, so that asyncio does not report the error of an abandoned query
         self._cursors.put_nowait(cursor)
 
+    @property
+    def path(self) -> Path:
+        """Its file."""
+        return self._file.path
+
+    async def copy_to(self, target: Path) -> int:
+        """A copy of the file as of now; how many readings it holds. Writes wait meanwhile. Raises OSError."""
+        return await self._attempt(lambda: self._in_writer(lambda: self._file.copy_to(target)))
+
     async def series(self) -> list[Series]:
         """Every series that has a reading, ordered."""
         rows = await self._read(

@@ -12,6 +12,7 @@ import msgspec
 from storage import retirement
 from storage.amendments import Pages, merged
 from storage.book import Book
+from storage.facts import KEEP_DAYS, facts
 from storage.inventory import Inventory, SensorPeriod
 from storage.manifests import ManifestRow
 from storage.quarantine import Quarantine
@@ -19,6 +20,7 @@ from storage.store import Store
 from telemetry.quantities import Aggregate
 
 HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
 TOLD_LATE_MS = 300_000  # a manifest may come so long after its hour's end
 WHOLE = 0.98  # a manifest that expects less than this of what the period promises may be a part
 
@@ -173,7 +175,12 @@ async def ledger(
     store: Store, book: Book, start_ms: int, end_ms: int, *, now_ms: int, sensor: str | None = None
 ) -> list[LedgerRow]:
     """The hours that begin in [start_ms, end_ms), by sensor and hour; raises what book and store raise."""
+    kept_days = int(facts(book).get(KEEP_DAYS, "0"))
+    if kept_days:  # what the store has forgotten is not lost
+        start_ms = max(start_ms, now_ms - kept_days * DAY_MS + HOUR_MS)
     low, high = -(-start_ms // HOUR_MS) * HOUR_MS, -(-end_ms // HOUR_MS) * HOUR_MS
+    if low >= high:
+        return []
     stored = await store.count_windows(low, high, window_ms=HOUR_MS)
     told: dict[Key, list[ManifestRow]] = defaultdict(list)
     for one in book.manifests(low, high, sensor=sensor):

@@ -90,3 +90,9 @@ CREATE TABLE IF NOT EXISTS invalidations (
   undone_ms INTEGER,
   undone_by TEXT
 );
+
+-- What the hub says of itself, for the commands that work beside it.
+CREATE TABLE IF NOT EXISTS facts (
+  name TEXT PRIMARY KEY,
+  value TEXT NOT NULL
+) WITHOUT ROWID;
