@@ -15,6 +15,7 @@ from firmware_sim.devices.networks import (
     TasmotaPlug,
     ZigbeeSensor,
 )
+from firmware_sim.devices.plain import JsonBoard, SenmlCbor, SenmlJson, TtsNode
 from firmware_sim.devices.sparkplug_node import SparkplugNode
 from firmware_sim.model import Model
 from firmware_sim.truth import Emitted, Recorder
@@ -25,10 +26,14 @@ KIND = "centre"
 Build = Callable[..., PublishingDevice]
 PUBLISHERS: dict[str, tuple[Build, str]] = {  # what it is, and its name unless another is given
     "chirpstack-v4": (LorawanNode, "a8404187d187106e"),
+    "tts-v3": (TtsNode, "pm-node-7"),
     "sparkplug-b": (SparkplugNode, "City/edge1"),
     "tasmota": (TasmotaPlug, "street-12"),
     "zigbee2mqtt": (ZigbeeSensor, "weather sensor"),
     "shelly-gen2": (ShellySwitch, "shellyplus1pm-7c87ce65bd9c"),
+    "json": (JsonBoard, "board-1"),
+    "senml-json": (SenmlJson, "weather-1"),
+    "senml-cbor": (SenmlCbor, "weather-2"),
 }
 
 

@@ -280,7 +280,10 @@ def sim_device(
 @sim.command("publisher")
 def sim_publisher(
     protocol: Annotated[
-        str, typer.Argument(help="chirpstack-v4, sparkplug-b, tasmota, zigbee2mqtt, shelly-gen2")
+        str,
+        typer.Argument(
+            help="chirpstack-v4, tts-v3, sparkplug-b, tasmota, zigbee2mqtt, shelly-gen2, json, senml-json, senml-cbor"
+        ),
     ],
     broker: Annotated[str, typer.Option(help="The broker it publishes to.")],
     name: Annotated[

@@ -46,7 +46,7 @@ class PublishingDevice(Protocol):
         ...
 
 
-class _JsonDevice:
+class JsonDevice:
     """Says one message every `period_s` seconds and listens to nobody."""
 
     listens: tuple[str, ...] = ()
@@ -79,7 +79,7 @@ class _JsonDevice:
         return {q: round(self._measure(q, at_ms / 1000), digits) for q, digits in decimals.items()}
 
 
-class LorawanNode(_JsonDevice):
+class LorawanNode(JsonDevice):
     """A particle node behind ChirpStack v4; its frame counter starts at 0 with each life. `name` is its DevEUI."""
 
     application = "17c82e96-be03-4f38-aef3-f83d48582d97"
@@ -114,7 +114,7 @@ class LorawanNode(_JsonDevice):
         return Publication(topic, _json(event), tuple(values.items()), at_ms)
 
 
-class TasmotaPlug(_JsonDevice):
+class TasmotaPlug(JsonDevice):
     """A Tasmota plug with a climate sensor; its time has seconds, is local and does not say so."""
 
     def _message(self, at_ms: int) -> Publication:
@@ -139,7 +139,7 @@ class TasmotaPlug(_JsonDevice):
         return Publication(f"tele/{self._name}/SENSOR", _json(state), tuple(values.items()), at_ms)
 
 
-class ZigbeeSensor(_JsonDevice):
+class ZigbeeSensor(JsonDevice):
     """A battery climate sensor behind Zigbee2MQTT with last_seen enabled."""
 
     def _message(self, at_ms: int) -> Publication:
@@ -150,7 +150,7 @@ class ZigbeeSensor(_JsonDevice):
         return Publication(f"zigbee2mqtt/{self._name}", _json(state), readings, at_ms)
 
 
-class ShellySwitch(_JsonDevice):
+class ShellySwitch(JsonDevice):
     """A Shelly switch with a meter: a notification of what has changed."""
 
     def _message(self, at_ms: int) -> Publication:
