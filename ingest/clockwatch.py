@@ -13,6 +13,7 @@ from telemetry.anomaly import Anomaly, AnomalyKind, Severity, anomaly_id
 from telemetry.messages import State
 
 HUB = "hub"  # what the anomaly is told of
+FOLLOWS = "hub"  # the source of a gateway that has its time from here
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +45,8 @@ class ClockWatch:
         if not state.online:
             self._hub_clock.left(state.gateway)
         elif state.time_ms > 0 and not retained:
-            self._hub_clock.heard(state.gateway, state.time_ms, _now_s())
+            follows = state.clock is not None and state.clock.source == FOLLOWS
+            self._hub_clock.heard(state.gateway, state.time_ms, _now_s(), follows=follows)
             self.look()
 
     def may_judge(self) -> bool:

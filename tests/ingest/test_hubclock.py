@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.hubclock import FRESH_S, HubClock
+from ingest.hubclock import FOLLOWERS_S, FRESH_S, HubClock
 
 NOW = 1_790_000_000_000
 DAY = 86_400_000
@@ -63,6 +63,29 @@ def test_who_left_has_no_say() -> None:
     clock = heard(gateways(3, 5))
     clock.left("w0")
     assert not clock.look(NOW, 100.0)
+
+
+def test_gateways_that_follow_the_hub_hold_it_for_a_while_only() -> None:
+    clock = HubClock(tolerance_ms=TOLERANCE)
+    for at_s in range(100, 100 + round(FOLLOWERS_S) + 50, 5):
+        now_ms = NOW + at_s * 1000
+        for gateway in "abcd":
+            clock.heard(gateway, now_ms + DAY, at_s, follows=True)
+        assert clock.look(now_ms, at_s) is (at_s < 100 + FOLLOWERS_S)
+    for gateway in "abcd":
+        clock.heard(gateway, now_ms, at_s, follows=True)
+    assert not clock.look(now_ms, at_s), "they have followed"
+    assert clock.look(now_ms + DAY, at_s + 1), "and hold it again when it steps again"
+
+
+def test_gateways_with_a_time_of_their_own_hold_it_as_long_as_it_takes() -> None:
+    clock = HubClock(tolerance_ms=TOLERANCE)
+    for at_s in range(100, 2_000, 5):
+        for gateway in "abc":
+            clock.heard(gateway, NOW + at_s * 1000 + DAY, at_s)
+        for gateway in "defghijklm":
+            clock.heard(gateway, NOW + at_s * 1000, at_s, follows=True)
+        assert clock.look(NOW + at_s * 1000, at_s), "the followers are no witnesses for the hub"
 
 
 def test_before_enough_heartbeats_came_no_time_is_judged_for_a_while() -> None:
