@@ -252,8 +252,8 @@ class Pipeline:
             self._book.quarantine(quarantined, self._clock())
         if manifests:
             self._book.put_manifests(manifests, self._clock())
-        for anomaly in {anomaly.id: anomaly for anomaly in anomalies}.values():
-            self._book.put_anomaly(anomaly)
+        if anomalies:
+            self._book.put_anomalies({anomaly.id: anomaly for anomaly in anomalies}.values())
 
     def _count(self, batch: Batch, outcome: Outcome) -> None:
         account, now_ms = self.account, self._clock()

@@ -6,7 +6,7 @@ Everything is on disk when a call returns (synchronous=FULL). Calls may come fro
 import json
 import sqlite3
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -170,19 +170,19 @@ class Book:
 
     def put_anomaly(self, anomaly: Anomaly) -> None:
         """Add the anomaly, or replace the one with its id."""
+        self.put_anomalies([anomaly])
+
+    def put_anomalies(self, anomalies: Iterable[Anomaly]) -> None:
+        """The same for several, in one transaction: when a whole street falls silent they are many."""
+        rows = [
+            (one.id, one.sensor, one.site, one.kind, one.start_ms, one.end_ms, msgspec.json.encode(one))
+            for one in anomalies
+        ]
         with self._transaction() as database:
-            database.execute(
+            database.executemany(
                 "INSERT OR REPLACE INTO anomalies (id, sensor, site, kind, start_ms, end_ms, content)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (
-                    anomaly.id,
-                    anomaly.sensor,
-                    anomaly.site,
-                    anomaly.kind,
-                    anomaly.start_ms,
-                    anomaly.end_ms,
-                    msgspec.json.encode(anomaly),
-                ),
+                rows,
             )
 
     def anomaly(self, anomaly_id: str) -> Anomaly | None:
