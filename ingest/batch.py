@@ -94,12 +94,12 @@ class Batch:
 
     def heard(self, live: NDArray[np.bool_]) -> dict[str, int]:
         """When each sensor with a `live` row was heard last, ms."""
-        found: dict[str, int] = {}
-        sensors = self.columns.sensor
-        for sensor, origin, is_live in zip(sensors, self.origin, live.tolist(), strict=True):
-            if is_live:
-                found[sensor] = self.sources[origin].packet.arrived_ms
-        return found
+        sensors, origins = self.columns.sensor, self.origin
+        if not live.all():
+            rows = np.nonzero(live)[0].tolist()
+            sensors, origins = _take(sensors, rows), _take(origins, rows)
+        last = dict(zip(sensors, origins, strict=True))
+        return {sensor: self.sources[origin].packet.arrived_ms for sensor, origin in last.items()}
 
     def newest(self, refused: Container[int] = ()) -> list[tuple[str, Reading]]:
         """(site, reading) of each series: its newest row that is not `refused`, judged."""

@@ -112,10 +112,10 @@ class Intake:
         (rows,) = np.nonzero(kept)
         batch.arrange(rows[np.argsort(batch.observed()[rows], kind="stable")])
         delays = batch.arrived() - batch.observed()
-        late = delays > checks.LATE_MS
         batch.columns.late_s = [None] * len(batch)
-        for row in np.nonzero(late)[0].tolist():
-            batch.columns.late_s[row] = checks.late_s(0, int(delays[row]))
+        (late,) = np.nonzero(delays > checks.LATE_MS)
+        for row, seconds in zip(late.tolist(), (delays[late] // 1000).tolist(), strict=True):
+            batch.columns.late_s[row] = seconds
 
     def _faults(self, batch: Batch) -> dict[int, checks.Fault]:
         """Of each row that is refused, in their order."""

@@ -5,6 +5,7 @@ import json
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
+from itertools import count
 from random import Random
 from typing import TextIO, TypeVar
 
@@ -36,6 +37,7 @@ from telemetry.quarantine import Quarantined, Reason
 from telemetry.reading import Reading
 
 BATCH_READINGS = 20_000  # several requests of InfluxDB's best size, side by side
+PACKETS_IN_A_ROW = 16
 JUDGED_BATCHES = 1  # ready while one is being written: so at most three are in memory
 COMMIT_EVERY_S = (
     0.1  # a batch gathers so long after the one before it; commits cost a disk more than readings do
@@ -223,11 +225,12 @@ class Pipeline:
         if self._inbox.bytes < HURRY_BYTES:
             await asyncio.sleep(max(0.0, self._next_commit - loop.time()))
         self._next_commit = loop.time() + COMMIT_EVERY_S
-        batch = Batch()
+        batch, packets = Batch(), count(1)
         while len(batch) < BATCH_READINGS and (packet := self._inbox.pop()) is not None:
             if not self._intake.add(packet, batch):
                 self._inbox.hold(packet)
-            await asyncio.sleep(0)  # decoding a full batch takes tens of milliseconds: let others work
+            if next(packets) % PACKETS_IN_A_ROW == 0:
+                await asyncio.sleep(0)  # decoding a full batch takes tens of milliseconds: let others work
         return batch
 
     async def _warm_up(self) -> None:

@@ -111,6 +111,10 @@ def _tails(columns: Columns) -> Sequence[str]:
 
 def split(lines: Lines, lines_max: int = LINES_MAX, bytes_max: int = BYTES_MAX) -> Iterator[Lines]:
     """Runs of `lines` that fit one request each; characters are bytes here, or nearly."""
+    if len(lines.texts) <= lines_max and sum(map(len, lines.texts)) + len(lines.texts) <= bytes_max:
+        if lines.texts:
+            yield lines
+        return
     start = size = 0
     for number, text in enumerate(lines.texts):
         if number > start and (number - start >= lines_max or size + len(text) + 1 > bytes_max):

@@ -4,8 +4,8 @@ Whatever is unusual (another writer's base fields, CBOR, one bad record) goes to
 both give the same readings.
 """
 
+from functools import lru_cache
 from operator import eq
-from sys import intern
 from typing import NamedTuple, cast
 
 import msgspec
@@ -19,6 +19,7 @@ from telemetry.senml import MAX_PAYLOAD, MAX_READINGS, RELATIVE_BELOW, TIME_BELO
 
 _UNITS = {name: quantity.unit for name, quantity in QUANTITIES.items()}
 _NAMES = {name: name for name in QUANTITIES}  # one object each: hashed once, compared at a glance
+SENSORS_REMEMBERED = 50_000
 _FLAGS_BELOW = 2**31
 
 
@@ -99,15 +100,21 @@ def _decode_plain(payload: bytes) -> PackColumns | None:
     return PackColumns(site, sensors, quantities, observed_at, values.tolist(), cast("list[int]", flags))
 
 
+@lru_cache(SENSORS_REMEMBERED)
+def _sensor(base: str) -> str:
+    """The sensor of a base name `<sensor>/`; raises ValueError."""
+    if base[-1:] != "/":
+        raise ValueError("no base name of ours")
+    return check_id(base[:-1])
+
+
 def _sensors(records: list[_Record]) -> list[str]:
     """Of each record, from the last base name; raises ValueError."""
     sensor, sensors = "", []
     for record in records:
         base = record.bn
         if base is not UNSET:
-            if base[-1:] != "/":
-                raise ValueError("no base name of ours")
-            sensor = intern(check_id(base[:-1]))
+            sensor = _sensor(base)
         sensors.append(sensor)
     if not sensors[0]:
         raise ValueError("no base name")
