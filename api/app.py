@@ -25,6 +25,7 @@ from api.routes import (
     traffic,
     validity,
 )
+from api.sensorthings import routes as sensorthings
 from api.services import Services
 
 __all__ = ["Services", "create"]
@@ -66,6 +67,7 @@ def create(services: Services) -> FastAPI:
     ):
         app.include_router(module.router)
     app.include_router(live.sockets)
+    app.include_router(sensorthings.router)
     pages.install(app)
     _describe_keys(app)
     app.add_middleware(

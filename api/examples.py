@@ -247,6 +247,28 @@ _EXAMPLES |= {
         "next": None,
     },
 }
+_EXAMPLES |= {
+    "sta": {
+        "value": [{"name": "Things", "url": "http://127.0.0.1:8080/sta/v1.1/Things"}],
+        "serverSettings": {
+            "conformance": ["http://www.opengis.net/spec/iot_sensing/1.1/req/datamodel"],
+        },
+    },
+    "sta_things": {
+        "@iot.count": 1,
+        "value": [
+            {
+                "@iot.id": "bai-chay",
+                "@iot.selfLink": "http://127.0.0.1:8080/sta/v1.1/Things('bai-chay')",
+                "name": "Bãi Cháy",
+                "description": "A place of the city where sensors stand (beach)",
+                "properties": {"kind": "beach"},
+                "Locations@iot.navigationLink": "http://127.0.0.1:8080/sta/v1.1/Things('bai-chay')/Locations",
+                "Datastreams@iot.navigationLink": "http://127.0.0.1:8080/sta/v1.1/Things('bai-chay')/Datastreams",
+            }
+        ],
+    },
+}
 _TEXTS = {
     "stream": (
         "text/event-stream",

@@ -59,10 +59,15 @@ class Services:
         """The newest reading of every series, in no order."""
         return (found for found in self.feed.latest.values() if self.may_see(found.site))
 
+    def find_sensor(self, sensor_id: str) -> SensorRow | None:
+        """The sensor, when there is one that may be seen."""
+        row = self._listing().sensors.get(sensor_id)
+        return row if row is not None and self.may_see(row.site) else None
+
     def sensor(self, sensor_id: str) -> SensorRow:
         """The sensor; a 404 with the nearest known id."""
-        row = self._listing().sensors.get(sensor_id)
-        if row is None or not self.may_see(row.site):
+        row = self.find_sensor(sensor_id)
+        if row is None:
             raise ProblemError(
                 404, f"no sensor {sensor_id!r}, {did_you_mean(sensor_id, [row.id for row in self.sensors()])}"
             )

@@ -42,6 +42,8 @@ OTHERS = {
     "/v1/keys",
     "/v1/keys/{key_id}",
     "/v1/audit",
+    "/sta/v1.1",
+    "/sta/v1.1/{path}",
     "/v1/traffic",
     "/v1/anomalies/{anomaly_id}",
     "/v1/anomalies/{anomaly_id}/acknowledge",

@@ -1,0 +1,203 @@
+"""SensorThings by the public client of FROST: from Things to Datastreams to Observations, and it is what /v1 gives."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import frost_sta_client as fsc
+import httpx
+import pytest
+
+from api.gate import Access
+from storage.keys import Role
+from telemetry.inventory import Sensor, Site
+from telemetry.messages import Birth
+from tests.api.conftest import MINUTES, NOW_MS, Hub, asking, served
+
+Result = TypeVar("Result")
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:furl")  # the client's own affair
+
+
+async def walked(hub: Hub, walk: Callable[[fsc.SensorThingsService], Result]) -> Result:
+    """What the client finds, in a thread of its own, over a real socket."""
+    async with served(hub) as url:
+        return await asyncio.to_thread(walk, fsc.SensorThingsService(f"{url}/sta/v1.1"))
+
+
+async def v1(client: httpx.AsyncClient, **query: Any) -> list[dict[str, Any]]:
+    answer = await client.get("/v1/readings", params={"sensor": "bai-chay-pm-1", "quantity": "pm25", **query})
+    return list(answer.json()["items"])
+
+
+async def test_from_things_to_observations(hub: Hub, client: httpx.AsyncClient) -> None:
+    def walk(service: fsc.SensorThingsService) -> Any:
+        (thing,) = service.things().query().list()
+        assert (thing.id, thing.name) == ("bai-chay", "Bãi Cháy")
+        (location,) = thing.get_locations().query().list()
+        assert location.location["coordinates"] == [107.043, 20.953]
+        streams = list(thing.get_datastreams().query().filter("ObservedProperty/name eq 'pm25'").list())
+        assert [stream.id for stream in streams] == ["bai-chay-pm-1:pm25"]
+        assert streams[0].unit_of_measurement.symbol == "ug/m3"
+        observations = streams[0].get_observations().query().orderby("phenomenonTime", "asc").top(40).list()
+        return [(one.phenomenon_time, one.result) for one in observations]  # over the pages
+
+    found = await walked(hub, walk)
+    wanted = await v1(client, start=0, end=NOW_MS + 1, limit=1000)
+    assert len(found) == MINUTES
+    assert [result for _, result in found] == [item["value"] for item in wanted]
+    assert found[0][0].startswith(wanted[0]["time"][:19])
+
+
+async def test_observations_filtered_by_time_and_value(hub: Hub, client: httpx.AsyncClient) -> None:
+    def walk(service: fsc.SensorThingsService) -> Any:
+        stream = service.datastreams().find("bai-chay-pm-1:pm25")
+        inside = (
+            stream.get_observations()
+            .query()
+            .filter(
+                "phenomenonTime ge 2026-11-23T07:30:00+07:00 and phenomenonTime lt 2026-11-23T00:40:00Z and result gt 84"
+            )
+            .list()
+        )
+        newest = stream.get_observations().query().orderby("phenomenonTime", "desc").top(1).count().list()
+        flagged = stream.get_observations().query().filter("parameters/flags ne 0").list()
+        return (
+            [one.result for one in inside],
+            newest.get(0).result,
+            newest.count,
+            [one.result for one in flagged],
+        )
+
+    inside, newest, count, flagged = await walked(hub, walk)
+    items = await v1(client, start="2026-11-23T07:30:00+07:00", end="2026-11-23T00:40:00Z")
+    assert inside == [item["value"] for item in items if item["value"] > 84]
+    assert inside
+    assert (newest, count, flagged) == (109.0, MINUTES, [90.0])
+
+
+async def test_expanding_selecting_counting(hub: Hub) -> None:
+    def walk(service: fsc.SensorThingsService) -> Any:
+        things = (
+            service.things()
+            .query()
+            .expand("Datastreams($expand=ObservedProperty,Sensor),Locations")
+            .count()
+            .list()
+        )
+        thing = things.get(0)
+        properties = sorted(stream.observed_property.name for stream in thing.datastreams)
+        sensor = service.sensors().find("bai-chay-pm-1")
+        streams = (
+            service.datastreams().query().orderby("id", "desc").top(2).skip(1).select("name", "id").list()
+        )
+        return things.count, properties, sensor.metadata, [stream.id for stream in streams.entities]
+
+    assert await walked(hub, walk) == (
+        1,
+        ["noise_laeq", "pm25", "wind_direction"],
+        "pms5003",
+        ["bai-chay-noise-1:wind_direction", "bai-chay-noise-1:noise_laeq"],
+    )
+
+
+async def get(client: httpx.AsyncClient, path: str, status: int = 200, **query: str) -> Any:
+    answer = await client.get(
+        f"/sta/v1.1/{path}".rstrip("/"), params={f"${name}": text for name, text in query.items()}
+    )
+    assert answer.status_code == status, answer.text
+    if status >= 400:
+        assert answer.headers["content-type"] == "application/problem+json"
+    return answer.json() if "json" in answer.headers["content-type"] else answer.text
+
+
+async def test_every_link_leads_somewhere(client: httpx.AsyncClient) -> None:
+    seen: set[str] = set()
+    waiting = [one["url"] for one in (await get(client, ""))["value"] if one["name"] != "Observations"]
+    while waiting:
+        address = waiting.pop()
+        if address in seen or (address.endswith("/Observations") and "FeaturesOfInterest" in address):
+            continue
+        seen.add(address)
+        answer = await client.get(address, params={"$top": "2"} if "Observations" in address else {})
+        assert answer.status_code == 200, address
+        content = answer.json()
+        for entity in content.get("value", [content]):
+            waiting += [text for name, text in entity.items() if name.endswith("Link")]
+    assert len(seen) > 60
+
+
+async def test_paths_of_every_kind(client: httpx.AsyncClient) -> None:
+    stream = "Datastreams('bai-chay-pm-1:pm25')"
+    assert (await get(client, f"{stream}/Thing/Locations"))["value"][0]["@iot.id"] == "bai-chay"
+    assert await get(client, f"{stream}/unitOfMeasurement") == {
+        "unitOfMeasurement": {
+            "name": "ug/m3",
+            "symbol": "ug/m3",
+            "definition": "https://www.rfc-editor.org/rfc/rfc8428#section-12.1",
+        }
+    }
+    assert await get(client, "Things('bai-chay')/name/$value") == "Bãi Cháy"
+    one = await get(client, f"Observations('bai-chay-pm-1:pm25:{NOW_MS}')/Datastream/ObservedProperty")
+    assert one["name"] == "pm25"
+    feature = await get(client, f"Observations('bai-chay-pm-1:pm25:{NOW_MS}')/FeatureOfInterest")
+    assert feature["feature"]["type"] == "Point"
+    named = await get(
+        client, "Observations", filter="Datastream/id eq 'bai-chay-pm-1:pm25' and result ge 109"
+    )
+    assert [item["result"] for item in named["value"]] == [109.0]
+    nested = await get(
+        client,
+        "Datastreams",
+        expand="Observations($top=1;$orderby=phenomenonTime desc;$select=result)",
+        top="1",
+    )
+    (stream_shown,) = nested["value"]
+    assert set(stream_shown["Observations"][0]) == {"@iot.id", "result"}
+    assert stream_shown["Observations@iot.nextLink"]
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "status"),
+    [
+        ("Thing", {}, 404),
+        ("Things('hon-gai')", {}, 404),
+        ("Things(1)", {}, 404),
+        ("Things('bai-chay'", {}, 404),
+        ("Things('bai-chay')/Observations", {}, 404),
+        ("Things('bai-chay')/Datastreams('x:y')", {}, 404),
+        ("Things('bai-chay')/colour", {}, 404),
+        ("Things/Datastreams", {}, 404),
+        ("../../etc/passwd", {}, 404),
+        ("Observations", {}, 400),
+        ("FeaturesOfInterest('bai-chay')/Observations", {}, 400),
+        ("Observations('bai-chay-pm-1:pm25:99999999999999999999')", {}, 404),
+        ("Things", {"filter": "colour eq 'red'"}, 400),
+        ("Things", {"filter": "length(properties) eq 1"}, 400),
+        ("Things", {"expand": "Observations"}, 400),
+        ("Things", {"select": "colour"}, 400),
+        ("Things", {"orderby": "colour"}, 400),
+        ("Things", {"format": "xml"}, 400),
+        ("Datastreams('bai-chay-pm-1:pm25')/Observations", {"orderby": "result"}, 400),
+        ("Datastreams('bai-chay-pm-1:pm25')/Observations", {"filter": "result gt 1", "count": "true"}, 400),
+    ],
+)
+async def test_what_is_not_there_is_a_problem(
+    client: httpx.AsyncClient, path: str, query: dict[str, str], status: int
+) -> None:
+    await get(client, path, status, **query)
+
+
+async def test_a_key_of_another_site_sees_nothing_of_it(hub: Hub) -> None:
+    other = Site("hon-gai", "Hòn Gai", 20.95, 107.08)
+    hub.book.register(
+        Birth("gw-2", other, (Sensor("hon-gai-pm-1", "pms5003", ("pm25",), 1.0),), (1, 1), NOW_MS), NOW_MS
+    )
+    closed = hub.with_access(Access(open_reading=False))
+    async with asking(closed) as nobody:
+        await get(nobody, "Things", 401)
+    async with asking(closed, hub.key(Role.VIEWER, "hon-gai")) as client:
+        assert [one["@iot.id"] for one in (await get(client, "Datastreams"))["value"]] == [
+            "hon-gai-pm-1:pm25"
+        ]
+        await get(client, "Things('bai-chay')", 404)
+        await get(client, f"Observations('bai-chay-pm-1:pm25:{NOW_MS}')", 404)
