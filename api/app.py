@@ -16,6 +16,7 @@ from api.routes import (
     anomalies,
     completeness,
     corrections,
+    history,
     inventory,
     live,
     overview,
@@ -52,6 +53,7 @@ def create(services: Services) -> FastAPI:
     for module in (
         overview,
         inventory,
+        history,
         readings,
         aggregate,
         air,

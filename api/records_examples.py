@@ -31,7 +31,39 @@ _NOTED = {
 }
 _CORRECTION = {**_NOTED, "form": "linear", "factor": 0.83, "offset": 1.2}
 
+_PERIOD = {
+    "since": "2026-11-20T00:00:00.000Z",
+    "until": "2026-11-22T03:15:00.000Z",
+    "gateway": "gw-bai-chay",
+    "site": "bai-chay",
+    "protocol": "pms5003",
+    "quantities": ["pm25"],
+    "period_s": 1.0,
+    "name": "Bụi mịn, Bãi Cháy",
+    "latitude": None,
+    "longitude": None,
+    "serial": "B7-0031",
+    "installed": None,
+    "listed": True,
+    "changed": [],
+}
+
 EXAMPLES: dict[str, Any] = {
+    "history": {
+        "sensor": "bai-chay-pm-1",
+        "items": [
+            _PERIOD,
+            {
+                **_PERIOD,
+                "since": "2026-11-22T03:15:00.000Z",
+                "until": None,
+                "serial": "B7-0042",
+                "installed": "2026-11-22T03:15:00.000Z",
+                "changed": ["serial", "installed"],
+            },
+        ],
+        "next": None,
+    },
     "corrections": {"items": [_CORRECTION], "next": None},
     "correction": _CORRECTION,
     "validity": {"items": [_NOTED], "next": None},

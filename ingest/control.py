@@ -1,6 +1,6 @@
 """What gateways say of themselves: births and states into the inventory, each answered with time and credit."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -20,7 +20,8 @@ log = structlog.get_logger(__name__)
 class Control:
     """Hears control messages; those the book cannot take now wait (the newest of each topic) for `retry`.
 
-    `on_state` hears every state taken over, with whether the broker had kept it; `on_heard` each gateway to be answered.
+    `on_state` hears every state taken over, with whether the broker had kept it; `on_heard` each gateway to be answered,
+    `on_birth` each birth's gateway and the sensors it was refused.
     """
 
     def __init__(
@@ -32,9 +33,10 @@ class Control:
         clock: Callable[[], int],
         on_state: Callable[[State, bool], None],
         on_heard: Callable[[str], None],
+        on_birth: Callable[[str, Sequence[str]], None],
     ) -> None:
         self._root, self._registry, self._account, self._clock = root, registry, account, clock
-        self._on_state, self._on_heard = on_state, on_heard
+        self._on_state, self._on_heard, self._on_birth = on_state, on_heard, on_birth
         self._pending: dict[str, Message] = {}
 
     def hear(self, message: Message) -> None:
@@ -64,6 +66,7 @@ class Control:
             refused = self._registry.register(birth, self._clock())
             if refused:
                 log.warning("sensors belong to another gateway", gateway=gateway, sensors=refused)
+            self._on_birth(gateway, refused)
             self._on_heard(gateway)
         elif gateway := topics.gateway_of(self._root, "state", message.topic):
             state = decode_message(State, message.payload)

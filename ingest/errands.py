@@ -67,6 +67,7 @@ def errands(
         for anomaly in closed:
             book.put_anomaly(anomaly)
         watchman.tell(closed)
+        watchman.birth_heard(asked.gateway, [])
         log.warning("gateway retired", gateway=asked.gateway, who=asked.who)
         return {"gateway": asked.gateway, "at_ms": asked.at_ms}
 

@@ -101,6 +101,7 @@ class Pipeline:
             clock=clock,
             on_state=self._state_heard,
             on_heard=lambda gateway: self._tell(gateway, {}),
+            on_birth=lambda gateway, refused: self._watchman.birth_heard(gateway, refused),
         )
         self._link = Link(
             broker=broker,

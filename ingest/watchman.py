@@ -1,16 +1,18 @@
 """The watchman: keeps anomalies across restarts, tells them to the page and to the alarm topics, notices silence."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 import structlog
 
 from ingest.account import Account
+from ingest.claims import Claim, Claims
 from ingest.judge import Judge
 from ingest.registry import Registry
 from ingest.silence import Silence
 from storage import retirement
 from storage.book import Book
+from storage.inventory import Inventory
 from storage.store import Store
 from telemetry import topics
 from telemetry.anomaly import Anomaly
@@ -42,6 +44,7 @@ class Watchman:
         self._root, self._book, self._registry, self._judge = root, book, registry, judge
         self._account, self._clock, self._say, self._on_anomaly = account, clock, say, on_anomaly
         self._silence = Silence()
+        self._claims = Claims()
         self._open: set[str] = set()
         self._warm = False
         self.listening = False
@@ -65,10 +68,12 @@ class Watchman:
                 self._judge.learn(reading)
         self._judge.resume(opened, now_ms)
         self._silence.resume(opened)
+        self._claims.resume(opened)
         for gateway in known:
             self._silence.gateway_known(gateway)
         self._open = {anomaly.id for anomaly in opened}
         self._warm = True
+        self._look_at_claims()
         log.info("ingest is warm", series=len(self._judge), open_anomalies=len(opened))
 
     def attend(self, hears: bool) -> None:
@@ -92,6 +97,19 @@ class Watchman:
             self._silence.gateway_known(state.gateway)
         else:
             self._silence.gateway_beat(state.gateway, self._clock())
+
+    def birth_heard(self, gateway: str, refused: Sequence[str]) -> None:
+        """A birth, and the sensors it was refused: tell of sensors that several gateways list. Raises BookUnavailableError."""
+        if self._warm and (refused or self._claims.concern(gateway)):
+            self._look_at_claims()
+
+    def _look_at_claims(self) -> None:
+        with self._book.reading() as database:
+            found = {sensor: Claim(*claim) for sensor, claim in Inventory(database).claims().items()}
+        changes = self._claims.look(found, self._clock())
+        for anomaly in changes:
+            self._book.put_anomaly(anomaly)
+        self.tell(changes)
 
     def gateway_retired(self, gateway: str) -> list[Anomaly]:
         """It will not come back; what that closes, to be recorded and told."""

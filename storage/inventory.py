@@ -86,8 +86,37 @@ class Inventory:
                 return False
             if row == (birth.gateway, birth.site.id, content, 0, None):
                 return True
-        self._begin(sensor.id, birth.gateway, birth.site.id, content, adopted=False, now_ms=now_ms)
+        since_ms = self._installed(sensor, now_ms)
+        self._begin(sensor.id, birth.gateway, birth.site.id, content, adopted=False, now_ms=since_ms)
         return True
+
+    def _installed(self, sensor: Sensor, now_ms: int) -> int:
+        """When a replaced device took over: the date of its installation when that is new and inside the period that ends."""
+        row = self._database.execute(
+            "SELECT since_ms, retired_ms, content FROM sensors WHERE sensor = ? AND until_ms IS NULL",
+            (sensor.id,),
+        ).fetchone()
+        at_ms = sensor.installed_ms
+        if row is None or at_ms is None or row[1] is not None:
+            return now_ms
+        known = msgspec.json.decode(row[2], type=Sensor)
+        is_new = (known.serial, known.installed_ms) != (sensor.serial, at_ms)
+        return at_ms if is_new and row[0] < at_ms < now_ms else now_ms
+
+    def claims(self) -> dict[str, tuple[str, str, tuple[str, ...]]]:
+        owners = {
+            sensor: (gateway, site)
+            for sensor, gateway, site in self._database.execute(
+                "SELECT sensor, gateway, site FROM sensors WHERE until_ms IS NULL AND retired_ms IS NULL"
+            )
+        }
+        found: dict[str, list[str]] = {}
+        for birth in self.births():
+            if not self._is_retired(birth.gateway):
+                for sensor in birth.sensors:
+                    if sensor.id in owners and owners[sensor.id][0] != birth.gateway:
+                        found.setdefault(sensor.id, []).append(birth.gateway)
+        return {sensor: (*owners[sensor], tuple(sorted(names))) for sensor, names in found.items()}
 
     def _is_free(self, sensor: str, owner: str) -> bool:
         """Whether the owner's newest birth no longer lists it; an owner without any birth keeps it."""

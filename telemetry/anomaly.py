@@ -7,7 +7,7 @@ import msgspec
 
 
 class AnomalyKind(StrEnum):
-    """What was seen: first what speaks of the sensor, from `drift` on of the city or the sensor, the last two of a gateway and
+    """What was seen: first what speaks of the sensor, from `drift` on of the city or the sensor, the last three of gateways and
     of the hub's own clock."""
 
     RANGE = "range"
@@ -22,6 +22,7 @@ class AnomalyKind(StrEnum):
     SPIKE = "spike"
     REGIME = "regime"
     UNUSUAL = "unusual"
+    CLAIM = "claim"
     GATEWAY = "gateway"
     CLOCK = "clock"
 

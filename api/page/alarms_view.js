@@ -4,7 +4,7 @@ import { ask, city, isOpen, newestFirst, takeAnomalies } from "./city.js";
 import { keyed, mark, node, write } from "./dom.js";
 import { isVietnamese, moment, word } from "./words.js";
 
-const HEALTH = new Set(["range", "stuck", "silence", "gateway", "drift", "gap", "zero", "noise", "unit", "rate", "clock"]);
+const HEALTH = new Set(["range", "stuck", "silence", "claim", "gateway", "drift", "gap", "zero", "noise", "unit", "rate", "clock"]);
 
 export function alarmLine() {
   const when = node("time", {}), text = node("p", {}), about = node("small", {}), link = node("a", {});

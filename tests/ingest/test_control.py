@@ -32,6 +32,7 @@ class Desk:
             clock=lambda: self.now,
             on_state=lambda state, retained: self.states.append((state, retained)),
             on_heard=self.answered.append,
+            on_birth=lambda gateway, refused: None,
         )
 
     def hear(self, branch: str, gateway: str, payload: object, *, retain: bool = False) -> None:

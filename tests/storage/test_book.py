@@ -100,7 +100,7 @@ def test_a_swapped_device_keeps_its_id_and_is_a_new_date(book: Book) -> None:
     book.register(first, 1000)
     book.register(msgspec.structs.replace(first, sensors=(swapped,)), 2000)
     (row,) = book.sensors()
-    assert (row.id, row.serial, row.installed_ms, row.since_ms) == ("dust-1", "A7-0042", 1_500, 2000)
+    assert (row.id, row.serial, row.installed_ms, row.since_ms) == ("dust-1", "A7-0042", 1_500, 1_500)
 
 
 def test_an_unknown_sensor_is_adopted_with_its_quantities(book: Book) -> None:
