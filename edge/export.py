@@ -13,6 +13,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
+from telemetry import undatable
 from telemetry.reading import Reading
 from telemetry.senml import SenmlError, decode_pack
 
@@ -122,6 +123,10 @@ def _readings(payload: bytes, crc: int) -> tuple[Reading, ...] | None:
     if zlib.crc32(payload) != crc:
         return None
     try:
-        return decode_pack(zlib.decompress(payload)).readings
-    except (zlib.error, SenmlError):
+        content = zlib.decompress(payload)
+    except zlib.error:
         return None
+    try:
+        return decode_pack(content).readings
+    except SenmlError:
+        return () if undatable.decode(content) is not None else None

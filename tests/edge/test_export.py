@@ -8,9 +8,10 @@ from random import Random
 import pytest
 
 from edge import export
+from edge.clock import UNDATED_MS, Bracket
 from edge.export import ExportError
 from edge.journal import Journal
-from edge.packing import pack
+from edge.packing import pack, pack_undatable
 from telemetry.reading import Reading
 
 T = 1_700_000_000_000
@@ -94,6 +95,18 @@ def test_a_damaged_pack_is_counted_and_the_rest_comes(tmp_path: Path) -> None:
     *_, last = export.read(path, T, T + 10**9)
     assert (last.packs, last.damaged) == (3, 1)
     assert [one.observed_at - T for one in exported(path)] == [0, 2000]
+
+
+def test_readings_that_have_no_date_are_no_damage(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    journal = opened(path)
+    add(journal, 0)
+    lost = [Reading("pm-1", "pm25", UNDATED_MS + 5, 1.0)]
+    journal.append(pack_undatable("s", "boot", Bracket(T, T + 9_000), lost), T + 10_000)
+    journal.close()
+    *_, last = export.read(path, T, T + 10**9)
+    assert (last.packs, last.damaged) == (2, 0)
+    assert [one.observed_at - T for one in exported(path)] == [0]
 
 
 @pytest.mark.parametrize(("content", "words"), [(None, "no journal at"), (b"x" * 5000, "cannot be read")])
