@@ -5,7 +5,9 @@ counters since its start.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+import os
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -43,12 +45,26 @@ class Counted(NamedTuple):
     ports: Sequence[PortCounters]
 
 
-def only(config: EdgeConfig, port: str) -> EdgeConfig:
-    """The configuration with this port alone; raises MonitorError when it is not in it."""
-    serial = tuple(device for device in config.serial if device.path == port)
-    modbus = tuple(bus for bus in config.modbus if bus.path == port)
+class Screen:
+    """Shows frames as they come, by `show`, and counts the good ones."""
+
+    def __init__(self, show: Callable[[str], None], *, as_json: bool) -> None:
+        self._show, self._as_json = show, as_json
+        self.good = 0
+
+    def tell(self, event: Event) -> None:
+        """One frame."""
+        self.good += event["verdict"] != "reject"
+        self._show(msgspec.json.encode(event).decode() if self._as_json else line(event))
+
+
+def only(config: EdgeConfig, port: str) -> EdgeConfig | None:
+    """The configuration with this port alone, by any of its names; None when it is not in it."""
+    real = os.path.realpath(port)
+    serial = tuple(device for device in config.serial if os.path.realpath(device.path) == real)
+    modbus = tuple(bus for bus in config.modbus if os.path.realpath(bus.path) == real)
     if not serial and not modbus:
-        raise MonitorError(f"{port} is not a serial port of this configuration")
+        return None
     return msgspec.structs.replace(config, serial=serial, modbus=modbus)
 
 
@@ -57,16 +73,46 @@ def paths(config: EdgeConfig) -> list[str]:
     return [device.path for device in config.serial] + [bus.path for bus in config.modbus]
 
 
-def holder(config: EdgeConfig) -> str:
-    """Who holds one of the ports, "" when all are free; "agent" when it is the agent of this very configuration."""
+def held_by_agent(config: EdgeConfig) -> bool:
+    """Whether the agent of this very configuration runs; raises MonitorError when another program has locked a port."""
+    if not paths(config):
+        raise MonitorError("the configuration has no serial port")
     agent = holders.of_journal(Path(config.journal.path))
+    if agent is not None:
+        return True
     for path in paths(config):
-        held = holders.of_lock(Path(path))
-        if held is not None and agent is not None and held.pid == agent.pid:
-            return "agent"
-        if held is not None:
-            return f"{path} is held by {held}"
-    return "agent" if agent is not None else ""
+        if (held := holders.of_lock(Path(path))) is not None:
+            raise MonitorError(
+                f"{path} is held by {held}: stop it, or give the configuration of the agent that holds it"
+            )
+    return False
+
+
+async def ended(stop: asyncio.Event, after_s: float | None) -> None:
+    """Return at `stop`, or after so long."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(after_s):
+            await stop.wait()
+
+
+async def watch(
+    config: EdgeConfig,
+    end: Coroutine[Any, Any, None],
+    screen: Screen,
+    *,
+    by_agent: bool,
+    clock: Callable[[], int],
+) -> Counted:
+    """Show frames until `end` returns; raises MonitorError."""
+    stop = asyncio.Event()
+    ending = asyncio.create_task(end)
+    ending.add_done_callback(lambda done: stop.set())
+    try:
+        if by_agent:
+            return await beside(config, stop, screen.tell)
+        return await free(config, stop, clock, screen.tell)
+    finally:
+        ending.cancel()
 
 
 async def recognised(port: str, units: Iterable[int], clock: Callable[[], int]) -> EdgeConfig:
@@ -83,7 +129,8 @@ async def recognised(port: str, units: Iterable[int], clock: Callable[[], int]) 
             f"nothing is recognised on {port} ({report.heard} bytes heard): see `halong edge scan`"
         )
     header = configure.Header("monitor", Site("monitor", "monitor", 0.0, 0.0), "mqtt://127.0.0.1:1883")
-    return parse(configure.written(header, [configure.Port(port, usable)]), EdgeConfig, port)
+    found = parse(configure.written(header, [configure.Port(port, usable)]), EdgeConfig, port)
+    return found.located_in(Path("/nonexistent"))  # it has no journal, so no agent
 
 
 async def free(config: EdgeConfig, stop: asyncio.Event, clock: Callable[[], int], tell: Tell) -> Counted:

@@ -43,7 +43,7 @@ OWN_CLOCK = {
     "edge/hostclock.py",
     "firmware_sim/publishing.py",
     "firmware_sim/street.py",
-    "halong/edge_cli.py",
+    "halong/edge_options.py",
     "halong/chaos/run.py",
     "halong/chaos/stepped.py",
     "halong/hub.py",

@@ -111,7 +111,7 @@ def looks_right(screen: Screen, counted: monitor.Counted) -> None:
 async def test_free_ports_are_read_here(tmp_path: Path) -> None:
     screen = Screen()
     async with street(tmp_path) as config:
-        assert monitor.holder(config) == ""
+        assert not monitor.held_by_agent(config)
         async with asyncio.timeout(PATIENCE_S):
             counted = await monitor.free(config, screen.stop, clock, screen.tell)
     looks_right(screen, counted)
@@ -125,7 +125,7 @@ async def test_beside_the_agent_its_frames_are_shown(tmp_path: Path) -> None:
             async with asyncio.timeout(PATIENCE_S):
                 while not (tmp_path / "tap.sock").exists() or not (tmp_path / "status.json").exists():
                     await asyncio.sleep(0.05)
-                assert monitor.holder(config) == "agent"
+                assert monitor.held_by_agent(config)
                 assert (tmp_path / "tap.sock").stat().st_mode & 0o077 == 0
                 counted = await monitor.beside(config, screen.stop, screen.tell)
         finally:
