@@ -20,7 +20,7 @@ import structlog
 from edge import tallies, undated
 from edge.account import MAX_GAP_MS, Count
 from edge.clock import ClockEvent
-from edge.journalfile import JournalFile, connect, insert_packs
+from edge.journalfile import JournalFile, connect, insert_packs, is_passing
 from edge.packing import NewPack
 from edge.tallies import Untold
 from edge.undated import Undated
@@ -99,13 +99,18 @@ class Journal:
         return journal
 
     def begin(self) -> None:
-        """Open the file, made when it is not there; raises JournalUnavailableError."""
+        """Open the file, made when it is not there; raises JournalUnavailableError.
+
+        When the disk is full or does not answer nothing is raised: it is told, and tried again by every call.
+        """
         try:
             self._file.open()
-        except OSError as error:
-            raise JournalUnavailableError(f"journal {self._path}: {error.strerror}") from error
-        except sqlite3.Error as error:
-            raise JournalUnavailableError(f"journal {self._path}: {error}") from error
+        except (OSError, sqlite3.Error) as error:
+            if not is_passing(error):
+                raise JournalUnavailableError(
+                    f"journal {self._path}: {getattr(error, 'strerror', None) or error}"
+                ) from error
+            self._report(str(error))
 
     def close(self) -> None:
         """Let go of the file."""

@@ -1,8 +1,9 @@
 """The one SQLite file of a journal: locked, opened, and replaced by a new one when it turns out damaged."""
 
+import errno
 import fcntl
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing, suppress
 from importlib.resources import files
 from itertools import islice
@@ -11,7 +12,7 @@ from typing import IO, TypeVar
 
 import structlog
 
-from edge import tallies, undated
+from edge import setaside, tallies, undated
 from edge.salvage import COLUMNS, readable, readable_tallies
 
 SCHEMA_VERSION = 2
@@ -21,6 +22,8 @@ CHECKPOINT_PAGES = 250  # keeps the WAL near 1 MB, so that opening after a crash
 PAGE_BYTES = 4096
 SALVAGE_BATCH = 500
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_PASSING = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_BUSY}
+_PASSING_OS = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG}
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -49,13 +52,15 @@ class JournalFile:
         self._lock: IO[bytes] | None = None
 
     def open(self) -> None:
-        """Take the lock and open the file, made when it is not there; raises OSError or sqlite3.Error."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._lock = _locked(self._path)
+        """Take the lock and open the file, made when it is not there; raises OSError or sqlite3.Error.
+
+        After an error for which `is_passing` is true it is tried again by whatever is done next.
+        """
         try:
-            self._open_or_replace()
-        except (OSError, sqlite3.Error):
-            self.close()
+            self._open()
+        except (OSError, sqlite3.Error) as error:
+            if not is_passing(error):
+                self.close()
             raise
 
     def close(self) -> None:
@@ -71,7 +76,7 @@ class JournalFile:
             with self._connection as db:
                 return work(db)
         except sqlite3.DatabaseError as error:
-            if not _is_damage(error):
+            if not is_damage(error):
                 raise
             self._replace(error)
             with self._connection as db:
@@ -87,21 +92,31 @@ class JournalFile:
 
     def at_limit(self) -> bool:
         """Is it our own `max_mb` that is reached, and not the disk that is full?"""
+        if self._db is None:
+            return False
         (pages,) = self._connection.execute("PRAGMA page_count").fetchone()
         return int(pages) >= self._max_pages * 0.9
 
     @property
     def _connection(self) -> sqlite3.Connection:
-        if self._db is None:  # a replacement failed half way, the disk was full perhaps
-            self._connect()
+        if self._db is None:  # it could not be opened or replaced before, the disk was full perhaps
+            self._open()
         assert self._db is not None
         return self._db
 
-    def _open_or_replace(self) -> None:
+    def _open(self) -> None:
+        if self._path.is_dir():
+            raise OSError(errno.EISDIR, "it is a directory")
+        if self._lock is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock = _locked(self._path)
         try:
-            self._connect()
+            if asides := setaside.pending(self._path):
+                self._finish(asides, "the agent ended while it was being set aside")
+            else:
+                self._connect()
         except sqlite3.DatabaseError as error:
-            if not _is_damage(error):
+            if not is_damage(error):
                 raise
             self._replace(error)
 
@@ -118,7 +133,8 @@ class JournalFile:
                     f"its schema {version} is not {SCHEMA_VERSION}, the one known here"
                 )
             db.executescript(files("edge").joinpath("journal.sql").read_text(encoding="utf-8"))
-            db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            if version != SCHEMA_VERSION:  # a full disk can be read, too
+                db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             self._on_open(db)
         except BaseException:
             db.close()
@@ -127,14 +143,33 @@ class JournalFile:
 
     def _replace(self, error: sqlite3.Error) -> None:
         """Set the file aside, begin a new one, bring over what can be read; raises sqlite3.Error or OSError."""
-        if self._db is not None:
-            self._db.close()
-            self._db = None
-        aside = self._path.with_name(f"{self._path.name}.damaged-{self._clock()}")
-        for suffix in ("", "-wal", "-shm"):
-            with suppress(FileNotFoundError):
-                Path(f"{self._path}{suffix}").rename(f"{aside}{suffix}")
-        self._connect()
+        self._disconnect()
+        asides = setaside.begin(self._path, self._clock())
+        if len(asides) > setaside.MOST:
+            raise sqlite3.OperationalError(
+                f"{len(asides)} files damaged one after the other: the disk is at fault"
+            )
+        try:
+            self._finish(asides, str(error))
+        except sqlite3.DatabaseError as again:
+            if not is_damage(again):
+                raise
+            self._replace(again)
+
+    def _finish(self, asides: Sequence[Path], reason: str) -> None:
+        setaside.move(self._path, asides)
+        try:
+            self._connect()
+            saved = sum(self._salvage(aside) for aside in asides)
+            self._on_open(self._connection)
+            setaside.end(self._path)
+        except BaseException:
+            self._disconnect()
+            raise
+        log.error("journal damaged, set aside", reason=reason, kept_as=asides[-1].name, packs_salvaged=saved)
+
+    def _salvage(self, aside: Path) -> int:
+        """Bring over what can be read and is not there yet; how many packs."""
         rows, saved = readable(aside), 0
         while batch := list(islice(rows, SALVAGE_BATCH)):
             with self._connection as db:
@@ -146,8 +181,19 @@ class JournalFile:
             with self._connection as db:
                 for statement, found in undated.salvage(old):
                     db.executemany(statement, found)
-        self._on_open(self._connection)
-        log.error("journal damaged, set aside", reason=str(error), kept_as=aside.name, packs_salvaged=saved)
+        return saved
+
+    def _disconnect(self) -> None:
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+
+
+def is_passing(error: OSError | sqlite3.Error) -> bool:
+    """Whether the file may be opened later as it is: the disk is full, or does not answer."""
+    if isinstance(error, OSError):
+        return error.errno in _PASSING_OS
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _PASSING
 
 
 def insert_packs(db: sqlite3.Connection, rows: Iterable[tuple[object, ...]]) -> int:
@@ -168,5 +214,6 @@ def _locked(path: Path) -> IO[bytes]:
     return lock
 
 
-def _is_damage(error: sqlite3.Error) -> bool:
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether the file is malformed."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE

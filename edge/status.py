@@ -134,6 +134,7 @@ def with_status(state: State, status: Status | None) -> State:
         config=status.config,
         config_problem=status.config_problem[:200],
         oldest_ms=status.journal.oldest_waiting_ms,
+        journal_problem=status.journal.trouble[:200],
         given_up=status.journal.packs_given_up,
         last_ack_ms=status.last_ack_ms,
     )

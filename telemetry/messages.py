@@ -138,6 +138,7 @@ class State(msgspec.Struct, frozen=True):
     config: str = ""  # hash of the configuration in use
     config_problem: str = ""  # why a newer configuration was refused
     oldest_ms: int | None = None  # when the oldest pack that waits was formed
+    journal_problem: str = ""  # why the journal cannot be written now
     given_up: int = 0  # packs removed unacknowledged by the journal's full policy
     last_ack_ms: int | None = None
 
