@@ -11,16 +11,19 @@ from contextlib import closing
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+READINGS = 5
 CONFIG = """
 gateway = "gw-1"
 site = {{ id = "s", name = "S", latitude = 20.9, longitude = 107.0 }}
 broker = {{ url = "mqtt://127.0.0.1:1" }}
+clock = {{ trust = "system" }}
 journal = {{ path = "{disk}/gateway/journal.db", commit_ms = 20 }}
 [[serial]]
 path = "{port}"
-protocol = "ops243"
-sensor = "radar-1"
+protocol = "line-ndjson"
+sensor = "t-1"
 period_s = 0
+options = {{ fields = {{ temperature = {{ path = "t" }} }} }}
 """
 
 
@@ -53,42 +56,44 @@ def journalled(journal: Path) -> int:
         return 0
 
 
+def live(
+    agent: subprocess.Popen[bytes], device: int, journal: Path, log: Path, disk: Path
+) -> dict[str, object]:
+    """One life of an agent on the full disk, which gets room in the middle of it."""
+    before = int(log.stem.removeprefix("log-")) * READINGS
+    until(lambda: b"port open" in log.read_bytes() and b"journal cannot be used" in log.read_bytes())
+    for value in range(30, 30 + READINGS):
+        os.write(device, b'{"t": %d}\r\n' % value)
+    time.sleep(2.5)
+    alive, while_full = agent.poll() is None, max(0, journalled(journal) - before)
+    (disk / "fill").unlink()
+    until(lambda: journalled(journal) == before + READINGS)
+    until(lambda: b"journal can be used again" in log.read_bytes())
+    agent.terminate()
+    exit_code = agent.wait(30)
+    return {"alive": alive, "while_full": while_full, "exit": exit_code, "readings": journalled(journal)}
+
+
 def main(work: Path) -> None:
     """Two lives: on a disk without a journal, then on one with it; prints what was seen of each."""
     disk = work / "disk"
     disk.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(disk)], check=True)
-    journal, sent, lives = disk / "gateway" / "journal.db", 0, []
+    journal = disk / "gateway" / "journal.db"
+    lives: list[dict[str, object]] = []
     for life in range(2):
         fill(disk)
         device, line = os.openpty()
         config, log = work / "edge.toml", work / f"log-{life}"
         config.write_text(CONFIG.format(disk=disk, port=os.ttyname(line)))
-        before = journalled(journal)
         with log.open("wb") as told:
             agent = subprocess.Popen(
                 [sys.executable, "-m", "halong", "edge", "run", str(config)], cwd=ROOT, stderr=told
             )
-        until(
-            lambda log=log: b"port open" in log.read_bytes() and b"journal cannot be used" in log.read_bytes()
-        )  # type: ignore[misc]
-        for value in range(30, 35):
-            os.write(device, b'{"unit":"kmph","speed":"%d.0"}\r\n' % value)
-            sent += 1
-        time.sleep(2.5)
-        alive, while_full = agent.poll() is None, journalled(journal) - before
-        (disk / "fill").unlink()
-        until(lambda sent=sent: journalled(journal) == sent)  # type: ignore[misc]
-        until(lambda log=log: b"journal can be used again" in log.read_bytes())  # type: ignore[misc]
-        agent.terminate()
-        lives.append(
-            {
-                "alive": alive,
-                "while_full": while_full,
-                "exit": agent.wait(30),
-                "readings": journalled(journal),
-            }
-        )
+        try:
+            lives.append(live(agent, device, journal, log, disk))
+        finally:
+            agent.kill()
         os.close(device)
         os.close(line)
     print(json.dumps(lives))
