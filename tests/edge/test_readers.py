@@ -168,6 +168,8 @@ gateway = "gw-1"
 site = {{ id = "s", name = "S", latitude = 20.9, longitude = 107.0 }}
 [broker]
 url = "mqtt://127.0.0.1:1"
+[clock]
+trust = "system"
 [[serial]]
 path = "{directory}/tty0"
 protocol = "ops243"
