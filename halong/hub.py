@@ -128,7 +128,7 @@ async def _open(store: Store) -> None:
         log.warning("store away, trying again", reason=str(error))
 
 
-def _collect_seldom() -> None:
+def collect_seldom() -> None:
     """A batch makes tens of thousands of short-lived objects and no cycles: looking for some took a third of ingest's time."""
     gc.freeze()
     gc.set_threshold(200_000, 20, 20)
@@ -194,7 +194,7 @@ async def run(
         server = Server(create(services), config.api)
         await _open(store)
         await follower.look()
-        _collect_seldom()
+        collect_seldom()
         async with asyncio.TaskGroup() as group:
             api: asyncio.Task[None] | None = None
             working = []
