@@ -5,8 +5,8 @@ import gc
 import os
 import secrets
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from random import Random
@@ -128,10 +128,20 @@ async def _open(store: Store) -> None:
         log.warning("store away, trying again", reason=str(error))
 
 
-def collect_seldom() -> None:
-    """A batch makes tens of thousands of short-lived objects and no cycles: looking for some took a third of ingest's time."""
+@contextmanager
+def collecting_seldom() -> Iterator[None]:
+    """A batch makes tens of thousands of short-lived objects and no cycles: looking for some took a third of ingest's time.
+
+    At the end all is as before, so that libraries find their objects again.
+    """
+    before = gc.get_threshold()
     gc.freeze()
     gc.set_threshold(200_000, 20, 20)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 def wall_clock_ms() -> int:
@@ -194,7 +204,7 @@ async def run(
         server = Server(create(services), config.api)
         await _open(store)
         await follower.look()
-        collect_seldom()
+        stack.enter_context(collecting_seldom())
         async with asyncio.TaskGroup() as group:
             api: asyncio.Task[None] | None = None
             working = []
@@ -227,5 +237,4 @@ async def run(
                 await api
             for task in working:
                 task.cancel()
-    gc.unfreeze()  # so that libraries find their objects again at the end
     log.info("hub stopped")
