@@ -49,6 +49,7 @@ _PERIOD = {
 }
 
 EXAMPLES: dict[str, Any] = {
+    "dismissed": {"dismissed": 2},
     "history": {
         "sensor": "bai-chay-pm-1",
         "items": [

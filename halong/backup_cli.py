@@ -19,12 +19,12 @@ from halong.records import (
     print_json,
     rfc3339,
     shown,
+    unheld_store,
 )
 from storage.backup import BackupError, Label, back_up, read_label
 from storage.backup import restore as put_back
 from storage.book import Book
 from storage.embedded import EmbeddedStore, StoreBusyError
-from storage.facts import STORE_FILE, facts
 from storage.store import StoreUnavailableError
 
 DAY_MS = 86_400_000
@@ -62,15 +62,8 @@ def backup(
 
 async def _unheld(book: Book, data: Path, directory: Path) -> Label:
     """Nobody holds the store: copy it ourselves. Raises StoreBusyError when the hub does."""
-    name = facts(book).get(STORE_FILE, "store.duckdb")
-    if not name or not (data / name).exists():
-        return await back_up(book, None, directory, now_ms=now_ms())
-    store = EmbeddedStore(data / name, clock=now_ms)
-    await store.open()
-    try:
+    async with unheld_store(book, data) as store:
         return await back_up(book, store, directory, now_ms=now_ms())
-    finally:
-        await store.close()
 
 
 def restore(

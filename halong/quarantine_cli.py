@@ -6,8 +6,20 @@ from typing import Annotated, Any
 import typer
 
 from halong.console import fail
-from halong.records import DATA, AsJson, Data, carry_out, opened, print_json, print_table, rfc3339, shown
-from storage.quarantine import QuarantineFilter, QuarantineRow, ReplayOrder
+from halong.records import (
+    DATA,
+    AsJson,
+    Data,
+    carry_out,
+    now_ms,
+    opened,
+    print_json,
+    print_table,
+    rfc3339,
+    shown,
+    who,
+)
+from storage.quarantine import Quarantine, QuarantineFilter, QuarantineRow, ReplayOrder
 from telemetry.quarantine import Reason
 
 app = typer.Typer(
@@ -112,6 +124,19 @@ def show(
         print(f"replay     {shown(row.replay.at_ms)} {row.replay.outcome}: {row.replay.detail}")
     text = row.payload.decode("utf-8", "replace")
     print(f"payload    {text if text.isprintable() else row.payload.hex(' ')}")
+
+
+@app.command()
+def dismiss(
+    ids: Annotated[list[int], typer.Argument(help="Entries by id.")],
+    note: Annotated[str, typer.Option(help="Why: it is kept with your name.")],
+    data: Data = DATA,
+) -> None:
+    """Take entries off the list that will not be stored; seen again, they are open again."""
+    with opened(data) as book, book.writing() as database:
+        done = Quarantine(database).dismiss(QuarantineFilter(ids=tuple(ids)), f"{note} ({who()})", now_ms())
+    print(f"{done} dismissed")
+    raise typer.Exit(0 if done == len(set(ids)) else 1)
 
 
 @app.command()

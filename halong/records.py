@@ -7,8 +7,8 @@ the hub can do is written down as a command that it takes up.
 import getpass
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,6 +18,8 @@ import typer
 from halong.console import fail
 from storage.book import Book, BookUnavailableError
 from storage.commands import Commands
+from storage.embedded import EmbeddedStore
+from storage.facts import STORE_FILE, facts
 
 BOOK = "book.sqlite"
 LOOK_EVERY_S = 0.05
@@ -69,6 +71,21 @@ def carry_out(book: Book, kind: str, content: Any, *, patience_s: float = PATIEN
             return row.result
         time.sleep(LOOK_EVERY_S)
     raise fail(f"command {number} is written down, the hub has not taken it up yet: is it running?")
+
+
+@asynccontextmanager
+async def unheld_store(book: Book, data: Path) -> AsyncIterator[EmbeddedStore | None]:
+    """The embedded store while nobody holds it, None where there is none; raises StoreBusyError when the hub does."""
+    name = facts(book).get(STORE_FILE, "store.duckdb")
+    if not name or not (data / name).exists():
+        yield None
+        return
+    store = EmbeddedStore(data / name, clock=now_ms)
+    await store.open()
+    try:
+        yield store
+    finally:
+        await store.close()
 
 
 def moment(text: str, option: str) -> int:

@@ -33,12 +33,16 @@ class Clerk:
 
     async def run(self) -> None:
         """For ever."""
+        told = ""
         while True:
             try:
                 for command in self._commands.waiting(tuple(self._handlers)):
                     await self._carry_out(command)
+                told = ""
             except (BookUnavailableError, StoreUnavailableError) as error:
-                log.warning("command waits", reason=str(error))
+                if str(error) != told:
+                    told = str(error)
+                    log.warning("commands wait", reason=told)
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def _carry_out(self, command: CommandRow) -> None:
@@ -47,5 +51,5 @@ class Clerk:
         except (CommandError, msgspec.ValidationError) as error:
             result = {"error": str(error)}
         self._commands.finish(command.id, result, self._clock())
-        told = {key: value for key, value in result.items() if isinstance(value, int | str)}
-        log.info("command done", command=command.kind, who=command.who, result=told)
+        said = {key: value for key, value in result.items() if isinstance(value, int | str)}
+        log.info("command done", command=command.kind, who=command.who, result=said)

@@ -17,11 +17,13 @@ from storage.inventory import Inventory, SensorPeriod
 from storage.manifests import ManifestRow
 from storage.quarantine import Quarantine
 from storage.store import Store
+from telemetry.anomaly import AnomalyKind, Severity
 from telemetry.quantities import Aggregate
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 TOLD_LATE_MS = 300_000  # a manifest may come so long after its hour's end
+GATEWAYS = 10_000
 WHOLE = 0.98  # a manifest that expects less than this of what the period promises may be a part
 
 Key = tuple[str, int]  # (sensor, hour_ms)
@@ -149,12 +151,15 @@ def total(parts: Iterable[Figures]) -> Figures:
 
 
 def promises(
-    periods: Iterable[SensorPeriod], retired: Mapping[str, int], start_ms: int, end_ms: int
+    periods: Iterable[SensorPeriod], gone: Mapping[str, int], start_ms: int, end_ms: int
 ) -> dict[Key, Promise]:
-    """What the inventory lets expect of each sensor and hour in [start_ms, end_ms). Pure."""
+    """What the inventory lets expect of each sensor and hour in [start_ms, end_ms). Pure.
+
+    `gone` says since when a gateway is retired or shut down.
+    """
     found: dict[Key, Promise] = {}
     for period in periods:
-        ends = [end_ms, period.until_ms, period.retired_ms, retired.get(period.gateway)]
+        ends = [end_ms, period.until_ms, period.retired_ms, gone.get(period.gateway)]
         low, high = max(start_ms, period.since_ms), min(end for end in ends if end is not None)
         for hour_ms in range(low - low % HOUR_MS, high, HOUR_MS):
             watched_ms = min(high, hour_ms + HOUR_MS) - max(low, hour_ms)
@@ -192,7 +197,12 @@ async def ledger(
         periods = Inventory(database).periods(low, high)
         sites = {row.id: row.site for row in Inventory(database).gateways()}
         homes = {row.id: (row.site, row.gateway) for row in Inventory(database).sensors()}
-    promised = promises(periods, retired, low, min(high, now_ms))
+    shut_down = {
+        one.sensor: one.start_ms
+        for one in book.anomalies(kind=AnomalyKind.GATEWAY, open_only=True, limit=GATEWAYS)
+        if one.severity is Severity.INFO  # in order: it collects nothing meanwhile
+    }
+    promised = promises(periods, shut_down | retired, low, min(high, now_ms))
     keys = sorted(key for key in {*stored, *told, *aside, *promised} if sensor in (None, key[0]))
     invalid = await _invalid(store, book, low, high, keys)
     rows = []

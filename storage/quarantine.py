@@ -24,15 +24,17 @@ _TIME_MAX_S = 9_223_372_036  # what an InfluxDB can hold
 
 
 class Outcome(StrEnum):
-    """What a replay did with an entry."""
+    """What a replay, or a person, did with an entry."""
 
     STORED = "stored"
     ALREADY_THERE = "already there"
     STILL_REFUSED = "still refused"
+    DISMISSED = "dismissed"  # by a person: it will not be stored
 
 
-SETTLED = (Outcome.STORED, Outcome.ALREADY_THERE)
-_SETTLED = "coalesce(r.outcome IN ('stored', 'already there') AND r.at_ms >= q.last_ms, 0)"
+SETTLED = (Outcome.STORED, Outcome.ALREADY_THERE, Outcome.DISMISSED)
+_SETTLED = "coalesce(r.outcome IN ('stored', 'already there', 'dismissed') AND r.at_ms >= q.last_ms, 0)"
+_STORED = f"({_SETTLED} AND r.outcome != 'dismissed')"
 _FROM = "FROM quarantine q LEFT JOIN quarantine_replays r ON r.id = q.id"
 
 
@@ -47,7 +49,7 @@ class Replay(msgspec.Struct, frozen=True):
 class QuarantineRow(msgspec.Struct, frozen=True):
     """One thing set aside, seen `count` times between `first_ms` and `last_ms`.
 
-    It is open until a replay has settled it; seen again after that, it is open again.
+    It is open until a replay has settled it or somebody has dismissed it; seen again after that, it is open again.
     """
 
     id: int
@@ -152,6 +154,13 @@ class Quarantine:
             (entry, replay.at_ms, replay.outcome, replay.detail),
         )
 
+    def dismiss(self, wanted: QuarantineFilter, detail: str, now_ms: int) -> int:
+        """Settle the open entries that match without storing them; how many. The ledger still counts them as set aside."""
+        rows = self.rows(-1, None, msgspec.structs.replace(wanted, is_open=True))
+        for row in rows:
+            self.settle(row.id, Replay(max(now_ms, row.last_ms), Outcome.DISMISSED, detail))
+        return len(rows)
+
     def total(self) -> int:
         """How many different things were ever set aside."""
         return self.count(ANYTHING) + self.gone()
@@ -162,10 +171,10 @@ class Quarantine:
         return int(row[0]) if row else 0
 
     def readings(self, start_ms: int, end_ms: int) -> dict[tuple[str, int], int]:
-        """Single readings set aside and not settled, removed ones included: (sensor, hour of observation) to how many."""
+        """Single readings set aside and not stored, removed ones included: (sensor, hour of observation) to how many."""
         found: dict[tuple[str, int], int] = {}
         rows = self._database.execute(
-            f"SELECT sensor, payload, first_ms {_FROM} WHERE sensor != '' AND NOT {_SETTLED}"
+            f"SELECT sensor, payload, first_ms {_FROM} WHERE sensor != '' AND NOT {_STORED}"
         ).fetchall()
         gone = self._database.execute(
             "SELECT sensor, hour_ms, readings FROM quarantine_removed WHERE hour_ms >= ? AND hour_ms < ?",
@@ -187,7 +196,7 @@ class Quarantine:
         (rows,) = self._database.execute("SELECT count(*) FROM quarantine").fetchone()
         excess = max(1, rows - self._rows_max)
         found = self._database.execute(
-            f"SELECT q.id, sensor, payload, first_ms, 1 {_FROM} WHERE {_SETTLED} ORDER BY last_ms, q.id LIMIT ?",
+            f"SELECT q.id, sensor, payload, first_ms, {_STORED} {_FROM} WHERE {_SETTLED} ORDER BY last_ms, q.id LIMIT ?",
             (excess,),
         ).fetchall()
         if not found:

@@ -27,6 +27,7 @@ Hub = Annotated[Services, Depends(services)]
     responses=example("completeness"),
 )
 async def completeness(
+    request: Request,
     hub: Annotated[Services, Depends(view)],
     start: str | None = None,
     end: str | None = None,
@@ -50,7 +51,9 @@ async def completeness(
         raise ProblemError(400, f"at most {MAX_DAYS} days at once")
     rows = [
         row
-        for row in await ledger(hub.store, hub.book, start_ms, end_ms, now_ms=now_ms, sensor=sensor)
+        for row in await hub.caches.turns.ask(
+            request, lambda: ledger(hub.store, hub.book, start_ms, end_ms, now_ms=now_ms, sensor=sensor)
+        )
         if site in (None, row.site) and gateway in (None, row.gateway) and hub.may_see(row.site)
     ]
     groups: dict[tuple[str, int], list[LedgerRow]] = defaultdict(list)

@@ -8,11 +8,11 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.examples import example
-from api.orders import WAIT_S, ask, describe, find
+from api.orders import WAIT_S, ask, describe, find, who
 from api.params import rfc3339, strict_query, time_ms
 from api.problems import ProblemError, did_you_mean
 from api.services import Services, services
-from storage.quarantine import QuarantineFilter, QuarantineRow, ReplayOrder
+from storage.quarantine import Quarantine, QuarantineFilter, QuarantineRow, ReplayOrder
 from telemetry.quarantine import Reason
 
 SHOWN_BYTES = 4096
@@ -37,7 +37,8 @@ async def quarantine(
 ) -> dict[str, Any]:
     """Newest first; `start` and `end` bound when an entry was last seen. `payload` is base64, at most 4 KiB of it.
 
-    An entry is `open` until a replay has stored it or found it stored already. `total` counts every entry there ever was.
+    An entry is `open` until a replay has stored it or found it stored already, or somebody has dismissed it. `total` counts
+    every entry there ever was.
     """
     if cursor is not None and not (cursor.isdecimal() and len(cursor) < 19):
         raise ProblemError(400, f"cursor {cursor!r} is not one that this API gave")
@@ -117,6 +118,24 @@ async def replay(
     )
     accept = tuple(reason for reason in map(_reason, order.accept) if reason is not None)
     return await ask(hub, request, "replay", ReplayOrder(wanted, accept), wait_s)
+
+
+class Dismissal(BaseModel):
+    """Which entries, and why."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    ids: list[Annotated[int, Field(ge=1, lt=2**63)]] = Field(min_length=1, max_length=1000)
+    note: Annotated[str, Field(min_length=1, max_length=500)]
+
+
+@router.post("/quarantine/dismiss", summary="Take entries off the list", responses=example("dismissed"))
+async def dismiss(hub: Hub, request: Request, order: Dismissal) -> dict[str, Any]:
+    """They will not be stored and are no longer open; seen again, they are open again. Their number is answered."""
+    with hub.book.writing() as database:
+        wanted = QuarantineFilter(ids=tuple(order.ids))
+        done = Quarantine(database).dismiss(wanted, f"{order.note} ({who(request)})", hub.clock())
+    return {"dismissed": done}
 
 
 @router.get("/commands/{number}", summary="What became of a command", responses=example("command"))

@@ -85,3 +85,19 @@ async def test_an_unclear_replay_is_refused(
     assert answer.status_code == 400
     assert words in answer.json()["detail"]
     assert Commands(hub.book).waiting(["replay"]) == []
+
+
+async def test_what_will_never_be_stored_is_dismissed(client: httpx.AsyncClient, hub: Hub) -> None:
+    hub.book.quarantine([READING], NOW_MS)
+    (entry,) = await items(client, reason="not owner")
+    order = {"ids": [entry["id"], 999], "note": "on the bench"}
+    answer = await client.post("/v1/quarantine/dismiss", json=order)
+    assert (answer.status_code, answer.json()) == (200, {"dismissed": 1})
+    (settled,) = await items(client, state="settled")
+    assert settled["replay"]["outcome"] == "dismissed"
+    assert settled["replay"]["detail"].startswith("on the bench (operator ")
+    with hub.book.reading() as database:
+        assert sum(Quarantine(database).readings(0, NOW_MS * 2).values()) == 1  # the ledger still counts it
+    hub.book.quarantine([READING], NOW_MS + 1)
+    assert [item["sensor"] for item in await items(client, state="open")] == ["pm-1", ""]
+    assert (await client.post("/v1/quarantine/dismiss", json={"ids": [], "note": "x"})).status_code == 400

@@ -49,6 +49,7 @@ OTHERS = {
     "/v1/anomalies/{anomaly_id}/acknowledge",
     "/v1/anomalies/{anomaly_id}/comments",
     "/v1/quarantine/replay",
+    "/v1/quarantine/dismiss",
     "/v1/commands/{number}",
     "/v1/gateways/{gateway}/retire",
     "/v1/sensors/{sensor}/history",

@@ -22,6 +22,7 @@ from ingest.batch import Batch, Packet
 from ingest.intake import Intake
 from ingest.judge import Judge
 from ingest.registry import Registry
+from ingest.silence import Silence
 from storage import retirement
 from storage.book import Book
 from storage.ledger import HOUR_MS, Figures, LedgerRow, ledger, total
@@ -230,6 +231,27 @@ async def test_what_a_gateway_took_with_it_is_lost_once_it_is_retired_and_says_e
     assert (broken.expected, broken.stored) == (said, said // 3)
     assert (broken.lost, broken.pending) == (said - said // 3, 0)
     assert ("pm-c", 2) not in rows
+
+
+async def test_of_a_gateway_that_was_shut_down_nothing_is_expected_meanwhile(
+    hub: Hub, tmp_path: Path
+) -> None:
+    gateway = Gateway(tmp_path, "e")
+    hub.book.register(gateway.birth(), T0)
+    gateway.run(T0 + HOUR_MS // 2, one_pack)
+    gateway.end()
+    await gateway.deliver(hub)
+    now_ms = T0 + HOUR_MS - 60_000
+    said = gateway.emitted[0, "readings"]
+    unknown = (await hub.ledger(now_ms))["pm-e", 0].figures
+    assert (unknown.estimated, unknown.pending) == (1, 29 * 60 // PERIOD_S * len(MASSES))
+    silence = Silence()
+    silence.listen(T0)
+    silence.gateway_left("gw-e", gateway.now_ms, orderly=True)
+    (left,) = silence.check(now_ms, {}, {"gw-e": SITE.id})
+    hub.book.put_anomaly(left)
+    known = (await hub.ledger(now_ms))["pm-e", 0].figures
+    assert known == Figures(expected=said, read=said, accepted=said, stored=said)
 
 
 async def test_late_arrivals_correct_it_and_a_birth_takes_a_retirement_back(hub: Hub, tmp_path: Path) -> None:

@@ -86,6 +86,14 @@ def test_a_replay_is_carried_out_by_the_hub(data: Path, refused: int, code: int)
     ]
 
 
+def test_an_entry_is_dismissed_with_a_note(data: Path) -> None:
+    done = halong("dismiss", 2, "--note", "a test", "--data", data)
+    assert (done.exit_code, done.stdout) == (0, "1 dismissed\n")
+    assert [line.split()[0] for line in halong("list", "--data", data).stdout.splitlines()[1:]] == ["1"]
+    assert "dismissed: a test (" in halong("list", "--all", "--data", data).stdout
+    assert halong("dismiss", 2, "--note", "again", "--data", data).exit_code == 1
+
+
 def test_what_the_hub_cannot_do_is_one_line(data: Path) -> None:
     with a_hub_that_answers(data, {"error": "no"}):
         done = halong("replay", 1, "--data", data)
