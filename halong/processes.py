@@ -64,6 +64,7 @@ class Processes:
         self.outages: list[Outage] = []
         self.pauses: list[Outage] = []
         self.crashes: list[Crash] = []
+        self.stuck: list[str] = []  # those that did not leave when they were told to
 
     @property
     def restarts(self) -> Mapping[str, int]:
@@ -103,16 +104,31 @@ class Processes:
         """kill -9; it will be started again."""
         self._end(name, signal.SIGKILL)
 
-    def restart(self, name: str) -> None:
-        """SIGTERM; it leaves in order and will be started again."""
-        self._end(name, signal.SIGTERM)
+    async def restart(self, name: str) -> None:
+        """SIGTERM: it leaves in order, or is killed and told of in `stuck`, and will be started again."""
+        process = self._end(name, signal.SIGTERM)
+        if process is None:
+            return
+        try:
+            await asyncio.wait_for(process.wait(), STOP_S)
+        except TimeoutError:
+            self._stuck(name, process)
 
-    def _end(self, name: str, number: signal.Signals) -> None:
+    def _end(self, name: str, number: signal.Signals) -> asyncio.subprocess.Process | None:
         child = self._children[name]
-        if child.process is not None and child.process.returncode is None and child.asked_ms is None:
-            log.warning("ending", process=name, pid=child.process.pid, signal=number.name)
-            child.asked_ms = time.time_ns() // 1_000_000
-            child.process.send_signal(number)
+        process = child.process
+        if process is None or process.returncode is not None:
+            return None
+        log.warning("ending", process=name, pid=process.pid, signal=number.name)
+        child.asked_ms = child.asked_ms or time.time_ns() // 1_000_000
+        process.send_signal(number)
+        return process
+
+    def _stuck(self, name: str, process: asyncio.subprocess.Process) -> None:
+        log.error("does not stop, killing it", process=name)
+        self.stuck.append(name)
+        with suppress(ProcessLookupError):
+            process.kill()
 
     async def pause(self, name: str, for_s: float) -> None:
         """SIGSTOP, and SIGCONT after `for_s`, also when cancelled. One that is not there is left alone."""
@@ -149,13 +165,12 @@ class Processes:
         try:
             await asyncio.wait_for(asyncio.shield(child.watcher), STOP_S)
         except TimeoutError:
-            log.error("does not stop, killing it", process=child.name)
             if child.process is not None:
-                with suppress(ProcessLookupError):
-                    child.process.kill()
+                self._stuck(child.name, child.process)
             child.watcher.cancel()
             with suppress(asyncio.CancelledError):
                 await child.watcher
+        child.watcher = None
 
     async def _keep(self, child: Child) -> None:
         backoff = RESTART_FIRST_S

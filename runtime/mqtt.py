@@ -178,6 +178,8 @@ async def keep_connected(
                 finally:
                     on_change(False)
         except (aiomqtt.MqttError, LinkLostError, OSError, TimeoutError) as error:
+            if _cancelled():  # a link that breaks at this moment puts its error in the place of our end
+                raise asyncio.CancelledError from error
             if not known_down:
                 log.warning("broker away, trying again", broker=f"{url.host}:{url.port}", reason=str(error))
             known_down = True
@@ -192,6 +194,11 @@ async def _subscribe(client: aiomqtt.Client, topics: Sequence[str]) -> None:
     refused = [topic for topic, code in zip(topics, granted, strict=False) if _refused(code)]
     if refused:
         raise LinkLostError(f"broker refused to subscribe {', '.join(refused)}")
+
+
+def _cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _forgive_late_writer(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

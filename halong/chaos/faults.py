@@ -54,7 +54,7 @@ class City:
         """One fault from its beginning to its end."""
         match fault.kind:
             case Kind.KILL | Kind.RESTART:
-                self._end(fault)
+                await self._end(fault)
             case Kind.PAUSE:
                 await self._processes.pause(fault.target, fault.seconds)
             case Kind.DISK_FULL:
@@ -71,14 +71,14 @@ class City:
             case _:
                 await self._on_the_wire(fault)
 
-    def _end(self, fault: Fault) -> None:
+    async def _end(self, fault: Fault) -> None:
         if fault.target == "broker":  # its next life has persistence, or has not
             kind, port, directory = self._broker
             broker.command(kind, port, directory, persistence=fault.draw < 0.5)
-        end: Callable[[str], None] = (
-            self._processes.kill if fault.kind is Kind.KILL else self._processes.restart
-        )
-        end(fault.target)
+        if fault.kind is Kind.KILL:
+            self._processes.kill(fault.target)
+        else:
+            await self._processes.restart(fault.target)
 
     async def _fill_disk(self, fault: Fault) -> None:
         """No file of the process grows: EFBIG instead of ENOSPC, and as real. Its next life is not concerned."""

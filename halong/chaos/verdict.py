@@ -32,13 +32,14 @@ def judge(report: Mapping[str, Any], paths: Paths, processes: Processes, memory:
     passed = (
         report["balanced"]
         and report["foreign"] == 0
-        and not (unexplained or tracebacks or crashes or memory.excessive)
+        and not (unexplained or tracebacks or crashes or processes.stuck or memory.excessive)
     )
     return {
         "quarantined_by_reason": reasons,
         "quarantine_unexplained": [f"{row.reason}: {row.topic} {row.detail}" for row in unexplained[:SHOWN]],
         "clock_steps_noticed": _said(paths, STEP_NOTICED),
         "crashes": crashes,
+        "stuck": processes.stuck,
         "tracebacks": tracebacks,
         "memory_mb": memory.most,
         "memory_excessive": memory.excessive,
@@ -92,7 +93,7 @@ def print_verdict(report: Mapping[str, Any], console: Console) -> None:
         f"   foreign {report['foreign']}",
         highlight=False,
     )
-    for name in ("crashes", "tracebacks", "quarantine_unexplained", "memory_excessive"):
+    for name in ("crashes", "stuck", "tracebacks", "quarantine_unexplained", "memory_excessive"):
         if report[name]:
             console.print(f"  [red]{name.replace('_', ' ')}: {report[name]}", highlight=False)
     console.print("[bold green]passed" if report["passed"] else "[bold red]NOT passed")

@@ -34,7 +34,7 @@ def test_a_dozen_faults_lose_double_and_hide_nothing(tmp_path: Path, store: str,
     assert report["passed"]
     assert (report["store"], report["broker"], report["faults"]) == (store, broker, 12)
     assert (report["lost"], report["duplicates"], report["unexplained"], report["altered"]) == (0, 0, 0, 0)
-    assert (report["foreign"], report["crashes"], report["tracebacks"]) == (0, [], {})
+    assert (report["foreign"], report["crashes"], report["stuck"], report["tracebacks"]) == (0, [], [], {})
     assert report["stored"] == report["accepted"] > 0
     assert (
         sum(report["missed_by_cause"].values()) == report["missed"] == report["emitted"] - report["accepted"]

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from halong.processes import Processes
 
 SLEEPER = [sys.executable, "-c", "import time; print('here', flush=True); time.sleep(600)"]
@@ -63,8 +65,7 @@ async def test_an_end_that_was_asked_for_is_no_crash_and_counts_from_the_asking(
     )
     await until(says_here(processes, "one"))
     asked_ms = time.time_ns() // 1_000_000
-    processes.restart("one")
-    processes.kill("one")  # it is leaving already
+    await processes.restart("one")
     await until(lambda: len(processes.outages) == 1)
     assert processes.outages[0].start_ms - asked_ms < 500 <= processes.outages[0].end_ms - asked_ms
     assert processes.crashes == []
@@ -74,6 +75,30 @@ async def test_an_end_that_was_asked_for_is_no_crash_and_counts_from_the_asking(
     assert processes.crashes[0][:2] == ("one", -9)
     await processes.stop_all()
     assert processes.pids() == {}
+
+
+async def test_one_that_is_leaving_can_be_killed_and_one_that_does_not_leave_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deaf = (
+        "import signal, time; signal.signal(15, signal.SIG_IGN); print('here', flush=True); time.sleep(600)"
+    )
+    processes = Processes(tmp_path)
+    await processes.start("one", [sys.executable, "-c", deaf])
+    await until(says_here(processes, "one"))
+    leaving = asyncio.create_task(processes.restart("one"))
+    await asyncio.sleep(0)
+    processes.kill("one")
+    await leaving
+    await until(says_here(processes, "one", 2))
+    assert (processes.crashes, processes.stuck) == ([], [])
+    monkeypatch.setattr("halong.processes.STOP_S", 0.2)
+    await processes.restart("one")
+    await until(says_here(processes, "one", 3))
+    assert processes.stuck == ["one"]
+    await processes.stop_all()
+    await processes.stop_all()
+    assert processes.stuck == ["one", "one"]
 
 
 async def test_a_pause_is_known_and_ends_also_when_it_is_cancelled(tmp_path: Path) -> None:

@@ -165,3 +165,32 @@ async def test_a_broker_that_hangs_up_instead_of_answering_is_tried_again_at_onc
                 await tries.acquire()
         trying.cancel()
         await asyncio.gather(trying, return_exceptions=True)
+
+
+async def test_a_link_that_breaks_while_we_are_told_to_end_does_not_take_the_end_back(
+    mosquitto_url: str,
+) -> None:
+    """A TaskGroup prefers its tasks' errors to its own cancellation: the link would be made again, for ever."""
+    ready, sessions = asyncio.Event(), 0
+
+    async def break_when_told_to_end() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise LinkLostError("broken at this moment") from None
+
+    async def session(connection: Connection) -> None:
+        nonlocal sessions
+        sessions += 1
+        async with asyncio.TaskGroup() as group:
+            group.create_task(break_when_told_to_end())
+            ready.set()
+
+    url = BrokerUrl.parse(mosquitto_url)
+    keeping = asyncio.create_task(keep_connected(url, f"e-{uuid4().hex}", session, rng=Random(1)))
+    async with asyncio.timeout(15):
+        await ready.wait()
+        keeping.cancel()
+        await asyncio.wait([keeping], timeout=10)
+    assert keeping.cancelled()
+    assert sessions == 1
