@@ -1,14 +1,12 @@
 """The API as one application: the routes, problem documents for every error, the offline reference, the page."""
 
-from typing import Any
-
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 
 from api import pages, problems
 from api.gate import Gate
-from api.identity import COOKIE
+from api.reference import complete
 from api.routes import (
     access,
     aggregate,
@@ -71,7 +69,7 @@ def create(services: Services) -> FastAPI:
     app.include_router(live.sockets)
     app.include_router(sensorthings.router)
     pages.install(app)
-    _describe_keys(app)
+    app.openapi = complete(app.openapi, open_reading=services.access.open_reading)  # type: ignore[method-assign]
     app.add_middleware(
         Gate, book=lambda: services.book, access=services.access, clock=lambda: services.clock()
     )
@@ -91,20 +89,3 @@ def create(services: Services) -> FastAPI:
             ],
         )
     return app
-
-
-def _describe_keys(app: FastAPI) -> None:
-    """Say in the reference how a key is given; where reading is open it may be left out."""
-    described = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        document = described()
-        document.setdefault("components", {})["securitySchemes"] = {
-            "bearer": {"type": "http", "scheme": "bearer", "description": "a key of `halong key create`"},
-            "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
-            "cookie": {"type": "apiKey", "in": "cookie", "name": COOKIE},
-        }
-        document["security"] = [{}, {"bearer": []}, {"header": []}, {"cookie": []}]
-        return document
-
-    app.openapi = openapi  # type: ignore[method-assign]

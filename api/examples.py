@@ -291,6 +291,15 @@ _PROBLEM_ANSWER = {
     "content": {"application/problem+json": {"example": _PROBLEM}},
 }
 
+_CSV, _PARQUET, _SENML = "text/csv", "application/vnd.apache.parquet", "application/senml+json"
+_FORMS = {
+    "sensors": ("application/geo+json",),
+    "latest": (_CSV, _PARQUET, _SENML),
+    "readings": (_CSV, _PARQUET, _SENML),
+    "aggregate": (_CSV, _PARQUET),
+    "sta_things": ("text/plain",),
+}
+
 Responses = dict[int | str, dict[str, Any]]
 
 
@@ -298,8 +307,9 @@ def example(name: str) -> Responses:
     """The `responses` of the route called `name`; KeyError when nobody has written its example."""
     if name == "nothing":
         return {204: {"description": "Done"}, "4XX": _PROBLEM_ANSWER}
+    forms: dict[str, Any] = {media_type: {} for media_type in _FORMS.get(name, ())}
     media_type, content = _TEXTS[name] if name in _TEXTS else ("application/json", _EXAMPLES[name])
     return {
-        200: {"content": {media_type: {"example": content}}},
+        200: {"content": {media_type: {"example": content}, **forms}},
         "4XX": _PROBLEM_ANSWER,
     }

@@ -3,14 +3,17 @@
 import inspect
 import re
 from datetime import UTC, datetime, timedelta
+from typing import Annotated
 
 from fastapi import Request
+from pydantic import Field
 
 from api.problems import ProblemError, did_you_mean
 
 CITY_OFFSET_MS = 7 * 3_600_000  # Asia/Ho_Chi_Minh: UTC+7, no daylight saving since 1975
 LAST_MS = 253_370_764_799_999  # the end of the year 9998
 LONGEST_DAYS = 366
+Name = Annotated[str, Field(max_length=64)]  # one of many in a request
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DURATION = re.compile(
     r"P(?:(?P<d>[0-9]{1,9})D)?(?:T(?:(?P<h>[0-9]{1,9})H)?(?:(?P<m>[0-9]{1,9})M)?(?:(?P<s>[0-9]{1,9})S)?)?"

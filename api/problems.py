@@ -1,7 +1,8 @@
 """Every error as a problem document (RFC 9457, application/problem+json): one clear sentence in `detail`."""
 
 import difflib
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -45,9 +46,12 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     )
 
 
-def problem(request: Request, status: int, detail: str, **more: Any) -> JSONResponse:
+def problem(
+    request: Request, status: int, detail: str, *, headers: Mapping[str, str] | None = None, **more: Any
+) -> JSONResponse:
     """The answer."""
-    headers = {"Retry-After": "2"} if status == HTTPStatus.SERVICE_UNAVAILABLE else None
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers = {"Retry-After": "2", **(headers or {})}
     content = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
@@ -76,14 +80,23 @@ def install(app: FastAPI) -> None:
                 f"there is nothing at {request.url.path}, {did_you_mean(request.url.path, paths)}",
             )
         if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-            return problem(request, 405, f"{request.method} is not possible at {request.url.path}")
-        return problem(request, error.status_code, str(error.detail))
+            detail = f"{request.method} is not possible at {request.url.path}"
+            return problem(request, 405, detail, headers=_allowed(app, request.url.path) or error.headers)
+        return problem(request, error.status_code, str(error.detail), headers=error.headers)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         errors = [{"parameter": str(e["loc"][-1]), "message": str(e["msg"])} for e in error.errors()]
         sentence = "; ".join(f"{e['parameter']}: {e['message']}" for e in errors)
         return problem(request, 400, sentence, errors=errors)
+
+    @app.exception_handler(OverflowError)
+    async def too_large(request: Request, error: OverflowError) -> JSONResponse:
+        return problem(request, 400, "a number in the request is too large")
+
+    @app.exception_handler(UnicodeEncodeError)
+    async def no_text(request: Request, error: UnicodeEncodeError) -> JSONResponse:
+        return problem(request, 400, "a text in the request has half a character (a surrogate) in it")
 
     @app.exception_handler(StoreUnavailableError)
     async def away(request: Request, error: StoreUnavailableError) -> JSONResponse:
@@ -101,3 +114,13 @@ def install(app: FastAPI) -> None:
     async def bug(request: Request, error: Exception) -> JSONResponse:
         log.error("request failed", path=request.url.path, exc_info=error)
         return problem(request, 500, "something is wrong in the hub; its log says what")
+
+
+def _allowed(app: FastAPI, path: str) -> dict[str, str]:
+    """The Allow header of an address: the methods of every route that has it, not only of the first."""
+    methods: set[str] = set()
+    for template, described in app.openapi()["paths"].items():
+        pattern = re.sub(r"\\{[^}]+\\}", "[^/]+", re.escape(template))
+        if re.fullmatch(pattern, path):
+            methods |= {method.upper() for method in described}
+    return {"Allow": ", ".join(sorted(methods))} if methods else {}

@@ -16,6 +16,7 @@ from runtime.config import ConfigError
 
 BACKLOG = 1024
 UNREAD_MS = 30_000
+HEAD_BYTES = 256 * 1024  # of a request with its query: 200 names of sensors fit
 
 
 class ApiSettings(msgspec.Struct, frozen=True):
@@ -104,6 +105,7 @@ class Server(uvicorn.Server):
                 access_log=False,
                 timeout_graceful_shutdown=3,
                 server_header=False,
+                h11_max_incomplete_event_size=HEAD_BYTES,
                 ssl_certfile=settings.certificate or None,
                 ssl_keyfile=settings.certificate_key or None,
             )

@@ -12,14 +12,14 @@ from api import answers, filling
 from api.answers import Form
 from api.examples import example
 from api.filling import Fill, Window
-from api.params import CITY_OFFSET_MS, duration_ms, rfc3339, span, strict_query
+from api.params import CITY_OFFSET_MS, Name, duration_ms, rfc3339, span, strict_query
 from api.problems import ProblemError, did_you_mean
 from api.services import Services, known_quantity, view
 from storage.inventory import SensorRow
 from telemetry.quantities import QUANTITIES, Aggregate
 
 MAX_WINDOWS = 50_000
-MAX_SENSORS = 500
+MAX_SENSORS = 200
 MAX_READINGS = 50_000_000  # behind an answer, when windows are not whole hours
 HOUR_MS = 3_600_000
 
@@ -33,12 +33,12 @@ async def aggregate(
     request: Request,
     hub: Annotated[Services, Depends(view)],
     quantity: str,
-    sensor: Annotated[list[str] | None, Query(max_length=MAX_SENSORS)] = None,
+    sensor: Annotated[list[Name] | None, Query(max_length=MAX_SENSORS)] = None,
     site: str | None = None,
     start: str | None = None,
     end: str | None = None,
     window: str = "PT5M",
-    function: Annotated[list[str] | None, Query(max_length=len(Aggregate))] = None,
+    function: Annotated[list[Name] | None, Query(max_length=len(Aggregate))] = None,
     fill: Fill = Fill.NONE,
     raw: bool = False,
     format: Annotated[str | None, Query(description="json, csv, parquet; instead of Accept")] = None,  # noqa: A002

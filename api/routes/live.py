@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Header, Query, WebSocket, WebSocketDisco
 from fastapi.responses import StreamingResponse
 
 from api.examples import example
-from api.params import strict_query
+from api.params import Name, strict_query
 from api.problems import ProblemError, did_you_mean
 from api.services import Services, known_quantity, view
 from runtime.events import ANOMALY, DROPPED, READINGS, Only
@@ -18,11 +18,11 @@ from telemetry.anomaly import AnomalyKind
 
 TRY_AGAIN, REFUSED, GONE = 1013, 1008, 1001  # close codes, RFC 6455 section 7.4
 QUIET_S = 15.0
-NAMES_MAX = 1000
+NAMES_MAX = 200
 
 router = APIRouter(prefix="/v1", tags=["live"], dependencies=[Depends(strict_query)])
 sockets = APIRouter(prefix="/v1")
-Names = Annotated[list[str] | None, Query(max_length=NAMES_MAX)]
+Names = Annotated[list[Name] | None, Query(max_length=NAMES_MAX)]
 
 
 def chosen(

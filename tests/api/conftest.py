@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -99,8 +100,8 @@ class Hub:
         return Hub(replace(self.services, feed=feed), self.ready)
 
 
-@pytest.fixture
-async def hub(tmp_path: Path) -> AsyncIterator[Hub]:
+@asynccontextmanager
+async def filled(tmp_path: Path) -> AsyncIterator[Hub]:
     """The API of a city with two sensors, one anomaly and one thing in quarantine."""
     store = open_store(f"duckdb:{tmp_path / 'store.duckdb'}")
     await store.open()
@@ -132,6 +133,13 @@ async def hub(tmp_path: Path) -> AsyncIterator[Hub]:
         await store.close()
 
 
+@pytest.fixture
+async def hub(tmp_path: Path) -> AsyncIterator[Hub]:
+    """The hub of one test."""
+    async with filled(tmp_path) as one:
+        yield one
+
+
 @asynccontextmanager
 async def asking(
     hub: Hub, key: str | None = None, *, host: str = "127.0.0.1"
@@ -150,6 +158,13 @@ async def client(hub: Hub) -> AsyncIterator[httpx.AsyncClient]:
         yield one
 
 
+QUIET: Any = {
+    "log_level": "error",
+    "timeout_graceful_shutdown": 1,
+    "h11_max_incomplete_event_size": 256 * 1024,
+}
+
+
 class Server(uvicorn.Server):
     """uvicorn that leaves the signals to pytest."""
 
@@ -163,7 +178,14 @@ class Server(uvicorn.Server):
 async def served(hub: Hub, port: int = 0) -> AsyncIterator[str]:
     """The API on a real port of 127.0.0.1, its feed flowing."""
     server = Server(
-        uvicorn.Config(hub.app, "127.0.0.1", port, log_level="error", timeout_graceful_shutdown=1)
+        uvicorn.Config(
+            hub.app,
+            "127.0.0.1",
+            port,
+            log_level="error",
+            timeout_graceful_shutdown=1,
+            h11_max_incomplete_event_size=256 * 1024,
+        )
     )
     async with asyncio.TaskGroup() as group:
         serving = group.create_task(server.serve())
