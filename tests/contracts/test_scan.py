@@ -108,7 +108,8 @@ async def test_each_protocol_is_found_and_what_is_written_gives_readings(tmp_pat
             ]
         )
         ports = [Port(one.path, [named(found, one.path, names) for found in one.found]) for one in reports]
-        config = parse(written(HEADER, ports), EdgeConfig, "edge.toml")
+        text = written(HEADER, ports) + '\n[clock]\ntrust = "system"\n'  # there is no hub to tell the time
+        config = parse(text, EdgeConfig, "edge.toml")
         check(config)
         assert config.sensor_count == len(DEVICES) + len(UNITS)
         await readings_come(config.located_in(tmp_path))
