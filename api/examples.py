@@ -72,6 +72,7 @@ _EXAMPLES: dict[str, Any] = {
                 "site": {"id": "bai-chay", "name": "Bãi Cháy"},
                 "online": True,
                 "last_seen": "2026-11-23T01:00:00.000Z",
+                "retired": None,
                 "sensors": 5,
                 "accepted": 48211,
                 "backlog": 0,

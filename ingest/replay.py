@@ -21,6 +21,7 @@ from storage.quarantine import Outcome, Quarantine, QuarantineFilter, Quarantine
 from storage.store import Store
 from telemetry import senml, undatable
 from telemetry.anomaly import Anomaly
+from telemetry.manifest import Manifest
 from telemetry.packs import PackColumns
 from telemetry.quarantine import Quarantined, Reason
 from telemetry.reading import Reading
@@ -39,6 +40,7 @@ class _Case:
     site: str = ""
     readings: list[Reading] = field(default_factory=list)
     aside: list[Quarantined] = field(default_factory=list)
+    manifests: tuple[Manifest, ...] = ()
     refusal: str | None = None
     stored: int = 0
     there: int = 0
@@ -62,6 +64,7 @@ class _Case:
         parts = [f"{self.stored} stored"] * (self.stored > 0) + [f"{self.there} already there"] * (
             self.there > 0
         )
+        parts += [f"{len(self.manifests)} manifests"] * bool(self.manifests)
         parts += [f"{len(self.aside)} set aside one by one"] * bool(self.aside)
         if self.other_value is not None:
             parts.append(f"the store holds {self.other_value:g} at that instant, which stays")
@@ -124,12 +127,15 @@ class Replayer:
         self, rows: Sequence[QuarantineRow], accept: Sequence[Reason]
     ) -> list[tuple[_Case, Replay]]:
         cases = [self._examine(row, accept) for row in rows]
+        taken: dict[tuple[str, str, int], float] = {}  # by the entries before
         for case in cases:
-            await self._look_up(case)
+            await self._look_up(case, taken)
         await self._write([case for case in cases if case.readings])
         now_ms = self._clock()
         settled = [(case, case.replay(now_ms)) for case in cases]
         self._book.quarantine([entry for case in cases for entry in case.aside], now_ms)
+        told = [(case.row.gateway, manifest) for case in cases for manifest in case.manifests]
+        self._book.put_manifests(told, now_ms)
         with self._book.writing() as database:
             pages = Quarantine(database)
             for case, replay in settled:
@@ -143,7 +149,7 @@ class Replayer:
         except senml.SenmlError as error:
             case.refusal = str(error)
             return case
-        case.site = pack.site
+        case.site, case.manifests = pack.site, pack.manifests
         refused: list[tuple[Reading, checks.Fault]] = []
         for reading in pack.readings:
             faults = self._intake.faults(reading, row.gateway, row.first_ms)
@@ -161,7 +167,8 @@ class Replayer:
         elif not case.readings:
             reasons = [f"{fault.reason}: {fault.detail}" for _, fault in refused]
             reasons += [f"{bad.reason}: {bad.detail}" for bad in pack.bad]
-            case.refusal = reasons[0] if reasons else "it holds no reading"
+            if reasons or not pack.manifests:
+                case.refusal = reasons[0] if reasons else "it holds no reading"
         return case
 
     def _decode(self, row: QuarantineRow, accept: Sequence[Reason]) -> senml.Pack:
@@ -184,18 +191,20 @@ class Replayer:
         site = record.get("site") or self._registry.gateways().get(row.gateway, "")
         return senml.decode_pack(msgspec.json.encode([{**record, "site": site}]))
 
-    async def _look_up(self, case: _Case) -> None:
-        """Take out what the store holds already."""
+    async def _look_up(self, case: _Case, taken: dict[tuple[str, str, int], float]) -> None:
+        """Take out what the store holds already, or will in a moment."""
         absent = []
         for reading in case.readings:
             at = reading.observed_at
             found = await self._store.readings(*reading.series, at, at + 1, limit=1)
-            if not found:
+            there = found[0].value if found else taken.get(reading.key)
+            if there is None:
                 absent.append(reading)
+                taken[reading.key] = reading.value
                 continue
             case.there += 1
-            if found[0].value != reading.value:
-                case.other_value = found[0].value
+            if there != reading.value:
+                case.other_value = there
         case.readings = absent
 
     async def _write(self, cases: Sequence[_Case]) -> None:

@@ -83,12 +83,30 @@ def read_label(directory: Path) -> Label:
     return label
 
 
+def _is_held(path: Path) -> bool:
+    """Whether another connection has the book open: only alone it can be locked as a whole."""
+    if not path.exists():
+        return False
+    with closing(sqlite3.connect(path, timeout=0.5, isolation_level=None)) as book:
+        try:
+            book.execute("PRAGMA locking_mode=EXCLUSIVE")
+            book.execute("BEGIN EXCLUSIVE")
+            book.execute("ROLLBACK")
+        except sqlite3.OperationalError as error:
+            return error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+        except sqlite3.DatabaseError:
+            return False  # damaged: that is why it is restored
+    return False
+
+
 def restore(directory: Path, data: Path, *, now_ms: int) -> Mapping[str, Any]:
     """Put the backup's files into the data directory of a hub that is not running; what was there is set aside.
 
     Gives {"label", "aside"} (`aside` None when nothing was there). Raises BackupError.
     """
     label = read_label(directory)
+    if _is_held(data / BOOK):
+        raise BackupError(f"a hub has the book in {data} open: stop it, then restore")
     names = [(BOOK, BOOK), *([(STORE, label.store)] if label.store else [])]
     there = [data / f"{target}{end}" for _, target in names for end in ("", "-wal", "-shm", ".wal", ".tmp")]
     there = [path for path in there if path.exists()]

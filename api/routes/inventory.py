@@ -13,6 +13,7 @@ from api.examples import example
 from api.params import rfc3339, strict_query
 from api.problems import ProblemError
 from api.services import Services, view
+from storage import retirement
 from storage.inventory import SensorRow
 from telemetry.anomaly import AnomalyKind
 from telemetry.families import Family, family
@@ -163,15 +164,21 @@ async def gateways(hub: Hub) -> dict[str, Any]:
     for row in hub.sensors():
         counts[row.gateway] = counts.get(row.gateway, 0) + 1
     names = {site.id: site.name for site in hub.sites()}
+    with hub.book.reading() as database:
+        gone = retirement.retired(database)
     return {
         "items": [
-            _gateway(row, names, counts, hub.clock()) for row in hub.book.gateways() if hub.may_see(row.site)
+            _gateway(row, names, counts, hub.clock(), gone.get(row.id))
+            for row in hub.book.gateways()
+            if hub.may_see(row.site)
         ],
         "next": None,
     }
 
 
-def _gateway(row: Any, names: Mapping[str, str], counts: Mapping[str, int], now_ms: int) -> dict[str, Any]:
+def _gateway(
+    row: Any, names: Mapping[str, str], counts: Mapping[str, int], now_ms: int, retired_ms: int | None
+) -> dict[str, Any]:
     state = row.state
     fresh = row.last_seen_ms is not None and now_ms - row.last_seen_ms <= HEARTBEAT_LOST_MS
     return {
@@ -179,6 +186,7 @@ def _gateway(row: Any, names: Mapping[str, str], counts: Mapping[str, int], now_
         "site": {"id": row.site, "name": names.get(row.site, row.site)},
         "online": bool(state and state.online and fresh),
         "last_seen": rfc3339(row.last_seen_ms) if row.last_seen_ms is not None else None,
+        "retired": rfc3339(retired_ms) if retired_ms is not None else None,
         "sensors": counts.get(row.id, 0),
         "accepted": state.accepted if state else 0,
         "backlog": state.backlog if state else 0,

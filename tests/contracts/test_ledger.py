@@ -25,6 +25,7 @@ from ingest.registry import Registry
 from ingest.silence import Silence
 from storage import retirement
 from storage.book import Book
+from storage.facts import KEEP_DAYS, note_facts
 from storage.ledger import HOUR_MS, Figures, LedgerRow, ledger, total
 from storage.open import open_store
 from storage.store import Store
@@ -252,6 +253,17 @@ async def test_of_a_gateway_that_was_shut_down_nothing_is_expected_meanwhile(
     hub.book.put_anomaly(left)
     known = (await hub.ledger(now_ms))["pm-e", 0].figures
     assert known == Figures(expected=said, read=said, accepted=said, stored=said)
+
+
+async def test_what_the_store_has_forgotten_is_not_lost(hub: Hub, tmp_path: Path) -> None:
+    gateway = Gateway(tmp_path, "f")
+    hub.book.register(gateway.birth(), T0)
+    gateway.run(T0 + 2 * HOUR_MS, one_pack)
+    gateway.end()
+    await gateway.deliver(hub)
+    note_facts(hub.book, {KEEP_DAYS: "1"})
+    assert len(await hub.ledger(T0 + 24 * HOUR_MS - 2 * HOUR_MS)) == 3
+    assert [hour for _, hour in await hub.ledger(T0 + 24 * HOUR_MS)] == [1, 2]
 
 
 async def test_late_arrivals_correct_it_and_a_birth_takes_a_retirement_back(hub: Hub, tmp_path: Path) -> None:

@@ -202,12 +202,28 @@ async def test_nothing_half_made_is_left_and_nothing_damaged_is_restored(
     assert not (tmp_path / "other").exists()
 
 
+async def test_a_book_that_somebody_has_open_is_not_replaced(
+    kept: tuple[Book, EmbeddedStore], tmp_path: Path
+) -> None:
+    book, _ = kept
+    await back_up(book, None, tmp_path / "safe", now_ms=T)
+    with pytest.raises(BackupError, match=r"a hub has the book in .* open: stop it"):
+        restore(tmp_path / "safe", tmp_path / "data", now_ms=T)
+    book.__exit__(None, None, None)
+    restore(tmp_path / "safe", tmp_path / "data", now_ms=T)
+    (tmp_path / "data" / "book.sqlite").write_bytes(b"no database" * 1000)
+    restore(tmp_path / "safe", tmp_path / "data", now_ms=T + 1)
+    with Book(tmp_path / "data" / "book.sqlite") as again:
+        assert again.gateways() == []
+
+
 async def test_what_was_there_is_set_aside_and_a_stopped_hub_needs_none(
     kept: tuple[Book, EmbeddedStore], tmp_path: Path
 ) -> None:
-    _, store = kept
+    book, store = kept
     await write(store, 0, 10)
     await store.close()
+    book.__exit__(None, None, None)
     done = await halong("backup", tmp_path / "safe", "--data", tmp_path / "data")
     assert "10 readings" in done.stdout, done
     put_back = await halong("restore", tmp_path / "safe", "--data", tmp_path / "data")

@@ -11,9 +11,10 @@ from storage.commands import Commands
 from storage.quarantine import QuarantineFilter, QuarantineRow, ReplayOrder
 from telemetry import topics, undatable
 from telemetry.inventory import Sensor
+from telemetry.manifest import Manifest
 from telemetry.quarantine import Quarantined, Reason
 from telemetry.reading import Flag, Reading
-from telemetry.senml import encode_pack
+from telemetry.senml import encode_manifests, encode_pack
 from telemetry.topics import PackName
 
 DAY_MS = 86_400_000
@@ -99,6 +100,36 @@ async def test_another_value_at_a_stored_instant_changes_nothing(city, eventuall
         assert told["outcome"] == "already there"
         assert told["detail"] == "1 already there, the store holds 5 at that instant, which stays"
         assert [r.value for r in city.store.rows.values()] == [5.0]
+
+
+async def test_of_two_entries_at_one_instant_one_is_stored(city, eventually):
+    at = now_ms()
+    record = b'{"n":"pm-1/pm25","u":"ug/m3","t":%.3f,"v":%d,"site":"bai-chay"}'
+    both = [
+        Quarantined(Reason.NOT_OWNER, "?", f"t/{n}/x", f"gw-{n}", "pm-1", record % (at / 1000, n))
+        for n in (1, 2)
+    ]
+    city.book.quarantine(both, at)
+    async with city.running():
+        result = await replay(city, eventually, sensor="pm-1", accept=[Reason.NOT_OWNER])
+    assert outcomes(result) == {"stored": 1, "already there": 1, "still refused": 0}
+    assert [r.value for r in city.store.rows.values()] == [2.0]  # newest entry first
+    assert result["entries"][1]["detail"].endswith("the store holds 2 at that instant, which stays")
+
+
+async def test_a_message_of_manifests_alone_is_taken_into_the_book(city, eventually):
+    hour_ms = now_ms() // 3_600_000 * 3_600_000
+    payload = encode_manifests(
+        "bai-chay", [Manifest(sensor="pm-1", hour_ms=hour_ms, journal="aaaa", read=7, accepted=7)]
+    )
+    topic = topics.up(city.root, "bai-chay", PackName("gw-1", "aaaa", 3))
+    city.book.quarantine(
+        [Quarantined(Reason.UNDECODABLE, "a former release", topic, "gw-1", "", payload)], now_ms()
+    )
+    async with city.running():
+        (told,) = (await replay(city, eventually, gateway="gw-1"))["entries"]
+    assert (told["outcome"], told["detail"]) == ("stored", "1 manifests")
+    assert [(row.gateway, row.read) for row in city.book.manifests(hour_ms, hour_ms + 1)] == [("gw-1", 7)]
 
 
 async def test_a_clock_that_was_ahead_is_not_made_right_by_waiting(city, eventually):
