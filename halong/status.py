@@ -1,11 +1,7 @@
 """What `halong up` shows while it runs: one line per gateway, anomalies as they open. Reads the hub's own API."""
 
 import asyncio
-import http.client
-import json
 import time
-import urllib.error
-import urllib.request
 from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -15,6 +11,8 @@ from rich.live import Live
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
+
+from halong.client import ApiError, Client, UnreachableError
 
 REFRESH_S = 1.0
 PLAIN_EVERY_S = 5.0
@@ -32,12 +30,6 @@ class Snapshot(NamedTuple):
     rates: Mapping[str, float]
 
 
-def _get(url: str, key: str) -> Any:
-    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {key}"} if key else {})
-    with urllib.request.urlopen(request, timeout=3) as answer:
-        return json.load(answer)
-
-
 def items(answer: Any) -> list[Any]:
     """The list in an answer, whether bare or in `items`."""
     return list(answer["items"]) if isinstance(answer, dict) else list(answer)
@@ -47,7 +39,7 @@ class Status:
     """Looks at the hub once a second and shows it: a live table on a terminal, a line now and then otherwise."""
 
     def __init__(self, url: str, console: Console, *, expected: int, key: str = "") -> None:
-        self._key = key
+        self._client = Client(url, key or None, timeout_s=3)
         self._url, self._console, self._expected = url, console, expected
         self._accepted: dict[str, deque[tuple[float, int]]] = {}
         self._told: set[str] = set()
@@ -66,14 +58,12 @@ class Status:
 
     async def _look(self) -> Snapshot | None:
         try:
-            gateways = items(await asyncio.to_thread(_get, f"{self._url}/v1/gateways", self._key))
+            gateways = items(await asyncio.to_thread(self._client.get, "/v1/gateways"))
             anomalies = items(
-                await asyncio.to_thread(
-                    _get, f"{self._url}/v1/anomalies?limit=50&start={self._began_ms}", self._key
-                )
+                await asyncio.to_thread(self._client.get, "/v1/anomalies", limit=50, start=self._began_ms)
             )
-            account = await asyncio.to_thread(_get, f"{self._url}/v1/account", self._key)
-        except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError, TimeoutError):
+            account = await asyncio.to_thread(self._client.get, "/v1/account")
+        except (ApiError, UnreachableError):
             return None  # also when it is killed in the middle of an answer
         return Snapshot(gateways, anomalies, account, self._rates(gateways, time.monotonic()))
 
