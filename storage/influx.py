@@ -40,8 +40,11 @@ log = structlog.get_logger(__name__)
 class InfluxStore:
     """`storage.store.Store` in InfluxDB. Usable after a failed `open` as well: it keeps trying at every call."""
 
-    def __init__(self, url: InfluxUrl, *, write_timeout_s: float = WRITE_TIMEOUT_S) -> None:
-        self._http = InfluxHttp(url, write_timeout_s=write_timeout_s)
+    def __init__(
+        self, url: InfluxUrl, *, write_timeout_s: float = WRITE_TIMEOUT_S, compresses: bool | None = None
+    ) -> None:
+        """`compresses` None: unless the server is on this machine."""
+        self._http = InfluxHttp(url, write_timeout_s=write_timeout_s, compresses=compresses)
         self._encoder = Encoder()
         self._database = url.database
 

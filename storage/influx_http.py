@@ -133,10 +133,13 @@ class _Api(Protocol):
 class InfluxHttp:
     """One client session. Every call may raise StoreUnavailableError; those that name it DatabaseAbsentError."""
 
-    def __init__(self, url: InfluxUrl, *, write_timeout_s: float = WRITE_TIMEOUT_S) -> None:
+    def __init__(
+        self, url: InfluxUrl, *, write_timeout_s: float = WRITE_TIMEOUT_S, compresses: bool | None = None
+    ) -> None:
         self._url = url
         self._write_timeout_s = write_timeout_s
-        self._compresses = (urlsplit(url.base).hostname or "") not in _THIS_MACHINE
+        elsewhere = (urlsplit(url.base).hostname or "") not in _THIS_MACHINE
+        self._compresses = elsewhere if compresses is None else compresses
         self._api: _Api | None = None
         self._in_flight = asyncio.Semaphore(IN_FLIGHT_MAX)
 

@@ -44,6 +44,7 @@ class Peer:
     points: set[tuple[str, str, int]] = field(default_factory=set)
     types: dict[tuple[str, str], str] = field(default_factory=dict)
     requests: int = 0
+    compressed: int = 0
     url: str = ""
 
     def read(self, line: str) -> Point | None:
@@ -74,6 +75,7 @@ class Peer:
 
     async def on_write(self, request: web.Request) -> web.Response:
         self.requests += 1
+        self.compressed += request.headers.get("Content-Encoding") == "gzip"
         assert dict(request.query) == {"db": request.query["db"], "precision": "ms"}
         assert request.headers["Content-Type"] == "text/plain; charset=utf-8"
         denied = self.denied(request)

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -27,7 +28,7 @@ SERVERS = [pytest.param("1.6", marks=pytest.mark.influxd), "2.7", "3"] + [REAL] 
 
 
 @asynccontextmanager
-async def opened(url: str, **options: float) -> AsyncIterator[InfluxStore]:
+async def opened(url: str, **options: Any) -> AsyncIterator[InfluxStore]:
     store = InfluxStore(InfluxUrl.parse(url), **options)
     try:
         await store.open()
@@ -126,6 +127,22 @@ async def test_writing_again_changes_nothing(store: InfluxStore) -> None:
     for _ in range(2):
         assert await store.write(columns) == Outcome(12_000, 0)
     assert (await store.count(NOW - 86_400_000, NOW + 1))[sensor, "pm25"] == 12_000
+
+
+@pytest.mark.influxd
+async def test_a_real_server_reads_what_was_compressed(influxd_url: str, influx_database: str) -> None:
+    sensor = run_name()
+    async with opened(f"{influxd_url}/{influx_database}", compresses=True) as store:
+        assert await store.write(rows(sensor)) == Outcome(ROWS, 0)
+        assert await store.count(0, NOW + 1) == {(sensor, "pm25"): ROWS}
+
+
+@pytest.mark.parametrize(("compresses", "wanted"), [(True, 1), (None, 0), (False, 0)])
+async def test_only_what_travels_is_compressed(compresses: bool | None, wanted: int) -> None:
+    async with serving(Peer("3")) as peer, opened(peer.url, compresses=compresses) as store:
+        await store.write(rows("dust-1", 100))
+        await store.write(rows("dust-2", 1))  # too little to be worth it
+        assert (peer.compressed, len(peer.points)) == (wanted, 101)
 
 
 @pytest.mark.parametrize("version", ["2.7", "3"])
