@@ -195,9 +195,8 @@ class Processes:
             if not asked:
                 self.crashes.append(Crash(child.name, child.exit_code, down_ms))
             child.restarts += 1
-            backoff = (
-                RESTART_FIRST_S if time.monotonic() - began > STEADY_S else min(RESTART_LAST_S, backoff * 2)
-            )
+            steady = asked or time.monotonic() - began > STEADY_S
+            backoff = RESTART_FIRST_S if steady else min(RESTART_LAST_S, backoff * 2)
             log.warning("process ended, starting it again", process=child.name, code=child.exit_code)
             await asyncio.sleep(backoff)
             self.outages.append(Outage(child.name, down_ms, time.time_ns() // 1_000_000))
