@@ -185,6 +185,7 @@ async def run(
             rng=Random(secrets.randbits(64)),
             on_stored=lambda items: feed.stored(shown.live(items, newest_humidity)),
             on_anomaly=feed.anomaly,
+            on_alarm=feed.alarm,
             trace=lines,
             policy=policy(config.ingest),
         )

@@ -64,6 +64,7 @@ class Account:
         self.control_received = 0
         self.control_bad = 0
         self.anomalies_opened = 0
+        self.alarms_told = 0  # alarms that opened, changed, were acknowledged or closed
         self.commits = 0
         self.outages = 0  # times the store or the book went away
         self.clock_suspected = 0  # times the hub's own clock was under suspicion

@@ -13,6 +13,8 @@ import structlog
 
 from ingest import checks
 from ingest.account import Account, Latencies
+from ingest.alarms.desk import Desk
+from ingest.alarms.grouping import TIMING, Timing
 from ingest.batch import Batch
 from ingest.clerk import Clerk
 from ingest.clockwatch import ClockWatch
@@ -30,6 +32,7 @@ from runtime.sdnotify import Loop
 from storage.book import Book, BookUnavailableError
 from storage.store import Outcome, Store, StoreMisconfiguredError, StoreUnavailableError
 from telemetry import topics
+from telemetry.alarm import Alarm
 from telemetry.anomaly import Anomaly, AnomalyKind
 from telemetry.manifest import Manifest
 from telemetry.messages import DEFAULT_CREDIT, Ack, Ranges, State, to_ranges
@@ -70,8 +73,10 @@ class Pipeline:
         rng: Random,
         on_stored: Callable[[Sequence[tuple[str, Reading]]], None],
         on_anomaly: Callable[[Anomaly], None],
+        on_alarm: Callable[[Alarm], None],
         trace: TextIO | None,
         policy: checks.Policy = checks.POLICY,
+        timing: Timing = TIMING,
     ) -> None:
         self._store, self._book, self._root, self._clock, self._rng = store, book, root, clock, rng
         self._on_stored, self._trace = on_stored, trace
@@ -114,14 +119,23 @@ class Pipeline:
             on_change=self._link_changed,
             expects=self._someone_beats,
         )
-        self._watchman = Watchman(
+        self._desk = Desk(
             root=root,
+            book=book,
+            registry=self._registry,
+            account=self.account,
+            clock=clock,
+            say=self._link.say,
+            on_alarm=on_alarm,
+            timing=timing,
+        )
+        self._watchman = Watchman(
             book=book,
             registry=self._registry,
             judge=self._judge,
             account=self.account,
             clock=clock,
-            say=self._link.say,
+            desk=self._desk,
             on_anomaly=on_anomaly,
         )
         replayer = Replayer(
@@ -187,6 +201,7 @@ class Pipeline:
             group.create_task(self._judge_batches(), name="judge")
             group.create_task(self._settle_batches(), name="store")
             group.create_task(self._watch(), name="silence")
+            group.create_task(self._keep_alarms(), name="alarms")
             group.create_task(self._repeat_credit(), name="credit")
             group.create_task(self._clerk.run(), name="commands")
 
@@ -290,6 +305,12 @@ class Pipeline:
         self._on_stored(batch.newest({rejected.index for rejected in outcome.rejected}))
         self._watchman.tell(batch.anomalies)
 
+    async def _keep_alarms(self) -> None:
+        await self._insist("alarms", self._desk.resume)
+        while True:
+            await self._insist("alarms", self._desk.look)
+            await asyncio.sleep(WATCH_EVERY_S)
+
     # Silence and the hub's own clock.
 
     async def _watch(self) -> None:
@@ -322,6 +343,7 @@ class Pipeline:
     def _link_changed(self, up: bool) -> None:
         if up:
             self._clock_watch.listen()
+            self._desk.connected()
         self._attend()
 
     def _state_heard(self, state: State, retained: bool) -> None:

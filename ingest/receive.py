@@ -89,10 +89,11 @@ class Inbox:
 
 
 class Answer(NamedTuple):
-    """A message to send; not retained."""
+    """A message to send."""
 
     topic: str
     payload: bytes
+    retain: bool = False
 
 
 class Link:
@@ -136,12 +137,13 @@ class Link:
             on_change=self._changed,
         )
 
-    def say(self, topic: str, payload: bytes) -> None:
-        """Send when possible. Without a connection, or with too much waiting, it is dropped and counted."""
+    def say(self, topic: str, payload: bytes, *, retain: bool = False) -> bool:
+        """Send when possible. Without a connection, or with too much waiting, it is dropped, counted, and False."""
         if not self.connected or self._outbox.full():
             self._account.answers_dropped += 1
-            return
-        self._outbox.put_nowait(Answer(topic, payload))
+            return False
+        self._outbox.put_nowait(Answer(topic, payload, retain))
+        return True
 
     def _changed(self, up: bool) -> None:
         self.connected = up
@@ -209,5 +211,5 @@ class Link:
             while len(answers) < TOGETHER and not self._outbox.empty():
                 answers.append(self._outbox.get_nowait())
             async with asyncio.TaskGroup() as group:
-                for topic, payload in answers:
-                    group.create_task(connection.publish(topic, payload))
+                for topic, payload, retain in answers:
+                    group.create_task(connection.publish(topic, payload, retain=retain))

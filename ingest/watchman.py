@@ -1,11 +1,11 @@
-"""The watchman: keeps anomalies across restarts, tells them to the page and to the alarm topics, notices silence."""
+"""The watchman: keeps anomalies across restarts, tells them to the page and to the alarms' desk, notices silence."""
 
 from collections.abc import Callable, Iterable, Sequence
 
-import msgspec
 import structlog
 
 from ingest.account import Account
+from ingest.alarms.desk import Desk
 from ingest.claims import Claim, Claims
 from ingest.judge import Judge
 from ingest.registry import Registry
@@ -14,7 +14,6 @@ from storage import retirement
 from storage.book import Book
 from storage.inventory import Inventory
 from storage.store import Store
-from telemetry import topics
 from telemetry.anomaly import Anomaly
 from telemetry.messages import State
 
@@ -27,22 +26,21 @@ log = structlog.get_logger(__name__)
 
 
 class Watchman:
-    """`say` sends (topic, payload), `on_anomaly` hears every change."""
+    """`on_anomaly` and `desk` hear every change."""
 
     def __init__(
         self,
         *,
-        root: str,
         book: Book,
         registry: Registry,
         judge: Judge,
         account: Account,
         clock: Callable[[], int],
-        say: Callable[[str, bytes], None],
+        desk: Desk,
         on_anomaly: Callable[[Anomaly], None],
     ) -> None:
-        self._root, self._book, self._registry, self._judge = root, book, registry, judge
-        self._account, self._clock, self._say, self._on_anomaly = account, clock, say, on_anomaly
+        self._book, self._registry, self._judge = book, registry, judge
+        self._account, self._clock, self._desk, self._on_anomaly = account, clock, desk, on_anomaly
         self._silence = Silence()
         self._claims = Claims()
         self._open: set[str] = set()
@@ -122,15 +120,13 @@ class Watchman:
         return self._silence.check(now_ms, sensors, gateways) + self._judge.expire(now_ms)
 
     def tell(self, anomalies: Iterable[Anomaly]) -> None:
-        """To the page always; as an alarm when it opens and when it closes."""
-        for anomaly in anomalies:
+        """To the page, and to the desk, which makes alarms of them."""
+        changes = list(anomalies)
+        for anomaly in changes:
             self._on_anomaly(anomaly)
-            is_open = anomaly.end_ms is None
-            if is_open and anomaly.id in self._open:
-                continue
-            if is_open:
+            if anomaly.end_ms is not None:
+                self._open.discard(anomaly.id)
+            elif anomaly.id not in self._open:
                 self._open.add(anomaly.id)
                 self._account.anomalies_opened += 1
-            else:
-                self._open.discard(anomaly.id)
-            self._say(topics.alarm(self._root, anomaly.sensor), msgspec.json.encode(anomaly))
+        self._desk.hear(changes)

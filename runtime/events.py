@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-READINGS, ANOMALY, RESET, DROPPED = "readings", "anomaly", "reset", "dropped"
+READINGS, ANOMALY, ALARM, RESET, DROPPED = "readings", "anomaly", "alarm", "reset", "dropped"
 SELECTIONS = 1024  # of one event kept encoded; a listener with yet another filter has its own encoded again
 
 
@@ -48,17 +48,17 @@ class Event:
 
 
 class Part(NamedTuple):
-    """One reading or anomaly of an event, encoded."""
+    """One reading, anomaly or alarm of an event, encoded."""
 
     sensor: str
     site: str
     quantity: str
-    kind: str  # "" for a reading, else the anomaly's
+    kind: str  # "" for a reading, `alarm` for an alarm, else the anomaly's
     data: bytes
 
 
 class Only(NamedTuple):
-    """What a listener wants; None is everything. `kinds` are `readings`, `anomaly`, or kinds of anomalies."""
+    """What a listener wants; None is everything. `kinds` are `readings`, `anomaly`, `alarm`, or kinds of anomalies."""
 
     sensors: frozenset[str] | None = None
     sites: frozenset[str] | None = None
@@ -66,16 +66,20 @@ class Only(NamedTuple):
     kinds: frozenset[str] | None = None
 
     def wants(self, part: Part) -> bool:
-        """Whether this reading or anomaly is to be told."""
+        """Whether this reading, anomaly or alarm is to be told."""
         return (
             (self.sensors is None or part.sensor in self.sensors)
             and (self.sites is None or part.site in self.sites)
             and (self.quantities is None or part.quantity in self.quantities)
-            and (
-                self.kinds is None
-                or (READINGS in self.kinds if not part.kind else bool({ANOMALY, part.kind} & self.kinds))
-            )
+            and (self.kinds is None or bool(_names(part) & self.kinds))
         )
+
+
+def _names(part: Part) -> frozenset[str]:
+    """What a filter may call it."""
+    if part.kind in ("", ALARM):
+        return frozenset({part.kind or READINGS})
+    return frozenset({ANOMALY, part.kind})
 
 
 EVERYTHING = Only()

@@ -1,7 +1,7 @@
 """The live feed: what was just stored, once a second, encoded once for all listeners.
 
-At most one `readings` and one `anomaly` event a second; a listener may want only a part of them. An event's id is
-`<epoch>-<counter>`; a listener that comes back with the id of its last event gets what it missed, or one `reset` when that
+At most one event of each kind (`readings`, `anomaly`, `alarm`) a second; a listener may want only a part of them. An event's
+id is `<epoch>-<counter>`; a listener that comes back with the id of its last event gets what it missed, or one `reset` when that
 is too old or from another life of the hub.
 Every listener has a bounded queue: one that does not keep up is told (`dropped`) and let go, the others never notice.
 """
@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from runtime.events import ANOMALY, DROPPED, EVERYTHING, READINGS, RESET, Event, News, Only, Part
+from runtime.events import ALARM, ANOMALY, DROPPED, EVERYTHING, READINGS, RESET, Event, News, Only, Part
+from telemetry.alarm import Alarm
 from telemetry.anomaly import Anomaly
 from telemetry.reading import Reading
 
@@ -53,6 +54,7 @@ class Feed:
         self._history_bytes = 0
         self._readings: dict[tuple[str, str], Latest] = {}
         self._anomalies: deque[Anomaly] = deque(maxlen=ANOMALIES)
+        self._alarms: deque[Alarm] = deque(maxlen=ANOMALIES)
         self._listeners: set[_Listener] = set()
         self._latest: dict[tuple[str, str], Latest] = {}
         self._closed = False
@@ -97,6 +99,10 @@ class Feed:
         """An anomaly opened, changed or closed."""
         self._anomalies.append(anomaly)
 
+    def alarm(self, alarm: Alarm) -> None:
+        """An alarm opened, changed, was acknowledged or closed."""
+        self._alarms.append(alarm)
+
     @property
     def position(self) -> str:
         """The id of the newest event."""
@@ -112,6 +118,10 @@ class Feed:
             newest = {anomaly.id: anomaly for anomaly in self._anomalies}
             news.append(self._news(ANOMALY, [_anomaly_part(anomaly) for anomaly in newest.values()]))
             self._anomalies.clear()
+        if self._alarms:
+            alarms = {alarm.id: alarm for alarm in self._alarms}
+            news.append(self._news(ALARM, [_alarm_part(alarm) for alarm in alarms.values()]))
+            self._alarms.clear()
         for one in news:
             self._keep(one)
             for listener in list(self._listeners):
@@ -214,6 +224,10 @@ def _reading_part(latest: Latest) -> Part:
 
 def _anomaly_part(anomaly: Anomaly) -> Part:
     return Part(anomaly.sensor, anomaly.site, anomaly.quantity, anomaly.kind, msgspec.json.encode(anomaly))
+
+
+def _alarm_part(alarm: Alarm) -> Part:
+    return Part(alarm.sensors[0], alarm.site, alarm.quantity, ALARM, msgspec.json.encode(alarm))
 
 
 def encode_latest(latest: Latest) -> dict[str, object]:

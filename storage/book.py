@@ -26,7 +26,7 @@ from telemetry.quarantine import Quarantined
 __all__ = ["Book", "BookUnavailableError", "QuarantineRow"]
 
 _VERSION = 1
-_SCHEMAS = tuple(Path(__file__).with_name(name) for name in ("book.sql", "records.sql"))
+_SCHEMAS = tuple(Path(__file__).with_name(name) for name in ("book.sql", "records.sql", "alarms.sql"))
 
 
 class BookUnavailableError(Exception):

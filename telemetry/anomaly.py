@@ -22,6 +22,7 @@ class AnomalyKind(StrEnum):
     SPIKE = "spike"
     REGIME = "regime"
     UNUSUAL = "unusual"
+    LIMIT = "limit"
     CLAIM = "claim"
     GATEWAY = "gateway"
     CLOCK = "clock"

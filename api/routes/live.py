@@ -12,7 +12,7 @@ from api.examples import example
 from api.params import Name, strict_query
 from api.problems import ProblemError, did_you_mean
 from api.services import Services, known_quantity, view
-from runtime.events import ANOMALY, DROPPED, READINGS, Only
+from runtime.events import ALARM, ANOMALY, DROPPED, READINGS, Only
 from runtime.feed import Feed
 from telemetry.anomaly import AnomalyKind
 
@@ -35,7 +35,7 @@ def chosen(
     """The filter in a request; ProblemError for a name that nobody knows."""
     sensors = {row.id for row in hub.sensors()} if sensor else set()
     sites = {one.id for one in hub.sites()}
-    kinds = {READINGS, ANOMALY, *AnomalyKind}
+    kinds = {READINGS, ANOMALY, ALARM, *AnomalyKind}
     for names, known, what, status in (
         (sensor, sensors, "sensor", 404),
         (site, sites, "site", 404),
@@ -59,12 +59,13 @@ async def stream(
     kind: Names = None,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> StreamingResponse:
-    """Server-sent events, at most two a second: `readings` (the newest of each series that has news), `anomaly` (opened,
-    changed or closed), `reset` (what you missed is too long ago: fetch /v1/latest), `dropped` (you were too slow).
+    """Server-sent events, at most one of each kind a second: `readings` (the newest of each series that has news), `anomaly`
+    (opened, changed or closed), `alarm` (opened, changed, acknowledged or closed), `reset` (what you missed is too long
+    ago: fetch /v1/latest), `dropped` (you were too slow).
 
-    `sensor`, `site`, `quantity` and `kind` (`readings`, `anomaly` or a kind of anomaly) may be given several times and leave
-    the rest out. Come back with `Last-Event-ID` and nothing is missed. The same over a WebSocket at `/v1/socket`, where each
-    message is an object with `event`, `id` and `data`, and `last_event_id` is a parameter.
+    `sensor`, `site`, `quantity` and `kind` (`readings`, `anomaly`, `alarm` or a kind of anomaly) may be given several times and
+    leave the rest out. Come back with `Last-Event-ID` and nothing is missed. The same over a WebSocket at `/v1/socket`, where
+    each message is an object with `event`, `id` and `data`, and `last_event_id` is a parameter.
     """
     only = chosen(hub, sensor, site, quantity, kind)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}

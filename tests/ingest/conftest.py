@@ -15,12 +15,14 @@ import msgspec
 import pytest
 
 from ingest import checks
+from ingest.alarms.grouping import Timing
 from ingest.pipeline import Pipeline
 from runtime.mqtt import BrokerUrl, Connection, Message, keep_connected
 from storage.book import Book
 from storage.store import Bucket, Columns, Outcome, Rejected, Series, StoreUnavailableError
 from telemetry import topics
 from telemetry.aggregates import aggregate
+from telemetry.alarm import Alarm
 from telemetry.anomaly import Anomaly
 from telemetry.inventory import Sensor, Site
 from telemetry.messages import Ack, Birth, Epoch, State, decode_message
@@ -138,7 +140,8 @@ class Gateway:
         self._connection: Connection | None = None
         self.acks: list[Ack] = []
         self.epochs: list[Epoch] = []
-        self.alarms: list[Anomaly] = []
+        self.alarms: list[Alarm] = []
+        self.cleared: list[str] = []
 
     async def run(self) -> None:
         listen = [topics.ack(self.root, self.name), topics.ingest(self.root), f"{self.root}/alarm/+"]
@@ -156,8 +159,10 @@ class Gateway:
             self.acks.append(Ack.decode(message.payload))
         elif message.topic == topics.ingest(self.root):
             self.epochs.append(decode_message(Epoch, message.payload))
+        elif message.payload:
+            self.alarms += msgspec.json.decode(message.payload, type=list[Alarm])
         else:
-            self.alarms.append(msgspec.json.decode(message.payload, type=Anomaly))
+            self.cleared.append(message.topic.rpartition("/")[2])
 
     @property
     def connected(self) -> bool:
@@ -202,10 +207,12 @@ class City:
         self.root = f"test/{uuid4().hex[:12]}"
         self.live: list[tuple[str, Reading]] = []
         self.anomalies: list[Anomaly] = []
+        self.alarms: list[Alarm] = []
         self.trace: TextIO = io.StringIO()
         self.lives = 0
         self.clock_ahead_ms = 0
         self.policy = checks.POLICY
+        self.timing = Timing(settle_ms=0, linger_ms=0, gateway_linger_ms=0)
         self.hold_s = 0.0  # no wait for heartbeats before a time is refused
 
     def build(self) -> Pipeline:
@@ -220,8 +227,10 @@ class City:
             rng=Random(self.lives),
             on_stored=self.live.extend,
             on_anomaly=self.anomalies.append,
+            on_alarm=self.alarms.append,
             trace=self.trace,
             policy=self.policy._replace(hold_s=self.hold_s),
+            timing=self.timing,
         )
 
     @asynccontextmanager

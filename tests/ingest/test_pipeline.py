@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from telemetry.alarm import AlarmState
 from telemetry.anomaly import AnomalyKind
 from telemetry.inventory import Sensor
 from telemetry.manifest import HOUR_MS, Manifest
@@ -225,7 +226,10 @@ async def test_an_anomaly_is_told_once_survives_a_restart_and_is_closed(city, ev
             await gateway.pack(1, [pm(at, 300.0), pm(at + 1, 301.0)])
             await eventually(lambda: gateway.alarms)
             (opened,) = city.book.anomalies(open_only=True)
-            assert gateway.alarms == city.anomalies == [opened]
+            assert city.anomalies == [opened]
+            (alarm,) = city.alarms
+            assert gateway.alarms == [alarm]
+            assert alarm.anomalies == (opened.id,)
             assert (opened.kind, opened.sensor, opened.site) == (AnomalyKind.SPIKE, "pm-1", "bai-chay")
             assert city.store.rows["pm-1", "pm25", at].flags == Flag.SPIKE
             assert next(r.flags for _, r in city.live if r.observed_at == at + 1) == Flag.SPIKE
@@ -233,9 +237,10 @@ async def test_an_anomaly_is_told_once_survives_a_restart_and_is_closed(city, ev
             await gateway.pack(1, [pm(at, 300.0), pm(at + 1, 301.0)])
             await gateway.pack(2, [pm(at + 2, 302.0)])
             await gateway.pack(3, [pm(at + 100 + i, 20.0 + i % 5) for i in range(12)])
-            await eventually(lambda: len(gateway.alarms) == 2)
+            await eventually(lambda: gateway.cleared)
             closed = gateway.alarms[-1]
-            assert (closed.id, closed.end_ms) == (opened.id, at + 100)
+            assert (closed.id, closed.anomalies, closed.end_ms) == (alarm.id, (opened.id,), at + 100)
+            assert (gateway.cleared, closed.state) == (["pm-1"], AlarmState.CLOSED)
             assert city.book.anomalies(open_only=True) == []
             assert len(city.book.anomalies()) == 1
             assert pipeline.account.anomalies_opened == 0
@@ -250,13 +255,13 @@ async def test_silence_of_a_sensor_and_of_its_gateway_are_told_apart(city, event
         city.clock_ahead_ms = 15_000
         await gateway.state(online=True)
         await gateway.pack(1, [pm(now_ms() + 15_000)])
-        await eventually(lambda: [a for a in gateway.alarms if a.sensor == "pm-2"])
-        assert [(a.kind, a.sensor) for a in gateway.alarms] == [(AnomalyKind.SILENCE, "pm-2")]
+        await eventually(lambda: gateway.alarms)
+        assert [(a.kind, a.sensors) for a in gateway.alarms] == [(AnomalyKind.SILENCE, ("pm-2",))]
         await gateway.state(online=False)
         await eventually(lambda: len(city.book.gateways()) == 1 and not city.book.gateways()[0].state.online)
         city.clock_ahead_ms = 60_000
         await eventually(lambda: len(gateway.alarms) == 2)
-        assert (gateway.alarms[-1].kind, gateway.alarms[-1].sensor) == (AnomalyKind.GATEWAY, "gw-1")
+        assert (gateway.alarms[-1].kind, gateway.alarms[-1].sensors) == (AnomalyKind.GATEWAY, ("gw-1",))
 
 
 async def test_ingest_starts_before_its_store(city, eventually):
