@@ -143,7 +143,7 @@ class Agent:
     async def run(self, stop: asyncio.Event) -> None:
         """Collect until `stop`; then no new readings, the last commit, a short drain, and good-bye."""
         await self._begin()
-        log.info("collecting", sensors=self._config.sensor_count, waiting=await self._journal.waiting())
+        log.info("collecting", sensors=self._config.sensor_count, waiting=self._journal.waiting)
         async with asyncio.TaskGroup() as group:
             await self._readers.follow(self._config, group)
             reload = group.create_task(self._reload(group), name="reload")
@@ -175,7 +175,7 @@ class Agent:
             "stopped",
             accepted=self._acceptance.accepted,
             undated=self._journal.undated,
-            waiting=await self._journal.waiting(),
+            waiting=self._journal.waiting,
         )
 
     async def _begin(self) -> None:
@@ -244,6 +244,7 @@ class Agent:
     async def _prune(self) -> None:
         while True:
             await self._journal.prune(self._timekeeper.now_ms())
+            await self._journal.scrub()
             await asyncio.sleep(PRUNE_EVERY_S)
 
     def _birth(self, session: Session) -> Birth:

@@ -29,9 +29,11 @@ from telemetry.reading import Reading
 from telemetry.senml import Pack, SenmlError, decode_pack
 
 ROOM_PACKS = 256  # how many of the oldest packs go at once when max_mb is reached
+SCRUB_PACKS = 2000  # some 2 MB of reading a call
 PRUNE_PACKS = 1000  # at most so many a call: an append never waits long behind it
 DAY_MS = 86_400_000
 _MAX_INTEGER = 2**63 - 1
+_START = ("", -1)  # before every pack
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -85,6 +87,7 @@ class Journal:
         self._keep_ms = keep_days * DAY_MS
         self._seq = self._waiting = 0
         self._trouble = ""
+        self._scrubbed = _START
         self.id = ""
         self.given_up = 0
         self.undated = 0
@@ -134,7 +137,7 @@ class Journal:
     ) -> list[PackRow]:
         """`append`, and forget the undated rows that the packs were made of, in the same transaction."""
         appended = self._append(packs, now_ms, counts, (), rows)
-        self.undated -= rows.total
+        self._count_undated()
         return appended
 
     def _append(
@@ -283,6 +286,17 @@ class Journal:
 
         return self._change(work)
 
+    def scrub(self, limit: int = SCRUB_PACKS) -> int:
+        """Read the next `limit` packs, round and round, to find what has rotted before it is needed; how many fail their
+        checksum. A file that SQLite finds malformed on the way is set aside at once."""
+        query = "SELECT journal, seq, payload, crc FROM packs WHERE (journal, seq) > (?, ?) ORDER BY journal, seq LIMIT ?"
+        rows = self._read(query, *self._scrubbed, limit)
+        self._scrubbed = (rows[-1][0], rows[-1][1]) if len(rows) == limit else _START
+        rotten = [(journal, seq) for journal, seq, payload, crc in rows if zlib.crc32(payload) != crc]
+        for journal, seq in rotten:
+            log.error("a pack in the journal fails its checksum", journal=journal, seq=seq)
+        return len(rotten)
+
     def _begin(self, db: sqlite3.Connection) -> None:
         """A new journal in the file that was just opened; a name used before a power cut is never used again."""
         (self._waiting,) = db.execute("SELECT count(*) FROM packs WHERE acknowledged_ms IS NULL").fetchone()
@@ -338,12 +352,15 @@ class Journal:
         return self._give_up_undated()
 
     def _give_up_undated(self) -> bool:
-        work = partial(undated.delete_oldest, limit=ROOM_PACKS)
-        before, gone = self.undated, self._try(lambda: self._file.transact(work), 0)
+        work = partial(undated.give_up_oldest, limit=ROOM_PACKS)
+        gone = self._try(lambda: self._file.transact(work), 0)
         if gone:
-            self.undated = self._try(lambda: self._file.transact(undated.count), before)
-            log.error("journal full, oldest undated readings given up", readings=before - self.undated)
+            self._count_undated()
+            log.error("journal full, oldest undated readings given up", readings=gone)
         return gone > 0
+
+    def _count_undated(self) -> None:
+        self.undated = self._try(lambda: self._file.transact(undated.count), self.undated)
 
     def _give_up(self, db: sqlite3.Connection) -> int:
         condition = "acknowledged_ms IS NULL"
@@ -449,6 +466,10 @@ class JournalThread:
         """Readings that wait for a date."""
         return self._journal.undated
 
+    async def scrub(self) -> int:
+        """See Journal.scrub."""
+        return await self._do(self._journal.scrub)
+
     async def settle(
         self, rows: Undated, packs: Sequence[NewPack], now_ms: int, counts: Sequence[Count] = ()
     ) -> list[PackRow]:
@@ -503,9 +524,10 @@ class JournalThread:
         """See Journal.around."""
         return await self._do(partial(self._journal.around, start_ms, end_ms, limit))
 
-    async def waiting(self) -> int:
-        """See Journal.waiting."""
-        return await self._do(self._journal.waiting)
+    @property
+    def waiting(self) -> int:
+        """How many packs are not acknowledged, as the worker last knew."""
+        return self._journal.waiting()
 
     async def resend(self, start_ms: int, end_ms: int) -> int:
         """See Journal.resend."""

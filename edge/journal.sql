@@ -56,6 +56,6 @@ CREATE TABLE IF NOT EXISTS clock(
     change_ms INTEGER NOT NULL
 );
 CREATE TABLE IF NOT EXISTS notes(
-    name  TEXT    PRIMARY KEY,   -- trusted_ms: the last trusted time; session: of the last life
+    name  TEXT    PRIMARY KEY,   -- trusted_ms: the last trusted time; session: of the last life; undated_given_up: readings
     value INTEGER NOT NULL
 ) WITHOUT ROWID;

@@ -14,6 +14,7 @@ from edge.journal import JournalThread
 from edge.settings import EdgeConfig
 from edge.status import JournalStatus, Status
 from edge.uplink import Uplink
+from telemetry.inventory import Sensor
 from telemetry.messages import ClockState, PortCounters, State
 
 EVERY_S = 10.0
@@ -62,6 +63,8 @@ class Reporter:
         self._health = status.Health(self._started_ms)
         self._path = statusfile.beside(Path(config.journal.path))
         self._known_unwritable = False
+        self._described: EdgeConfig | None = None
+        self._sensors: Sequence[Sensor] = ()
         self.config, self.config_problem = config, ""
         self.last: Status | None = None
         self.looks = 0
@@ -100,7 +103,9 @@ class Reporter:
     def _seen(self, journal: JournalStatus) -> Status:
         config, now_ms, accepted = self.config, self._clock(), self._accepted()
         sensors = []
-        for sensor in config.sensors():
+        if self._described is not config:
+            self._described, self._sensors = config, config.sensors()  # reads register maps
+        for sensor in self._sensors:
             total = self._account.total(sensor.id)
             sensors.append(status.counters(sensor, total, self._health.judge(sensor, total, now_ms)))
         return Status(

@@ -31,6 +31,8 @@ def pending(path: Path) -> list[Path]:
 
 def begin(path: Path, now_ms: int) -> list[Path]:
     """Name the journal at `path` as one to be set aside, on disk when this returns; all pending ones. Raises OSError."""
+    if now_ms < 0:  # on a boot's own scale: the clock is not trusted yet
+        now_ms = path.stat().st_mtime_ns // 1_000_000
     while (aside := path.with_name(f"{path.name}.damaged-{now_ms}")).exists():
         now_ms += 1
     asides = [*pending(path), aside]

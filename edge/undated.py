@@ -68,11 +68,17 @@ def delete(db: sqlite3.Connection, rows: Undated) -> None:
     db.execute("DELETE FROM undated WHERE boot = ? AND id <= ?", (rows.boot, rows.last_id))
 
 
-def delete_oldest(db: sqlite3.Connection, limit: int) -> int:
-    """Give up the readings written first; how many rows."""
-    return db.execute(
-        f"DELETE FROM undated WHERE id IN (SELECT id FROM undated ORDER BY id LIMIT {limit})"
-    ).rowcount
+def give_up_oldest(db: sqlite3.Connection, limit: int) -> int:
+    """Give up the `limit` rows written first, and note how many readings they were; that number."""
+    oldest = f"(SELECT id FROM undated ORDER BY id LIMIT {limit})"
+    (gone,) = db.execute(f"SELECT coalesce(sum(readings), 0) FROM undated WHERE id IN {oldest}").fetchone()
+    db.execute(f"DELETE FROM undated WHERE id IN {oldest}")  # first, it makes the room
+    db.execute(
+        "INSERT INTO notes VALUES ('undated_given_up', ?)"
+        " ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
+        (gone,),
+    )
+    return int(gone)
 
 
 def count(db: sqlite3.Connection) -> int:

@@ -20,6 +20,7 @@ from telemetry.messages import Ack, BadMessageError, Birth, Command, Epoch, Stat
 HEARTBEAT_S = 5.0
 UNDATED_HEARTBEAT_S = 1.0  # each is answered with the hub's time
 FAREWELL_S = 1.0
+LOOK_S = 30.0  # a journal that says that nothing waits is asked all the same
 IDLE_S = 1.0  # how long the sender sleeps at most: the rate cap of the backlog refills meanwhile
 
 log = structlog.get_logger(__name__)
@@ -57,6 +58,7 @@ class Uplink:
         self._outdated = asyncio.Event()
         self._delivery = Delivery(rng)
         self._wake = asyncio.Event()
+        self._look_s = 0.0
         self._root = config.broker.root
         self._gateway = config.gateway
         self.connected = False
@@ -107,7 +109,7 @@ class Uplink:
         """Wait until every pack is acknowledged, at most `timeout_s`; False when some are left."""
         try:
             async with asyncio.timeout(timeout_s):
-                while await self._journal.waiting() > len(self._delivery.set_aside):
+                while self._journal.waiting > len(self._delivery.set_aside):
                     await asyncio.sleep(0.05)
         except TimeoutError:
             return False
@@ -158,7 +160,7 @@ class Uplink:
     async def _beat(self, connection: Connection) -> None:
         while True:
             await asyncio.sleep(HEARTBEAT_S if is_dated(self._clock()) else UNDATED_HEARTBEAT_S)
-            self.waiting = await self._journal.waiting()
+            self.waiting = self._journal.waiting
             await (
                 self._say_state(connection, online=True) if self._described else self._introduce(connection)
             )
@@ -195,7 +197,8 @@ class Uplink:
             self.passes += 1
             if not await self._send_once(connection):
                 try:
-                    async with asyncio.timeout(min(IDLE_S, self._delivery.wake_in(_now()))):
+                    idle_s = IDLE_S if self._journal.waiting else LOOK_S
+                    async with asyncio.timeout(min(idle_s, self._delivery.wake_in(_now()))):
                         await self._wake.wait()
                 except TimeoutError:
                     continue
@@ -208,10 +211,13 @@ class Uplink:
         plan = self._delivery.plan(now)
         known = self._delivery.known
         live = backlog = []
-        if plan.live:
+        looks = self._journal.waiting or now >= self._look_s
+        if looks:
+            self._look_s = now + LOOK_S
+        if plan.live and looks:
             rows = await self._journal.live(wall - LIVE_WINDOW_MS, plan.live, known)
             live = [(row.journal, row.seq) for row in rows]
-        if plan.backlog and len(live) < plan.live:
+        if plan.backlog and looks and len(live) < plan.live:
             rows = await self._journal.backlog(
                 wall - LIVE_WINDOW_MS, min(plan.backlog, plan.live - len(live)), known
             )

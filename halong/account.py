@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from halong.chain import Pairs, Possible, heaviest_chain
 
 Key = tuple[str, str]  # (sensor, quantity)
+HOUR_MS = 3_600_000
 CLOSE_MS = 100  # a device's last byte and the agent's clock, when nothing is wrong
 PAIR = 20_000  # what a pair is worth, less its milliseconds apart, ...
 FAR_MS = 19_000
@@ -98,6 +99,38 @@ class _Timeless:
         for index, one in enumerate(waiting):
             if one.earliest_ms - CLOSE_MS <= at <= one.latest_ms + CLOSE_MS and _same(one.value, value):
                 return waiting.pop(index).cause
+        return None
+
+
+class Gone(NamedTuple):
+    """What a journal accepted and no longer holds: how many readings of a sensor in an hour (its start in ms), and why.
+
+    None and None: nobody knows of which sensor, and when.
+    """
+
+    sensor: str | None
+    hour_ms: int | None
+    readings: int
+    cause: str
+
+
+class _Gone:
+    """Those of a run; each explains so many readings of its hour and no more."""
+
+    def __init__(self, found: Iterable[Gone]) -> None:
+        self._left: dict[tuple[str | None, int | None], dict[str, int]] = {}
+        for one in found:
+            causes = self._left.setdefault((one.sensor, one.hour_ms), {})
+            causes[one.cause] = causes.get(one.cause, 0) + one.readings
+
+    def cause(self, sensor: str, at: int) -> str | None:
+        """Why this one is neither in a journal nor stored; None when all that is gone of its hour has been named."""
+        for key in ((sensor, at - at % HOUR_MS), (None, None)):
+            causes = self._left.get(key, {})
+            for cause, left in causes.items():
+                if left:
+                    causes[cause] -= 1
+                    return cause
         return None
 
 
@@ -195,18 +228,20 @@ def compare(
     periods_s: Mapping[str, float],
     windows: Sequence[Window] = (),
     timeless: Iterable[Timeless] = (),
+    gone: Iterable[Gone] = (),
     held: Sequence[Window] = (),
     quarantined: frozenset[tuple[str, str, int]] = frozenset(),
     committed_ms: Mapping[tuple[str, str, int], int] | None = None,
 ) -> Account:
     """The account of one run. `committed_ms` tells when an accepted reading (its identity) was committed; `timeless` is what
-    the agents keep besides `accepted`.
+    the agents keep besides `accepted`, `gone` what they had to give up. A stored reading was accepted, also when its
+    journal no longer holds it.
 
     `held` are times whose readings were dated late, at the end of their window at the latest.
     With no `accepted` reading at all, `emitted` is compared with `stored` directly.
     """
     direct = len(accepted) == 0
-    undated = _Timeless(timeless)
+    undated, given_up = _Timeless(timeless), _Gone(gone)
     causes: dict[str, int] = {}
     examples: list[str] = []
     latencies: list[int] = []
@@ -217,13 +252,15 @@ def compare(
         tolerance = max(1000, round(periods_s.get(sensor, 0) * 500))
         late = [window for window in held if window.sensor in (None, sensor)]
         excuses = [window for window in windows if window.sensor in (None, sensor)]
-        found = match(sent, kept if direct else seen, tolerance, held=late, windows=excuses)
+        known = kept if direct else _with(seen, kept)
+        found = match(sent, known, tolerance, held=late, windows=excuses)
         foreign += len(found.foreign) if len(emitted) else 0
         for i in found.missed:
             missed += 1
             at = int(sent[0][i])
             cause = undated.cause(key, at, float(sent[1][i]))
             cause = cause or next((w.cause for w in excuses if w.start_ms <= at <= w.end_ms), None)
+            cause = cause or given_up.cause(sensor, at)
             if cause is None:
                 unexplained += 1
                 examples.append(f"unexplained: {sensor} {quantity} {sent[1][i]} at {at}")
@@ -231,14 +268,14 @@ def compare(
                 causes[cause] = causes.get(cause, 0) + 1
         duplicates += len(kept[0]) - len(np.unique(kept[0]))
         if not direct:
-            gone, changed = _against_store(key, seen, kept, quarantined)
-            lost += len(gone)
+            absent, changed = _against_store(key, seen, kept, quarantined)
+            lost += len(absent)
             altered += len(changed)
-            examples += [f"lost: {sensor} {quantity} at {at}" for at in gone[:3]]
+            examples += [f"lost: {sensor} {quantity} at {at}" for at in absent[:3]]
             examples += [f"altered: {sensor} {quantity} at {at}" for at in changed[:3]]
         if committed_ms is not None:
             for i, j in found.pairs:
-                done = committed_ms.get((sensor, quantity, int(seen[0][j])))
+                done = committed_ms.get((sensor, quantity, int(known[0][j])))
                 if done is not None:
                     latencies.append(done - int(sent[0][i]))
     return Account(
@@ -255,6 +292,15 @@ def compare(
         latencies_ms=np.array(latencies, dtype=np.float64),
         examples=tuple(examples[:20]),
     )
+
+
+def _with(seen: Series, kept: Series) -> Series:
+    """What was seen, and what else is stored; by time."""
+    more = ~np.isin(kept[0], seen[0])
+    times = np.concatenate((seen[0], kept[0][more]))
+    values = np.concatenate((seen[1], kept[1][more]))
+    order = np.argsort(times, kind="stable")
+    return times[order], values[order]
 
 
 def _against_store(

@@ -60,6 +60,7 @@ async def verify_sets(records: Sequence[Path], store_url: str, journals: Sequenc
         periods_s=emitted.periods_s,
         windows=emitted.windows,
         timeless=accepted.timeless,
+        gone=accepted.gone,
     )
     figures = {
         "sensors": len(emitted.sensors),
@@ -76,6 +77,7 @@ async def verify_sets(records: Sequence[Path], store_url: str, journals: Sequenc
         "damaged": accepted.damaged,
         "undatable": accepted.count_timeless(verify.UNDATABLE),
         "undated": accepted.count_timeless(verify.UNDATED),
+        "causes": dict(account.causes),
     }
     return Verdict(figures, account.balanced, account.examples)
 

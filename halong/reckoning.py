@@ -59,6 +59,7 @@ async def reckon(
         periods_s=emitted.periods_s,
         windows=[*emitted.windows, *unheard(plan, emitted.periods_s, accepted.readings, processes)],
         timeless=accepted.timeless,
+        gone=accepted.gone,
         held=held(plan, processes),
         committed_ms={key: commits[pack] for key, pack in accepted.pack_of.items() if pack in commits},
     )

@@ -6,13 +6,14 @@ The journal reader knows the schema of docs/journal.md and nothing of `edge`: a 
 import json
 import sqlite3
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from firmware_sim import truth
-from halong.account import Sequences, Timeless, Window
+from halong.account import Gone, Sequences, Timeless, Window
 from storage.store import Store
 from telemetry import undatable
 from telemetry.reading import Reading
@@ -22,6 +23,10 @@ from telemetry.undatable import UndatablePack
 
 UNDATABLE = "undatable"  # sent for the hub's quarantine
 UNDATED = "waiting for a date"
+GIVEN_UP = "given up, journal full"
+UNDATED_GIVEN_UP = "given up before it had a date, journal full"
+DAMAGED = "journal damaged"
+HOUR_MS = 3_600_000
 FOR_EVER_MS = 2**62
 
 
@@ -36,13 +41,14 @@ class Emitted(NamedTuple):
 
 
 class Accepted(NamedTuple):
-    """What the journals hold. `pack_of` names the pack that first carried a reading; `timeless` have no date."""
+    """What the journals hold. `pack_of` names the pack that first carried a reading; `timeless` have no date, `gone` went."""
 
     readings: Sequences
     pack_of: Mapping[tuple[str, str, int], PackName]
     waiting: int
     damaged: int
     timeless: Sequence[Timeless] = ()
+    gone: Sequence[Gone] = ()
 
     def count_timeless(self, cause: str) -> int:
         """Of those, how many for this reason."""
@@ -74,9 +80,11 @@ def read_accepted(journals: Mapping[str, Path], *, since_ms: int = 0) -> Accepte
     readings = Sequences()
     pack_of: dict[tuple[str, str, int], PackName] = {}
     timeless: list[Timeless] = []
+    gone: list[Gone] = []
     waiting = damaged = 0
     for gateway, path in journals.items():
         timeless += _undated(path)
+        held: Counter[tuple[str, int]] = Counter()
         for journal, seq, acknowledged, found in _packs(path, since_ms):
             if found is None:
                 damaged += 1
@@ -85,11 +93,37 @@ def read_accepted(journals: Mapping[str, Path], *, since_ms: int = 0) -> Accepte
             if isinstance(found, UndatablePack):
                 timeless += _undatable(found)
                 continue
+            held.update((r.sensor, r.observed_at - r.observed_at % HOUR_MS) for r in found)
             for reading in found:
                 if reading.observed_at >= since_ms and reading.key not in pack_of:
                     pack_of[reading.key] = PackName(gateway, journal, seq)
                     readings.add(*reading.key, reading.value)
-    return Accepted(readings, pack_of, waiting, damaged, timeless)
+        gone += [*_gone(path, held, since_ms), *_gone_undated(path)]
+    return Accepted(readings, pack_of, waiting, damaged, timeless, tuple(gone))
+
+
+def _gone(path: Path, held: Mapping[tuple[str, int], int], since_ms: int) -> Iterator[Gone]:
+    """What the tallies say was given up, and, beside a file that was set aside as damaged, what else they count and no pack
+    holds: the most that can be missed."""
+    query = "SELECT sensor, hour_ms, sum(accepted), sum(given_up) FROM tallies WHERE hour_ms > ? GROUP BY sensor, hour_ms"
+    try:
+        tallies = list(_rows(path, query, since_ms - HOUR_MS))
+    except ValueError:  # a journal of an older version has no such table
+        return
+    damaged = any(path.parent.glob(f"{path.name}.damaged-*"))
+    for sensor, hour_ms, accepted, given_up in tallies:
+        missing = accepted - held.get((sensor, hour_ms), 0)
+        if given_up:
+            yield Gone(sensor, hour_ms, given_up, GIVEN_UP)
+        if damaged and missing > given_up:
+            yield Gone(sensor, hour_ms, missing - given_up, DAMAGED)
+
+
+def _gone_undated(path: Path) -> Iterator[Gone]:
+    query = "SELECT value FROM notes WHERE name = 'undated_given_up'"
+    with suppress(ValueError):  # a journal of an older version has no such table
+        for (number,) in _rows(path, query):
+            yield Gone(None, None, number, UNDATED_GIVEN_UP)
 
 
 def count_waiting(journals: Iterable[Path]) -> int:

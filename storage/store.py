@@ -4,8 +4,6 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-import msgspec
-
 from telemetry.quantities import Aggregate
 from telemetry.reading import Reading
 
@@ -75,7 +73,8 @@ class Outcome(NamedTuple):
     rejected: tuple[Rejected, ...] = ()
 
 
-class Bucket(msgspec.Struct, frozen=True, gc=False):
+@dataclass(frozen=True, slots=True)
+class Bucket:
     """One window [start_ms, start_ms + window) of one sensor's quantity; `count` readings stand behind `value`."""
 
     sensor: str

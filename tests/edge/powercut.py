@@ -166,12 +166,14 @@ def _sectors(change: Wrote) -> Iterator[Wrote]:
 
 class _RecordingFile(apsw.VFSFile):
     def __init__(
-        self, events: list[Event], number: int, name: str | apsw.URIFilename, flags: list[int]
+        self, recorder: "Recorder", number: int, name: str | apsw.URIFilename, flags: list[int]
     ) -> None:
         super().__init__("", name, flags)
-        self._events, self._number = events, number
+        self._recorder, self._events, self._number = recorder, recorder.events, number
 
     def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802
+        if self._recorder.full:
+            raise apsw.FullError("no space left on device")
         super().xWrite(data, offset)
         self._events.append(Wrote(self._number, offset, bytes(data)))
 
@@ -189,6 +191,7 @@ class Recorder(apsw.VFS):
     def __init__(self, directory: Path) -> None:
         self.files: Files = {path.name: path.read_bytes() for path in sorted(directory.iterdir())}
         self.events: list[Event] = []
+        self.full = False  # True: no write succeeds
         self._numbers = {name: number for number, name in enumerate(self.files)}
         self._next = len(self._numbers)
         self._name = f"recorder-{id(self)}"
@@ -207,7 +210,7 @@ class Recorder(apsw.VFS):
             self._numbers[file] = self._next
             self.events.append(Made(file, self._next, bool(flags[0] & _SYNCS_DIRECTORY)))
             self._next += 1
-        return _RecordingFile(self.events, self._numbers[file], name, flags)
+        return _RecordingFile(self, self._numbers[file], name, flags)
 
     def xDelete(self, filename: str, syncdir: bool) -> None:  # noqa: N802
         super().xDelete(filename, False)
@@ -278,5 +281,6 @@ def _errors_of_sqlite3() -> Iterator[None]:
     except apsw.Error as error:
         damaged = isinstance(error, apsw.CorruptError | apsw.NotADBError)
         translated = (sqlite3.DatabaseError if damaged else sqlite3.OperationalError)(str(error))
-        translated.sqlite_errorcode = error.extendedresult
+        # the full disk of `Recorder.full` comes back as it was raised, without a number
+        translated.sqlite_errorcode = getattr(error, "extendedresult", apsw.SQLITE_FULL)
         raise translated from error
