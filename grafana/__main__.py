@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from grafana import files
+from grafana.model import PAGE
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -14,13 +15,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--directory", type=Path, default=files.HERE, help="where the files are; default: the package"
     )
+    parser.add_argument("--page", default=PAGE, help=f"address of the hub's page, for links; default: {PAGE}")
     options = parser.parse_args(arguments)
     try:
         if options.check:
-            lines = list(files.differences(options.directory))
+            lines = list(files.differences(options.directory, options.page))
         else:
             lines = []
-            for path in files.write(options.directory):
+            for path in files.write(options.directory, options.page):
                 print(f"{path} written")
     except OSError as error:
         lines = [f"{error.filename}: {error.strerror}"]

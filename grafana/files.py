@@ -4,24 +4,29 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from grafana import provision
+from grafana.air import AIR
+from grafana.model import PAGE
+from grafana.noise import NOISE
 from grafana.overview import OVERVIEW
+from grafana.sensor import ONE_SENSOR_DASHBOARD
+from grafana.traffic import TRAFFIC
 
 HERE = Path(__file__).parent
-DASHBOARDS = (OVERVIEW,)
+DASHBOARDS = (OVERVIEW, AIR, TRAFFIC, NOISE, ONE_SENSOR_DASHBOARD)
 
 
-def rendered() -> dict[str, str]:
-    """Path below the directory -> content."""
-    files = {f"dashboards/{dashboard.uid}.json": dashboard.text() for dashboard in DASHBOARDS}
+def rendered(page: str = PAGE) -> dict[str, str]:
+    """Path below the directory -> content; `page` is the address of the hub's page."""
+    files = {f"dashboards/{dashboard.uid}.json": dashboard.text(page) for dashboard in DASHBOARDS}
     files["provisioning/datasources/halong.yaml"] = provision.DATASOURCE
     files["provisioning/dashboards/halong.yaml"] = provision.DASHBOARDS
     return files
 
 
-def write(directory: Path) -> list[Path]:
+def write(directory: Path, page: str = PAGE) -> list[Path]:
     """Bring every generated file up to date; returns those that were not. Raises OSError."""
     changed = []
-    for name, text in rendered().items():
+    for name, text in rendered(page).items():
         path = directory / name
         if _content(path) != text.encode():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -30,9 +35,9 @@ def write(directory: Path) -> list[Path]:
     return changed
 
 
-def differences(directory: Path) -> Iterator[str]:
+def differences(directory: Path, page: str = PAGE) -> Iterator[str]:
     """One line for each file that is absent, differs, or that nothing generates. Raises OSError."""
-    wanted = rendered()
+    wanted = rendered(page)
     for name, text in wanted.items():
         content = _content(directory / name)
         if content is None:

@@ -11,6 +11,8 @@ from typing import NamedTuple
 COLUMNS = 24
 SCHEMA_VERSION = 39  # Grafana 10.4 and later; newer ones migrate it as they load it
 DATASOURCE = {"type": "influxdb", "uid": "${ds}"}
+PAGE = "http://127.0.0.1:8080"
+TAG = "halong"  # of every dashboard; by it they find each other
 Json = Mapping[str, object]
 
 
@@ -18,7 +20,9 @@ Json = Mapping[str, object]
 class Panel:
     """One query shown by one of Grafana's panel plugins. `width` is in columns of 24, `height` in units of 30 px.
 
-    `interval` is the shortest window ("1m"), `points` about how many windows the time range is cut into.
+    `interval` is the shortest window ("1m"), `points` about how many windows the time range is cut into. `since` is a time
+    range of its own, as far back from the end of the dashboard's ("24h"); `repeat` names the variable for each of whose
+    values the panel stands once.
     """
 
     title: str
@@ -31,6 +35,8 @@ class Panel:
     description: str = ""
     interval: str = ""
     points: int | None = None
+    since: str = ""
+    repeat: str = ""
     defaults: Json = field(default_factory=dict)
     overrides: Sequence[Json] = ()
     options: Json = field(default_factory=dict)
@@ -50,6 +56,8 @@ class Panel:
             "description": self.description,
             "interval": self.interval,
             "maxDataPoints": self.points,
+            "repeat": self.repeat,
+            "timeFrom": self.since,
             "transformations": list(self.transformations),
         }
         return {
@@ -81,16 +89,20 @@ class Dashboard:
     refresh: str
     variables: Sequence[Json]
     rows: Sequence[Row]
+    annotations: Sequence[Json] = ()
 
-    def text(self) -> str:
-        """The content of its file: the same for the same dashboard, to the byte."""
+    def text(self, page: str = PAGE) -> str:
+        """The content of its file, the same for the same dashboard to the byte; `page` is the address of the hub's own page."""
         model = {
-            "annotations": {"list": []},
+            "annotations": {"list": list(self.annotations)},
             "description": self.description,
             "editable": True,
             "graphTooltip": 1,  # one cross-hair over all panels
             "id": None,
-            "links": [],
+            "links": [
+                _other_dashboards(),
+                _link("Page of the hub · Trang của trung tâm", f"{page.rstrip('/')}/"),
+            ],
             "panels": _placed(self.rows),
             "refresh": self.refresh,
             "schemaVersion": SCHEMA_VERSION,
@@ -130,17 +142,57 @@ def _place(x: int, y: int, width: int, height: int) -> Json:
     return {"x": x, "y": y, "w": width, "h": height}
 
 
+def _other_dashboards() -> Json:
+    """A menu of the dashboards with our tag; the choices and the time range go along."""
+    return _link("Hạ Long", "") | {
+        "asDropdown": True,
+        "includeVars": True,
+        "keepTime": True,
+        "tags": [TAG],
+        "targetBlank": False,
+        "type": "dashboards",
+    }
+
+
+def _link(title: str, url: str) -> dict[str, object]:
+    return {
+        "asDropdown": False,
+        "icon": "external link",
+        "includeVars": False,
+        "keepTime": False,
+        "tags": [],
+        "targetBlank": True,
+        "title": title,
+        "tooltip": "",
+        "type": "link",
+        "url": url,
+    }
+
+
 def choice(name: str, label: str, query: str) -> Json:
     """A variable with the values of `query`: any number of them, or all."""
-    return {
+    return _one_of(name, label, query) | {
         "allValue": ".+",
         "current": {"selected": True, "text": ["All"], "value": ["$__all"]},
+        "includeAll": True,
+        "multi": True,
+    }
+
+
+def single_choice(name: str, label: str, query: str) -> Json:
+    """A variable with one of the values of `query`: the first at the beginning."""
+    return _one_of(name, label, query)
+
+
+def _one_of(name: str, label: str, query: str) -> dict[str, object]:
+    return {
+        "current": {},
         "datasource": DATASOURCE,
         "definition": query,
         "hide": 0,
-        "includeAll": True,
+        "includeAll": False,
         "label": label,
-        "multi": True,
+        "multi": False,
         "name": name,
         "options": [],
         "query": query,

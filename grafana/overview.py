@@ -1,15 +1,12 @@
 """The overview: everything the city measures, and how well it is measured. Pure."""
 
 from grafana import queries
-from grafana.model import Dashboard, Row, choice, datasource_choice
-from grafana.panels import bilingual, counted, newest, over_time, presence, sensor_table
-from grafana.provision import DATASOURCE_NAME, DATASOURCE_UID
+from grafana.limits import GOOD, NOISE_STEPS, PM10_BANDS, PM25_BANDS
+from grafana.looks import bilingual
+from grafana.model import TAG, Dashboard, Row
+from grafana.panels import counted, newest, over_time, presence, sensor_table
+from grafana.variables import CITY
 
-# The bands and colours of VN_AQI (Decision 1459/QĐ-TCMT, 2019): Tốt, Trung bình, Kém, Xấu, Rất xấu, Nguy hại.
-_GOOD = "#00e400"
-_BANDS = ("#ffff00", "#ff7e00", "#ff0000", "#8f3f97", "#7e0023")
-_PM25_BANDS = tuple(zip((25.0, 50.0, 80.0, 150.0, 250.0), _BANDS, strict=True))
-_PM10_BANDS = tuple(zip((50.0, 150.0, 250.0, 350.0, 420.0), _BANDS, strict=True))
 _NOT_AN_INDEX = (
     "Colours are the concentration bands of VN_AQI (Decision 1459/QĐ-TCMT). The index itself weighs 12 hourly means: "
     "one reading is not an index. A sensor that fell silent keeps its last value of the time range: see Data quality."
@@ -18,9 +15,9 @@ _NOT_AN_INDEX = (
 _AIR = Row(
     bilingual("Air", "Không khí"),
     (
-        newest("pm25", width=24, height=6, steps=_PM25_BANDS, base=_GOOD, description=_NOT_AN_INDEX),
-        over_time("pm25", width=12, steps=_PM25_BANDS[:3]),
-        over_time("pm10", width=12, steps=_PM10_BANDS[:3]),
+        newest("pm25", width=24, height=6, steps=PM25_BANDS, base=GOOD, description=_NOT_AN_INDEX),
+        over_time("pm25", width=12, steps=PM25_BANDS[:3]),
+        over_time("pm10", width=12, steps=PM10_BANDS[:3]),
     ),
 )
 _CO2 = Row(
@@ -59,7 +56,7 @@ _NOISE = Row(
             "noise_level",
             width=24,
             title=bilingual("Equivalent sound level", "Mức âm tương đương"),
-            steps=((55.0, "yellow"), (70.0, "red")),
+            steps=NOISE_STEPS,
             description="Mean of the energy, not of the decibels. Dashed: 55 dB by night and 70 dB by day, the limits "
             "of ordinary areas in QCVN 26:2010/BTNMT; check the rule in force before using them for more than a look.",
         ),
@@ -148,13 +145,9 @@ OVERVIEW = Dashboard(
     title=bilingual("Hạ Long: overview", "Toàn cảnh"),
     description="Everything the city measures, and how well it is measured. InfluxQL, for InfluxDB 1.6 to 3. "
     "InfluxDB 3 Core opens at most 432 files a query, about 72 hours: it cannot show a longer range.",
-    tags=("halong",),
+    tags=(TAG,),
     since="now-6h",
     refresh="1m",
-    variables=(
-        datasource_choice(bilingual("Data source", "Nguồn"), DATASOURCE_NAME, DATASOURCE_UID),
-        choice("site", bilingual("Site", "Địa điểm"), queries.sites()),
-        choice("sensor", bilingual("Sensor", "Cảm biến"), queries.sensors()),
-    ),
+    variables=CITY,
     rows=(_AIR, _CO2, _CLIMATE, _NOISE, _TRAFFIC, _POWER, _QUALITY),
 )

@@ -3,77 +3,15 @@
 from collections.abc import Sequence
 
 from grafana import queries
+from grafana.looks import BASE_COLOUR, UNITS, Steps, bilingual, chart, chart_options, heading, thresholds
 from grafana.model import Json, Panel
 from telemetry.quantities import quantity
 
-# SenML unit -> Grafana's id of the unit
-UNITS = {
-    "ug/m3": "con\N{GREEK SMALL LETTER MU}gm3",
-    "ppm": "ppm",
-    "Cel": "celsius",
-    "%RH": "humidity",
-    "hPa": "pressurehpa",
-    "dB": "dB",
-    "m/s": "velocityms",
-    "deg": "degree",
-    "km/h": "velocitykmh",
-    "%": "percent",
-    "V": "volt",
-    "A": "amp",
-    "W": "watt",
-    "kWh": "kwatth",
+SENSOR = "halong-sensor"  # the dashboard of one sensor
+SENSOR_LINK: Json = {
+    "title": bilingual("This sensor", "Cảm biến này"),
+    "url": f"/d/{SENSOR}?var-sensor=${{__field.labels.sensor}}&${{ds:queryparam}}&${{__url_time_range}}",
 }
-BASE_COLOUR = "green"
-GAP_MS = 300_000  # a line is drawn over a shorter silence
-Steps = Sequence[tuple[float, str]]
-
-
-def bilingual(english: str, vietnamese: str) -> str:
-    """Both in one line."""
-    return english if english == vietnamese else f"{english} · {vietnamese}"
-
-
-def _thresholds(steps: Steps, base: str = BASE_COLOUR) -> Json:
-    return {
-        "mode": "absolute",
-        "steps": [
-            {"color": base, "value": None},
-            *({"color": colour, "value": value} for value, colour in steps),
-        ],
-    }
-
-
-def _chart(unit: str, *, steps: Steps = (), draw: str = "line", stacked: bool = False) -> dict[str, object]:
-    """`fieldConfig.defaults` of a time series; `draw` is line, bars or points."""
-    return {
-        "color": {"mode": "palette-classic-by-name"},  # a sensor has the same colour in every panel
-        "custom": {
-            "axisPlacement": "auto",
-            "drawStyle": draw,
-            "fillOpacity": 60 if draw == "bars" else 0,
-            "lineInterpolation": "linear",
-            "lineWidth": 1,
-            "pointSize": 4,
-            "showPoints": "always" if draw == "points" else "auto",
-            "spanNulls": GAP_MS if draw == "line" else False,
-            "stacking": {"group": "A", "mode": "normal" if stacked else "none"},
-            "thresholdsStyle": {"mode": "dashed" if steps else "off"},
-        },
-        "thresholds": _thresholds(steps),
-        "unit": unit,
-    }
-
-
-def _chart_options(calculations: Sequence[str]) -> Json:
-    return {
-        "legend": {
-            "calcs": list(calculations),
-            "displayMode": "list",
-            "placement": "bottom",
-            "showLegend": True,
-        },
-        "tooltip": {"mode": "multi", "sort": "desc"},
-    }
 
 
 def over_time(
@@ -88,26 +26,28 @@ def over_time(
     points: int | None = None,
     low: float | None = None,
     high: float | None = None,
+    query: str = "",
 ) -> Panel:
-    """The quantity's own mean of each window, a line for each sensor. `steps` are drawn as dashed lines.
+    """The quantity's own mean of each window, a line for each sensor, or what `query` gives. `steps` are drawn as dashed lines.
 
     Raises UnknownQuantityError, and KeyError for a unit that has no Grafana unit here.
     """
     shown = quantity(name)
     limits: dict[str, object] = {"decimals": shown.decimals, "min": low, "max": high}
     return Panel(
-        title or bilingual(shown.title, shown.title_vi),
+        title or heading(shown),
         "timeseries",
-        queries.windows(name),
+        query or queries.windows(name),
         width,
         8,
         alias="$tag_sensor",
         description=description,
         interval=interval,
         points=points,
-        defaults=_chart(UNITS[shown.unit], steps=steps, draw=draw)
-        | {key: value for key, value in limits.items() if value is not None},
-        options=_chart_options(["lastNotNull"]),
+        defaults=chart(UNITS[shown.unit], steps=steps, draw=draw)
+        | {key: value for key, value in limits.items() if value is not None}
+        | {"links": [SENSOR_LINK]},
+        options=chart_options(["lastNotNull"]),
     )
 
 
@@ -116,20 +56,52 @@ def newest(
 ) -> Panel:
     """A tile for each sensor with its newest reading, coloured by `steps`. Raises as `over_time`."""
     shown = quantity(name)
-    return Panel(
-        bilingual(f"{shown.title}, newest", f"{shown.title_vi}, mới nhất"),
-        "stat",
+    return tiles(
+        heading(shown, ", newest", ", mới nhất"),
         queries.newest(name),
+        width=width,
+        height=height,
+        unit=UNITS[shown.unit],
+        decimals=shown.decimals,
+        steps=steps,
+        base=base,
+        description=description,
+    )
+
+
+def tiles(
+    title: str,
+    query: str,
+    *,
+    width: int,
+    height: int,
+    unit: str,
+    decimals: int,
+    steps: Steps,
+    description: str,
+    base: str = BASE_COLOUR,
+    alias: str = "$tag_sensor",
+    since: str = "",
+    none: str = "",
+) -> Panel:
+    """A tile for each series with its last value, coloured by `steps`; `none` stands there without a series."""
+    defaults: dict[str, object] = {
+        "color": {"mode": "thresholds"},
+        "decimals": decimals,
+        "links": [SENSOR_LINK] if alias == "$tag_sensor" else [],
+        "thresholds": thresholds(steps, base),
+        "unit": unit,
+    }
+    return Panel(
+        title,
+        "stat",
+        query,
         width,
         height,
-        alias="$tag_sensor",
+        alias=alias,
         description=description,
-        defaults={
-            "color": {"mode": "thresholds"},
-            "decimals": shown.decimals,
-            "thresholds": _thresholds(steps, base),
-            "unit": UNITS[shown.unit],
-        },
+        since=since,
+        defaults=defaults | ({"noValue": none} if none else {}),
         options={
             "colorMode": "background_solid",
             "graphMode": "none",
@@ -155,29 +127,44 @@ def counted(
         description=description,
         interval="1m",
         points=points,
-        defaults=_chart("short", draw="bars", stacked=True) | {"decimals": 0, "min": 0, "noValue": none},
-        options=_chart_options(["sum"]),
+        defaults=chart("short", draw="bars", stacked=True) | {"decimals": 0, "min": 0, "noValue": none},
+        options=chart_options(["sum"]),
     )
 
 
-def presence(title: str, query: str, *, description: str) -> Panel:
-    """A line of cells for each series, red where a window's number is 0."""
+def cells(
+    title: str,
+    query: str,
+    *,
+    steps: Steps,
+    base: str,
+    unit: str,
+    description: str,
+    alias: str = "$tag_sensor",
+    interval: str = "1m",
+    points: int = 60,
+    since: str = "",
+    height: int = 10,
+    decimals: int = 0,
+) -> Panel:
+    """A line of cells for each series, a cell for each window, coloured by `steps`."""
     return Panel(
         title,
         "status-history",
         query,
         24,
-        14,
-        alias="$tag_sensor $m",
+        height,
+        alias=alias,
         description=description,
-        interval="1m",
-        points=60,
+        interval=interval,
+        points=points,
+        since=since,
         defaults={
             "color": {"mode": "thresholds"},
             "custom": {"fillOpacity": 80, "lineWidth": 0},
-            "decimals": 0,
-            "thresholds": _thresholds([(1, "green")], "red"),
-            "unit": "short",
+            "decimals": decimals,
+            "thresholds": thresholds(steps, base),
+            "unit": unit,
         },
         options={
             "colWidth": 0.9,
@@ -187,6 +174,20 @@ def presence(title: str, query: str, *, description: str) -> Panel:
             "showValue": "never",
             "tooltip": {"mode": "single", "sort": "none"},
         },
+    )
+
+
+def presence(title: str, query: str, *, description: str) -> Panel:
+    """A line of cells for each series, red where a window's number is 0."""
+    return cells(
+        title,
+        query,
+        steps=((1, "green"),),
+        base="red",
+        unit="short",
+        description=description,
+        alias="$tag_sensor $m",
+        height=14,
     )
 
 

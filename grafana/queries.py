@@ -5,9 +5,10 @@ and `$__interval`, and puts a regular expression in the place of `$site` and `$s
 """
 
 import math
+from collections.abc import Sequence
 
 from storage.influxql import EVERY_QUANTITY, identifier
-from telemetry.quantities import Aggregate, quantity
+from telemetry.quantities import QUANTITIES, Aggregate, quantity
 
 # A sensor that has been silent for longer is not offered, but `All` still shows it. Not $timeFilter: some releases of
 # Grafana 10 leave it as it is in a variable. Not unbounded: InfluxDB 3 would look back 24 h by itself.
@@ -42,6 +43,55 @@ def windows(name: str) -> str:
     else:
         outer = _SIMPLE[function]
     return f"SELECT {outer} {source} {_WINDOW} fill(null)"
+
+
+def range_mean(name: str) -> str:
+    """What "the mean of it" is over the whole time range, of each sensor. Raises UnknownQuantityError."""
+    return windows(name).removesuffix(f"{_WINDOW} fill(null)") + 'GROUP BY "sensor"'
+
+
+def extremes(name: str) -> str:
+    """(start, smallest, largest) of each window and sensor that has readings."""
+    source = identifier(quantity(name).name)
+    return f'SELECT min("value") AS "min", max("value") AS "max" FROM {source} WHERE {_SELECTED} {_WINDOW} fill(none)'
+
+
+def percentile(name: str, share: int) -> str:
+    """What `share` percent of the readings of each window and sensor do not exceed."""
+    source = identifier(quantity(name).name)
+    return f'SELECT percentile("value", {share}) FROM {source} WHERE {_SELECTED} {_WINDOW} fill(null)'
+
+
+def largest(name: str) -> str:
+    """The largest reading of each window and sensor."""
+    source = identifier(quantity(name).name)
+    return f'SELECT max("value") FROM {source} WHERE {_SELECTED} {_WINDOW} fill(null)'
+
+
+def distribution(name: str, shares: Sequence[int]) -> str:
+    """(start, readings, p10, …, largest) of each sensor in the time range: one column for each percentile of `shares`."""
+    source = identifier(quantity(name).name)
+    columns = [f'percentile("value", {share}) AS "p{share}"' for share in shares]
+    wanted = ", ".join(['count("value") AS "readings"', *columns, 'max("value") AS "largest"'])
+    return f'SELECT {wanted} FROM {source} WHERE {_SELECTED} GROUP BY "sensor"'
+
+
+def readings(name: str, by: str = "sensor") -> str:
+    """How many readings of one quantity in each window, for each `by` (sensor or site)."""
+    source = identifier(quantity(name).name)
+    return f'SELECT count("value") FROM {source} WHERE {_SELECTED} GROUP BY time($__interval), "{by}" fill(0)'
+
+
+def each_quantity() -> str:
+    """(start, last, smallest, largest) of each window of the quantities that `$quantity` names."""
+    columns = 'last("value") AS "last", min("value") AS "min", max("value") AS "max"'
+    return f"SELECT {columns} FROM /^$quantity$/ WHERE {_SELECTED} {_WINDOW} fill(none)"
+
+
+def quantities() -> str:
+    """The values of the variable `quantity`: what the chosen sensor measures. 1.x refuses a time here, 3 takes 24 hours."""
+    known = "|".join(QUANTITIES)
+    return f'SHOW MEASUREMENTS WITH MEASUREMENT =~ /^({known})$/ WHERE "sensor" =~ /^$sensor$/'
 
 
 def newest(name: str) -> str:

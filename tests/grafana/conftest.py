@@ -21,6 +21,7 @@ from grafana.files import DASHBOARDS
 from storage.influx import InfluxStore
 from storage.influx_http import InfluxUrl
 from storage.store import Columns
+from telemetry.quantities import QUANTITIES
 from telemetry.reading import Flag, Reading
 
 HOUR_MS = 3_600_000
@@ -113,30 +114,32 @@ class Written(NamedTuple):
         *,
         site: Sequence[str] | None = None,
         sensor: Sequence[str] | None = None,
+        others: Mapping[str, Sequence[str] | None] = {},
         interval: str = "1m",
+        since: str = "",
     ) -> str:
-        """Variables first, in the browser; then the macros in the server's order. None is All."""
-        for name, chosen in (("site", site), ("sensor", sensor)):
+        """Variables first, in the browser; then the macros in the server's order. None is All; `since` as a panel has it."""
+        for name, chosen in {"site": site, "sensor": sensor, "quantity": None, **others}.items():
             text = ".+" if chosen is None else f"({'|'.join(map(escape_regex, chosen))})"
             query = re.sub(rf"\${name}\b", lambda _, text=text: text, query)
-        milliseconds = {"s": 1000, "m": 60_000, "h": HOUR_MS, "d": 24 * HOUR_MS}[interval[-1]] * int(
-            interval[:-1]
-        )
-        query = query.replace("$timeFilter", f"time >= {self.start_ms}ms and time <= {self.end_ms}ms")
+        milliseconds = 1000 * seconds(interval)
+        start_ms = self.end_ms - 1000 * seconds(since) if since else self.start_ms
+        query = query.replace("$timeFilter", f"time >= {start_ms}ms and time <= {self.end_ms}ms")
         query = query.replace("$interval", interval).replace("$__interval_ms", str(milliseconds))
         return query.replace("$__interval", interval)
 
     def interval(self, panel: Mapping[str, Any], shortest: str) -> str:
         """The window Grafana chooses: the time range over the points, rounded, but not below the shortest."""
-        exact = (self.end_ms - self.start_ms) / 1000 / panel.get("maxDataPoints", 1000)
+        range_s = seconds(panel["timeFrom"]) if "timeFrom" in panel else (self.end_ms - self.start_ms) / 1000
+        exact = range_s / panel.get("maxDataPoints", 1000)
         rounded = min(ROUND_S, key=lambda step: (abs(step - exact), -step))
         lowest = max(map(seconds, (shortest, panel.get("interval", shortest))))
         return f"{max(rounded, lowest)}s" if max(rounded, lowest) < 60 else f"{max(rounded, lowest) // 60}m"
 
 
 def seconds(duration: str) -> int:
-    """Of "10s" or "1m"."""
-    return {"s": 1, "m": 60}[duration[-1]] * int(duration[:-1])
+    """Of "10s", "1m", "1h" or "7d"."""
+    return {"s": 1, "m": 60, "h": 3600, "d": 86400}[duration[-1]] * int(duration[:-1])
 
 
 def escape_regex(text: str) -> str:
@@ -155,9 +158,16 @@ def panels() -> list[dict[str, Any]]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """`panel`: every panel."""
-    if "panel" in metafunc.fixturenames:
-        metafunc.parametrize("panel", panels(), ids=lambda panel: panel["title"].partition(" ·")[0])
+    """`panel`: every panel; `readings_panel`: those that ask for readings."""
+    for name in {"panel", "readings_panel"} & set(metafunc.fixturenames):
+        wanted = [panel for panel in panels() if name == "panel" or of_readings(panel)]
+        metafunc.parametrize(name, wanted, ids=[panel["title"].partition(" ·")[0] for panel in wanted])
+
+
+def of_readings(panel: Mapping[str, Any]) -> bool:
+    """Whether the panel asks for readings, not for what the hub tells of itself."""
+    names = re.findall(r'FROM "(\w+)"', panel["targets"][0]["query"])
+    return all(name in QUANTITIES for name in names)
 
 
 def hour_of_the_city(end_ms: int) -> Iterator[Row]:

@@ -11,7 +11,7 @@ from grafana.provision import SHORTEST_WINDOW
 from telemetry import aggregates
 from telemetry.quantities import QUANTITIES, UnknownQuantityError, quantity
 
-SOURCE = re.compile(r'FROM (?:"(\w+)"|/\.\+/)')
+SOURCE = re.compile(r'FROM (?:"(\w+)"|/\.\+/|/\^\$quantity\$/)')
 WINDOW_MS = 600_000
 
 
@@ -33,9 +33,15 @@ def choices(rows):
     }
 
 
+def grouped(query):
+    """The tags a query's answer is split by."""
+    return set(re.findall(r'"(\w+)"', query.rpartition("GROUP BY")[2]))
+
+
 @pytest.mark.influxd
 @pytest.mark.parametrize("choice", ["one", "several", "all", "every sensor of a site", "no allValue"])
-def test_every_panel_answers_for_just_what_is_chosen(written, panel, choice):
+def test_every_panel_answers_for_just_what_is_chosen(written, readings_panel, choice):
+    panel = readings_panel
     (target,) = panel["targets"]
     query = target["query"]
 
@@ -44,16 +50,17 @@ def test_every_panel_answers_for_just_what_is_chosen(written, panel, choice):
         return [row for row in found if row.reading.flags] if '"flags" > 0' in query else found
 
     site, sensor = choices(rows(None, None))[choice]
-    interval = written.interval(panel, SHORTEST_WINDOW)
-    tables = written.ask(written.expand(query, site=site, sensor=sensor, interval=interval))
+    interval, since = written.interval(panel, SHORTEST_WINDOW), panel.get("timeFrom", "")
+    tables = written.ask(written.expand(query, site=site, sensor=sensor, interval=interval, since=since))
     chosen = rows(site, sensor)
     assert chosen
-    by_sensor = '"sensor"' in query.rpartition("GROUP BY")[2]
-    assert {(table.name, table.tags.get("sensor")) for table in tables} == {
-        (row.reading.quantity, row.reading.sensor if by_sensor else None) for row in chosen
+    tags = grouped(query)
+    assert {(table.name, *table.tags.values()) for table in tables} == {
+        (row.reading.quantity, *({"sensor": row.reading.sensor, "site": row.site}[tag] for tag in tags))
+        for row in chosen
     }
     for table in tables:
-        assert set(table.tags) == ({"sensor"} if by_sensor else set())
+        assert set(table.tags) == tags
         assert table.columns[0] == "time"
         assert any(isinstance(row[1], float | int) for row in table.values), table
         assert all(row[0] <= written.end_ms for row in table.values)
@@ -71,6 +78,22 @@ def test_variables_offer_the_sites_and_their_sensors(written):
             row.reading.sensor for row in written.where("", site)
         }
     assert values(written.expand(queries.sensors(), site=["nowhere"])) == set()
+
+
+@pytest.mark.influxd
+@pytest.mark.parametrize("sensor", ["hon-gai-co2-1", "bai-chay-power-1", "hon-gai-air-1"])
+def test_a_sensor_offers_what_it_measures(written, sensor):
+    (table,) = written.ask(written.expand(queries.quantities(), sensor=[sensor]))
+    assert table.columns == ["name"]
+    measured = sorted({row.reading.quantity for row in written.where("", None, [sensor])})
+    assert [name for (name,) in table.values] == measured
+    repeated = written.expand(queries.each_quantity(), sensor=[sensor], others={"quantity": measured[:1]})
+    (one,) = written.ask(repeated)
+    assert (one.name, one.tags, one.columns) == (
+        measured[0],
+        {"sensor": sensor},
+        ["time", "last", "min", "max"],
+    )
 
 
 @pytest.mark.influxd
@@ -177,7 +200,7 @@ def unfit(query):
     if found:
         return found[0]
     statements = len(re.findall(r"\b(?:SELECT|SHOW)\b", query))
-    bounds = query.count("$timeFilter") + query.count("time > now() - 24h")
+    bounds = query.count("$timeFilter") + query.count("time > now() - 24h") + query.count("SHOW MEASUREMENTS")
     return "" if bounds == statements else f"{statements} statements with {bounds} bounds of time"
 
 
@@ -201,7 +224,7 @@ def test_every_query_is_fit_for_influxdb_3_core(panel):
     assert unfit(panel["targets"][0]["query"]) == ""
 
 
-@pytest.mark.parametrize("query", [queries.sites(), queries.sensors()])
+@pytest.mark.parametrize("query", [queries.sites(), queries.sensors(), queries.quantities()])
 def test_every_variable_is_fit_for_influxdb_3_core(query):
     assert unfit(query) == ""
 

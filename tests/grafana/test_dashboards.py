@@ -10,7 +10,8 @@ import pytest
 
 from firmware_sim import city
 from grafana import files, provision
-from grafana.panels import UNITS
+from grafana.looks import UNITS
+from tests.grafana.conftest import of_readings
 
 DOCUMENT = Path(__file__).parents[2] / "docs/grafana.md"
 MACROS = {"timeFilter", "__interval"}
@@ -56,26 +57,54 @@ def test_every_panel_has_one_query_in_the_data_source_that_is_chosen(dashboard):
 
 def test_every_name_is_a_variable_or_a_macro(dashboard):
     declared = variables(dashboard)
-    assert list(declared) == ["ds", "site", "sensor"]
+    assert next(iter(declared)) == "ds"
     for panel in shown(dashboard):
         (target,) = panel["targets"]
         query, alias = target["query"], target["alias"]
         assert set(NAME.findall(query)) <= MACROS | declared.keys()
-        assert {"site", "sensor", "timeFilter"} <= set(NAME.findall(query))
+        assert "timeFilter" in NAME.findall(query)
+        if of_readings(panel):
+            assert {"site", "sensor"} <= set(NAME.findall(query))
         for name in NAME.findall(alias):
-            assert name == "m" or f'"{name.removeprefix("tag_")}"' in query.rpartition("GROUP BY")[2]
-        assert "$" not in panel.get("description", "") + panel["title"]
-    assert not NAME.findall(declared["site"]["query"])
-    assert NAME.findall(declared["sensor"]["query"]) == ["site"]
+            assert name in ("m", "col") or f'"{name.removeprefix("tag_")}"' in query.rpartition("GROUP BY")[2]
+        assert "$" not in panel.get("description", "")
+        assert panel["title"] == f"${panel['repeat']}" if "repeat" in panel else "$" not in panel["title"]
+    known = []
+    for name, variable in declared.items():
+        assert set(NAME.findall(variable["query"])) <= set(known)  # only of those to its left
+        known.append(name)
 
 
-def test_choices_are_of_any_number_and_all(dashboard):
+def test_choices_are_of_any_number_and_all_or_of_one(dashboard):
     for variable in variables(dashboard).values():
         if variable["type"] == "query":
-            assert variable["multi"]
-            assert variable["includeAll"]
-            assert variable["allValue"] == ".+"
+            assert variable["multi"] == variable["includeAll"] == ("allValue" in variable)
+            assert variable.get("allValue", ".+") == ".+"
+            assert variable["multi"] or (dashboard["uid"], variable["name"]) == ("halong-sensor", "sensor")
             assert variable["definition"] == variable["query"]
+
+
+def test_every_dashboard_leads_to_the_others_and_to_the_page(dashboard):
+    menu, page = dashboard["links"]
+    assert (menu["type"], menu["tags"], menu["includeVars"], menu["keepTime"]) == (
+        "dashboards",
+        dashboard["tags"],
+        True,
+        True,
+    )
+    assert (page["type"], page["url"]) == ("link", "http://127.0.0.1:8080/")
+    elsewhere = json.loads(files.DASHBOARDS[0].text("https://halong.example"))["links"][1]["url"]
+    assert elsewhere == "https://halong.example/"
+
+
+def test_links_of_panels_lead_to_a_dashboard_and_a_variable_it_has(dashboard):
+    known = {one.uid: {variable["name"] for variable in one.variables} for one in files.DASHBOARDS}
+    for panel in shown(dashboard):
+        for link in panel["fieldConfig"]["defaults"].get("links", []):
+            path, _, arguments = link["url"].partition("?")
+            assert set(re.findall(r"var-(\w+)=", arguments)) <= known[path.removeprefix("/d/")]
+            for tag in re.findall(r"__field\.labels\.(\w+)", arguments):
+                assert f'"{tag}"' in panel["targets"][0]["query"].rpartition("GROUP BY")[2]
 
 
 def test_the_data_source_is_the_provisioned_one(dashboard):
@@ -95,27 +124,27 @@ def test_no_panel_shows_what_the_simulated_city_does_not_measure(dashboard):
     named = {
         q for panel in shown(dashboard) for q in re.findall(r'FROM "(\w+)"', panel["targets"][0]["query"])
     }
-    assert named
     assert named <= measured
 
 
 def test_units_and_colours_are_such_as_grafana_knows(dashboard):
-    known = {*UNITS.values(), "short", "s", "dateTimeFromNow"}
+    known = {*UNITS.values(), "short", "s", "ms", "dateTimeFromNow", "percentunit", "bytes", "suffix:/s"}
     for panel in shown(dashboard):
         defaults = panel["fieldConfig"]["defaults"]
         properties = [p for override in panel["fieldConfig"]["overrides"] for p in override["properties"]]
         units = [p["value"] for p in properties if p["id"] == "unit"]
         assert {*units, *([defaults["unit"]] if "unit" in defaults else [])} <= known
-        assert units or "unit" in defaults
+        assert units or "unit" in defaults or panel["type"] == "table"
         base, *steps = defaults.get("thresholds", {}).get("steps", [{"color": "green", "value": None}])
         assert base["value"] is None
         assert all(a["value"] < b["value"] for a, b in pairwise(steps))
-        assert all(re.fullmatch(r"#[0-9a-f]{6}|green|yellow|red", step["color"]) for step in [base, *steps])
+        assert all(
+            re.fullmatch(r"#[0-9a-f]{6}|green|yellow|red|blue", step["color"]) for step in [base, *steps]
+        )
 
 
 def test_a_table_groups_the_columns_its_query_has(dashboard):
     tables = [panel for panel in shown(dashboard) if panel["type"] == "table"]
-    assert tables
     for panel in tables:
         (target,) = panel["targets"]
         ((group,),) = [[one["options"]["fields"]] for one in panel["transformations"]]
