@@ -27,7 +27,7 @@ from telemetry.reading import Flag, Reading
 HOUR_MS = 3_600_000
 STEP_MS = 20_000
 SILENT_MS = 1_200_000
-SILENT, RESET, FLAGGED, LATE = "hon-gai-co2-1", "bai-chay-power-1", "hon-gai-pm-1", "ha-tu-pm-2"
+SILENT, RESET, FLAGGED, LATE = "hon-gai-co2-1", "hon-gai-power-1", "hon-gai-pm-1", "ha-tu-pm-2"
 MEANS = {"noise_level": (60.0, 8.0), "wind_direction": (0.0, 25.0), "vehicle_count": (5.0, 0.0)}
 ROUND_S = (
     1,
