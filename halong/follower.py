@@ -3,13 +3,18 @@
 import asyncio
 from collections.abc import Callable
 
+import structlog
+
 from runtime.feed import Feed
 from storage.book import Book, BookUnavailableError
 from storage.store import Store, StoreUnavailableError
+from telemetry.reading import Reading
 
 REMEMBERED_MS = 86_400_000
 FOLLOWED_MS = 600_000
 FOLLOW_EVERY_S = 1.0
+
+log = structlog.get_logger(__name__)
 
 
 class Follower:
@@ -34,6 +39,24 @@ class Follower:
         told = self._feed.stored if self._known else self._feed.remember
         told([(self._sites.get(reading.sensor, ""), reading) for reading in readings])
         self.reached = self._known = True
+
+    async def follow_amendments(self, version: Callable[[], int]) -> None:
+        """For ever: when what is known about stored values has changed (`version`), show the latest anew."""
+        told: int | None = None
+        while True:
+            try:
+                known = version()
+                if told is not None and known != told:
+                    readings = await self._store.latest(self._clock() - REMEMBERED_MS)
+                    self._feed.amend([(self._site(reading), reading) for reading in readings])
+                told = known
+            except (StoreUnavailableError, BookUnavailableError) as error:
+                log.info("latest readings not shown anew, trying again", reason=str(error))
+            await asyncio.sleep(FOLLOW_EVERY_S)
+
+    def _site(self, reading: Reading) -> str:
+        latest = self._feed.latest.get(reading.series)
+        return latest.site if latest is not None else ""
 
     async def run(self, *, for_ever: bool) -> None:
         """Look until the store was reached, or for ever."""

@@ -217,6 +217,8 @@ async def run(
             if listening is not None:
                 working.append(group.create_task(feed.run(), name="feed"))
                 working.append(group.create_task(follower.run(for_ever=part == "api"), name="follow"))
+                anew = follower.follow_amendments(shown.version)
+                working.append(group.create_task(anew, name="amendments"))
                 api = group.create_task(server.serve([listening]), name="api")
             log.info(
                 "hub is up",

@@ -84,6 +84,17 @@ class Feed:
             if known is None or known.reading.observed_at < reading.observed_at:
                 self._latest[reading.series] = self._readings[reading.series] = Latest(site, reading)
 
+    def amend(self, items: Sequence[tuple[str, Reading]]) -> None:
+        """(site, reading) pairs as they are read now: where the latest has become another value, that is news."""
+        for site, reading in items:
+            known = self._latest.get(reading.series)
+            if (
+                known is not None
+                and known.reading.observed_at == reading.observed_at
+                and known.reading != reading
+            ):
+                self._latest[reading.series] = self._readings[reading.series] = Latest(site, reading)
+
     def anomaly(self, anomaly: Anomaly) -> None:
         """An anomaly opened, changed or closed."""
         self._anomalies.append(anomaly)

@@ -44,6 +44,10 @@ class View:
         self._known = self._pages.amendments(self._known)
         return self._known
 
+    def version(self) -> int:
+        """Another number after every change of corrections or invalid periods; may raise BookUnavailableError."""
+        return self._amendments().version
+
     async def open(self) -> None:
         """See Store."""
         await self.raw.open()
