@@ -151,9 +151,13 @@ def a_pack_each(group: list[Reading]) -> list[list[Reading]]:
     return [[reading] for reading in group]
 
 
-@pytest.fixture
-async def hub(tmp_path: Path) -> AsyncIterator[Hub]:
-    store = open_store(f"duckdb:{tmp_path / 'store.duckdb'}")
+@pytest.fixture(params=["embedded", pytest.param("influx", marks=pytest.mark.influxd)])
+async def hub(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Hub]:
+    if request.param == "embedded":
+        address = f"duckdb:{tmp_path / 'store.duckdb'}"
+    else:
+        address = f"{request.getfixturevalue('influxd_url')}/{request.getfixturevalue('influx_database')}"
+    store = open_store(address)
     await store.open()
     with Book(tmp_path / "book.sqlite") as book:
         yield Hub(store, book)
