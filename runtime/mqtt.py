@@ -147,6 +147,7 @@ async def keep_connected(
     A `will` or `subscriptions` that is a function is asked anew for every connection.
     """
     asyncio.get_running_loop().set_exception_handler(_forgive_late_writer)
+    told_before = _times_told_to_end()
     backoff = BACKOFF_FIRST_S
     known_down = False
     while True:
@@ -178,7 +179,9 @@ async def keep_connected(
                 finally:
                     on_change(False)
         except (aiomqtt.MqttError, LinkLostError, OSError, TimeoutError) as error:
-            if _cancelled():  # a link that breaks at this moment puts its error in the place of our end
+            if (
+                _times_told_to_end() > told_before
+            ):  # the error of a link that breaks meanwhile takes nothing back
                 raise asyncio.CancelledError from error
             if not known_down:
                 log.warning("broker away, trying again", broker=f"{url.host}:{url.port}", reason=str(error))
@@ -196,9 +199,9 @@ async def _subscribe(client: aiomqtt.Client, topics: Sequence[str]) -> None:
         raise LinkLostError(f"broker refused to subscribe {', '.join(refused)}")
 
 
-def _cancelled() -> bool:
+def _times_told_to_end() -> int:
     task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
+    return task.cancelling() if task is not None else 0
 
 
 def _forgive_late_writer(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -214,9 +217,24 @@ def _forgive_late_writer(loop: asyncio.AbstractEventLoop, context: dict[str, Any
 
 
 async def _run_session(session: Callable[[Connection], Awaitable[None]], connection: Connection) -> None:
-    """A session is often a TaskGroup: several tasks may notice the same lost link."""
+    """Run it in a task of its own: a TaskGroup prefers its tasks' errors to its own cancellation, and (before Python 3.13)
+    leaves its task counted as cancelled when one of them has failed. Cancelled here is told to end."""
+    running = asyncio.ensure_future(session(connection))
     try:
-        await session(connection)
+        await asyncio.wait([running])
+    except asyncio.CancelledError:
+        running.cancel()
+        await asyncio.wait([running])
+        with suppress(LinkLostError, asyncio.CancelledError):
+            _outcome(running)
+        raise
+    _outcome(running)
+
+
+def _outcome(ended: asyncio.Future[None]) -> None:
+    """Raises what the session has raised; several tasks of it may have noticed the same lost link."""
+    try:
+        ended.result()
     except BaseExceptionGroup as group:
         lost, rest = group.split(LinkLostError)
         if lost is None or rest is not None:

@@ -194,3 +194,51 @@ async def test_a_link_that_breaks_while_we_are_told_to_end_does_not_take_the_end
         await asyncio.wait([keeping], timeout=10)
     assert keeping.cancelled()
     assert sessions == 1
+
+
+async def test_a_link_that_one_task_of_a_session_finds_lost_is_made_again_and_can_still_be_ended(
+    mosquitto_url: str,
+) -> None:
+    ready, sessions = asyncio.Event(), 0
+
+    async def lose() -> None:
+        await asyncio.sleep(0.01)
+        raise LinkLostError("one of the tasks noticed")
+
+    async def session(connection: Connection) -> None:
+        nonlocal sessions
+        sessions += 1
+        async with asyncio.TaskGroup() as group:
+            group.create_task(asyncio.Event().wait())
+            if sessions < 4:
+                group.create_task(lose())
+                group.create_task(lose())
+            else:
+                ready.set()
+
+    url = BrokerUrl.parse(mosquitto_url)
+    keeping = asyncio.create_task(keep_connected(url, f"f-{uuid4().hex}", session, rng=Random(1)))
+    async with asyncio.timeout(15):
+        await ready.wait()
+        keeping.cancel()
+        await asyncio.wait([keeping])
+    assert keeping.cancelled()
+    assert sessions == 4
+
+
+async def test_a_bug_in_a_session_is_no_lost_link(mosquitto_url: str) -> None:
+    async def lose() -> None:
+        raise LinkLostError("and this one lost its link")
+
+    async def err() -> None:
+        raise KeyError("a bug")
+
+    async def session(connection: Connection) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(lose())
+            group.create_task(err())
+
+    url = BrokerUrl.parse(mosquitto_url)
+    with pytest.raises(ExceptionGroup, match="unhandled"):
+        async with asyncio.timeout(15):
+            await keep_connected(url, f"b-{uuid4().hex}", session, rng=Random(1))
