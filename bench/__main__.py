@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import agent, edge_races, ingest_races, live, report
+from bench import agent, edge_races, ingest_races, live, month, report, routes
 from bench.race import SECONDS, Race, run
 
 
@@ -28,7 +28,9 @@ def main() -> None:
         "what", nargs="?", choices=["all", "outage"], default="all", help="all but the outage"
     )
     parser.add_argument("--seconds", type=float, default=SECONDS, help="how long each race runs")
-    parser.add_argument("--only", default="", help="races whose name contains this; rates, agent or live")
+    parser.add_argument(
+        "--only", default="", help="races whose name contains this; rates, agent, routes or live"
+    )
     chosen = parser.parse_args()
     console = Console(width=150)
     if chosen.what == "outage":
@@ -39,10 +41,31 @@ def main() -> None:
         report.print_rates(console)
     if chosen.only in "agent":
         _print_agent(console, max(10.0, 5 * chosen.seconds))
+    if chosen.only in "routes":
+        _print_routes(console)
     if chosen.only in "live":
         with console.status(f"{live.CLIENTS} clients of the live stream"):
             heard = live.measure()
         console.print("\n" + live.report(heard), highlight=False)
+
+
+def _print_routes(console: Console) -> None:
+    with console.status("a month of 10,000 sensors") as status:
+        timed = routes.measure(status.update)
+    table = Table(
+        box=None,
+        header_style="bold",
+        title=f"\nAPI beside the bare database query, {month.SENSORS:,} sensors, {month.DAYS} days every 15 min, ms",
+    )
+    for title in ("store", "route", "p50", "p95", "bare p50", "bare p95", "ratio p50", "ratio p95", "kB"):
+        table.add_column(title, justify="left" if title in ("store", "route") else "right")
+    for one in timed:
+        figures = (one.ours_p50, one.ours_p95, one.bare_p50, one.bare_p95)
+        ratios = (f"{ratio:.2f}" for ratio in one.ratios)
+        table.add_row(
+            one.store, one.name, *(f"{ms:.1f}" for ms in figures), *ratios, f"{one.bytes / 1000:,.0f}"
+        )
+    console.print(table)
 
 
 def _print_races(console: Console, only: str, seconds: float) -> None:
