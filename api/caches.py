@@ -6,6 +6,7 @@ from api.cost import Turns
 from runtime.feed import Latest
 from storage.book import Book
 from storage.catalogue import Catalogue
+from storage.inventory import SensorRow
 
 Series = tuple[str, str]
 
@@ -35,6 +36,7 @@ class Caches:
 
     def __init__(self) -> None:
         self.turns = Turns()
+        self.described: dict[str, tuple[SensorRow, bytes]] = {}  # by sensor: what of it seldom changes
         self._catalogue: Catalogue | None = None
         self._newest: dict[Callable[[Latest], bytes], Newest] = {}
 

@@ -18,7 +18,7 @@ class Fill(StrEnum):
     LINEAR = "linear"  # on the line between the neighbours
 
 
-class Window(msgspec.Struct):
+class Window(msgspec.Struct, gc=False):
     """One window of one sensor; `values` by function, None where there is no value."""
 
     sensor: str
@@ -29,6 +29,9 @@ class Window(msgspec.Struct):
 
 def join(found: Mapping[str, Sequence[Bucket]]) -> list[Window]:
     """The windows of each function (of the same question) as one list, in the order of sensor and time."""
+    if len(found) == 1:  # what is asked most, in the store's own order
+        ((only, buckets),) = found.items()
+        return [Window(one.sensor, one.start_ms, {only: one.value}, one.count) for one in buckets]
     windows: dict[tuple[str, int], Window] = {}
     for function, buckets in found.items():
         for bucket in buckets:

@@ -2,7 +2,9 @@
 
 import inspect
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import cache, lru_cache
 from typing import Annotated
 
 from fastapi import Request
@@ -20,15 +22,18 @@ _DURATION = re.compile(
 )
 
 
-def strict_query(request: Request) -> None:
+async def strict_query(request: Request) -> None:
     """A dependency: an unknown query parameter is a 400 that names the nearest known one."""
-    known = inspect.signature(request.scope["route"].endpoint).parameters
+    known = _parameters(request.scope["route"].endpoint)
     for name in request.query_params:
         if name not in known:
-            names = [
-                n for n, p in known.items() if p.annotation is not Request and n not in request.path_params
-            ]
+            names = [one for one in known if one not in request.path_params]
             raise ProblemError(400, f"unknown parameter {name!r}, {did_you_mean(name, names)}")
+
+
+@cache
+def _parameters(endpoint: Callable[..., object]) -> tuple[str, ...]:
+    return tuple(n for n, p in inspect.signature(endpoint).parameters.items() if p.annotation is not Request)
 
 
 def time_ms(text: str, name: str) -> int:
@@ -76,6 +81,7 @@ def duration_ms(text: str, name: str) -> int:
     return total * 1000
 
 
+@lru_cache(maxsize=65_536)
 def rfc3339(ms: int) -> str:
     """UTC with milliseconds and Z."""
     return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -86,16 +86,16 @@ class Services:
         return self.caches.catalogue(self.book).listing()
 
 
-def services(request: Request) -> Services:
+async def services(request: Request) -> Services:
     """The dependency of a route that speaks of the whole city: a key that is limited to some sites is refused."""
-    found = view(request)
+    found = await view(request)
     if found.allowed is not None:
         sites = ", ".join(sorted(found.allowed))
         raise ProblemError(403, f"this key is limited to {sites}; this answer is about the whole city")
     return found
 
 
-def view(request: HTTPConnection) -> Services:
+async def view(request: HTTPConnection) -> Services:
     """The dependency of a route that leaves out what the key may not see."""
     found: Services = request.app.state.services
     principal: Principal = request.scope.get("principal", ANYBODY)

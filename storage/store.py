@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+import msgspec
+
 from telemetry.quantities import Aggregate
 from telemetry.reading import Reading
 
@@ -73,8 +75,7 @@ class Outcome(NamedTuple):
     rejected: tuple[Rejected, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Bucket:
+class Bucket(msgspec.Struct, frozen=True, gc=False):
     """One window [start_ms, start_ms + window) of one sensor's quantity; `count` readings stand behind `value`."""
 
     sensor: str

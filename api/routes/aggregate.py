@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Annotated, Any
 
+import msgspec
 import numpy as np
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
@@ -92,18 +93,33 @@ async def aggregate(
         "function": functions[0],
         "window": window,
     }
-    return answers.json({**head, "items": [_item(one, functions) for one in windows], "next": None})
+    return answers.json({**head, "items": _items(windows, functions), "next": None})
 
 
-def _item(window: Window, functions: Sequence[Aggregate]) -> dict[str, Any]:
-    item: dict[str, Any] = {
-        "sensor": window.sensor,
-        "start": rfc3339(window.start_ms),
-        "t": window.start_ms,
-        "value": window.values[functions[0]],
-        "count": window.count,
-    }
-    return {**item, "values": window.values} if len(functions) > 1 else item
+class _Item(msgspec.Struct, gc=False, omit_defaults=True):
+    """A window as the API shows it; `values` when several functions were asked for."""
+
+    sensor: str
+    start: str
+    t: int
+    value: float | None
+    count: int
+    values: dict[str, float | None] | None = None
+
+
+def _items(windows: Sequence[Window], functions: Sequence[Aggregate]) -> list[_Item]:
+    first, several = functions[0], len(functions) > 1
+    return [
+        _Item(
+            one.sensor,
+            rfc3339(one.start_ms),
+            one.start_ms,
+            one.values[first],
+            one.count,
+            one.values if several else None,
+        )
+        for one in windows
+    ]
 
 
 async def _table(windows: Sequence[Window], functions: Sequence[Aggregate]) -> Response:

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
+import msgspec
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
@@ -57,24 +58,32 @@ async def sensors(
     box = bounding_box(bbox) if bbox is not None else None
     places = {one.id: (one.latitude, one.longitude) for one in hub.sites()}
     found = [
-        (row, described, where)
-        for row, described in described_sensors(hub)
+        (row, data, where)
+        for row, its_state, data in shown_sensors(hub)
         for where in [_place(row, places)]
         if site in (None, row.site)
         and gateway in (None, row.gateway)
         and protocol in (None, row.protocol)
         and (quantity is None or quantity in row.quantities)
         and (kind is None or any(family(name) is kind for name in row.quantities))
-        and (state is None or described["state"] == state)
+        and (state is None or its_state is state)
         and (box is None or _inside(where, box))
     ]
     if form is Form.GEOJSON:
         return answers.json(_features(found), form=form)
-    return answers.json({"items": [described for _, described, _ in found], "next": None})
+    return answers.json({"items": [data for _, data, _ in found], "next": None})
 
 
-def described_sensors(hub: Services, site: str | None = None) -> list[tuple[SensorRow, dict[str, Any]]]:
-    """Every sensor as the API shows it."""
+class Shown(NamedTuple):
+    """A sensor, how it is, and its JSON."""
+
+    row: SensorRow
+    state: State
+    data: msgspec.Raw
+
+
+def shown_sensors(hub: Services, site: str | None = None) -> list[Shown]:
+    """Every sensor as the API shows it; of each only what has changed is encoded again."""
     silent = {
         anomaly.sensor for anomaly in hub.book.anomalies(kind=AnomalyKind.SILENCE, open_only=True, limit=1000)
     }
@@ -82,11 +91,21 @@ def described_sensors(hub: Services, site: str | None = None) -> list[tuple[Sens
     for (sensor, _), latest in hub.feed.latest.items():
         if latest.reading.observed_at > heard.get(sensor, -1):
             heard[sensor] = latest.reading.observed_at
-    return [
-        (row, _sensor(row, heard.get(row.id), row.id in silent))
-        for row in hub.sensors()
-        if site in (None, row.site)
-    ]
+    described = hub.caches.described
+    found = []
+    for row in hub.sensors():
+        if site not in (None, row.site):
+            continue
+        known = described.get(row.id)
+        if known is None or known[0] is not row:
+            known = described[row.id] = (row, msgspec.json.encode(_sensor(row))[:-1])
+        at = heard.get(row.id)
+        state = State.SILENT if row.id in silent else State.OK if at is not None else State.UNKNOWN
+        last = f'"{rfc3339(at)}"' if at is not None else "null"
+        found.append(
+            Shown(row, state, msgspec.Raw(known[1] + f',"last":{last},"state":"{state}"}}'.encode("ascii")))
+        )
+    return found
 
 
 def bounding_box(text: str) -> tuple[float, float, float, float]:
@@ -115,7 +134,7 @@ def _inside(place: Place | None, box: tuple[float, float, float, float]) -> bool
     return south <= latitude <= north and across
 
 
-def _features(found: Iterable[tuple[SensorRow, dict[str, Any], Place | None]]) -> dict[str, Any]:
+def _features(found: Iterable[tuple[SensorRow, msgspec.Raw, Place | None]]) -> dict[str, Any]:
     return {
         "type": "FeatureCollection",
         "features": [
@@ -123,14 +142,14 @@ def _features(found: Iterable[tuple[SensorRow, dict[str, Any], Place | None]]) -
                 "type": "Feature",
                 "id": row.id,
                 "geometry": {"type": "Point", "coordinates": [where[1], where[0]]} if where else None,
-                "properties": described,
+                "properties": data,
             }
-            for row, described, where in found
+            for row, data, where in found
         ],
     }
 
 
-def _sensor(row: SensorRow, heard_ms: int | None, silent: bool) -> dict[str, Any]:
+def _sensor(row: SensorRow) -> dict[str, Any]:
     return {
         "id": row.id,
         "name": row.name or row.id,
@@ -142,8 +161,6 @@ def _sensor(row: SensorRow, heard_ms: int | None, silent: bool) -> dict[str, Any
         "latitude": row.latitude,
         "longitude": row.longitude,
         "since": rfc3339(row.since_ms),
-        "last": rfc3339(heard_ms) if heard_ms is not None else None,
-        "state": "silent" if silent else "ok" if heard_ms is not None else "unknown",
     }
 
 

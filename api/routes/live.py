@@ -91,7 +91,7 @@ async def socket(
     last_event_id: str | None = None,
 ) -> None:
     """The live feed over a WebSocket; what the client says is not heard."""
-    hub = view(websocket)
+    hub = await view(websocket)
     await websocket.accept()
     try:
         only = chosen(hub, sensor, site, quantity, kind)

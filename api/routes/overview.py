@@ -39,7 +39,7 @@ async def overview(
         "time": rfc3339(hub.clock()),
         "version": hub.version,
         "sites": [one for one in (await inventory.sites(hub))["items"] if site in (None, one["id"])],
-        "sensors": [described for _, described in inventory.described_sensors(hub, site)],
+        "sensors": [one.data for one in inventory.shown_sensors(hub, site)],
         "gateways": [one for one in gateways if site in (None, one["site"]["id"])],
         "quantities": (await inventory.quantities())["items"],
         "latest": [msgspec.Raw(piece) for _, piece in newest(hub, encode_short, site=site)],

@@ -26,6 +26,15 @@ Hub = Annotated[Services, Depends(view)]
 Format = Annotated[str | None, Query(description="json, csv, parquet, senml; instead of Accept")]
 
 
+class _Item(msgspec.Struct, gc=False):
+    """A reading of the series that was asked for."""
+
+    time: str
+    t: int
+    value: float
+    flags: int
+
+
 def encode_with_unit(latest: Latest) -> bytes:
     """A reading as /v1/latest shows it."""
     reading = latest.reading
@@ -169,14 +178,6 @@ async def readings(
         case Form.SENML:
             return answers.senml(((site, row) for row in rows), headers)
         case _:
-            items = [
-                {
-                    "time": rfc3339(row.observed_at),
-                    "t": row.observed_at,
-                    "value": row.value,
-                    "flags": row.flags,
-                }
-                for row in rows
-            ]
+            items = [_Item(rfc3339(row.observed_at), row.observed_at, row.value, row.flags) for row in rows]
             head = {"sensor": sensor, "quantity": quantity, "unit": unit}
             return answers.json({**head, "items": items, "next": following})
