@@ -24,19 +24,34 @@ RARE = 0.03  # a side that is less rare than this says nothing
 NORM = 3.5
 RECORD, RECORD_SHARE = 2.0, 0.005  # weight of a record; which share of the range doubles its measure
 STREAK, STREAK_FROM, STREAK_READINGS = 0.7, 2.0, 20.0
-LENGTH, LENGTH_READINGS = (
-    1.0,
-    (300.0, 8000.0),
-)  # a long history can show rarer things: the same meaning of the number
+# A long history can show rarer things: the number is to mean the same.
+LENGTH, LENGTH_READINGS = 1.0, (300.0, 8000.0)
 SUSPECT, SUSPECT_FROM = 5.5, 200
 ACCEPT = 150
-GROWTH = 0.2  # of the range: so much of a suspect record is taken in at a time
-FORGIVING = 0.05  # share of the suspect counts that a head between the two counts; the score is the learning head's ...
-CAREFUL = 1.0  # ... or the forgiving one's where that is surer by so many decades
 PEAK, PEAK_SHARE, PEAK_BLOCK, PEAK_BLOCKS = 1.06, 0.05, 10, 12
-
+SHARE = 0.05  # of the suspect counts a third head counts; the score is the learning head's ...
+CAREFUL = 1.0  # ... or that one's, where it is surer by so many decades
+GROWTH = 0.2  # of the range: so much of a suspect record is taken in at a time
+PACE = 0.1  # of the usual rate: so slowly a suspect reading moves levels, scales and profiles
+GUARDED = (
+    "level",
+    "level_scale",
+    "step_scale",
+    "step16_scale",
+    "day_scale",
+    "day_sum_scale",
+    "week_scale",
+    "mean500",
+    "shift_scale",
+    "log_steps",
+    "log_steps_scale",
+    "better_scale",
+    "better_mean8_scale",
+    "better_cxy",
+    "better_cxx",
+)
 ROWS = (
-    "learned suspect streak streak_half streak_safe held safe_high safe_low block reach_1 "
+    "learned suspect streak streak_half streak_safe held safe_high safe_low block "
     + " ".join(f"cut_{side}" for side in SIDES)
 ).split()
 TABLES = {
@@ -97,7 +112,7 @@ def _rarity(
     known, half = safe.copy(), safe.copy()
     (mixed,) = np.nonzero(suspect > 0)
     if mixed.size:
-        for head, share in ((known, np.float32(1)), (half, np.float32(FORGIVING))):
+        for head, share in ((known, np.float32(1)), (half, np.float32(SHARE))):
             taken = counts[mixed] + share * doubted[mixed]
             head[mixed] = _decades(taken, (learned + share * suspect)[mixed], place[mixed], bins[mixed])
     frame.found["sides"][side, column] = safe
@@ -167,6 +182,7 @@ def take_in(frame: Frame, lanes: Lanes) -> None:
     limit = np.where(doubt, np.float32(GROWTH) * (high - low), np.float32(3e38))
     new["safe_high"] = high + np.minimum(np.maximum(v - high, 0), limit)
     new["safe_low"] = low - np.minimum(np.maximum(low - v, 0), limit)
+    _guard(frame, lanes, doubt)
     new["learned"], new["suspect"] = old["learned"] + ~doubt, old["suspect"] + doubt
     if accepted.size:
         _accept(frame, lanes, accepted)
@@ -175,6 +191,20 @@ def take_in(frame: Frame, lanes: Lanes) -> None:
     _halve(frame, lanes)
     _refresh(frame, lanes)
     frame.found["accepted"] = (held == ACCEPT + 1).astype(np.float32)
+
+
+def _guard(frame: Frame, lanes: Lanes, doubt: Bools) -> None:
+    """What is doubted moves the past only slowly."""
+    if not doubt.any():
+        return
+    pace, old, new = np.float32(PACE), frame.old, frame.new
+    for row in GUARDED:
+        before = old[row][doubt]
+        new[row][doubt] = before + pace * (new[row][doubt] - before)
+    for table in ("day", "week", "hour"):
+        cells, values = frame.cells[table]
+        before = lanes.tables[table].reshape(-1)[cells[doubt]]
+        values[doubt] = before + pace * (values[doubt] - before)
 
 
 def _accept(frame: Frame, lanes: Lanes, columns: I64) -> None:

@@ -132,8 +132,9 @@ def measure(frame: Frame, lanes: Lanes) -> None:
     else:
         high, low, before = old["high"], old["low"], old["before"]
     count = n + np.float32(1)
+    trusted = np.where(first, 0, old["safe_high"] - old["safe_low"])
     frame.floor = floor = (
-        np.float32(FLOOR) * (high - low) + np.float32(1e-9) * np.abs(frame.x).astype(np.float32) + TINY
+        np.float32(FLOOR) * trusted + np.float32(1e-9) * np.abs(frame.x).astype(np.float32) + TINY
     )
     rate = 1 / np.minimum(count, np.float32(MEMORY))
     cut = np.where(n > OUTLIER_FROM, floor, HUGE)

@@ -17,7 +17,8 @@ from ingest.detectors.lanes import F32, I64, Block, Bools, Lanes
 from ingest.detectors.residuals import SIDES, Frame
 from telemetry.anomaly import AnomalyKind
 
-OPEN = 7.0  # decades of the protecting head
+EARLY, EARLY_READINGS = 3.0, 500  # decades more at first, falling to 0 at so many readings
+OPEN = 8.0  # decades of the protecting head
 CLOSE, CALM = 4.0, 8  # below this for so many readings and it is over
 NAMED = (
     AnomalyKind.SPIKE,
@@ -33,6 +34,7 @@ SUDDEN = [SIDES.index(side) for side in ("innovation", "step", "step_16")]
 SLOW = [SIDES.index(side) for side in ("day_sum", "level_shift", "residual_shift")]
 CALENDAR = [SIDES.index(side) for side in ("week_low", "week_high", "day_high", "day_low")]
 FAR = 3.0  # times the usual innovation
+JUMP, JUMP_FADES = 5.0, 0.97  # an innovation so large not long ago: it was no drift
 TURNS = 0.3  # of the readings far out change sides: noise
 FACTORS = np.log10(np.array([10.0, 100.0, 1000.0, 0.1, 0.01, 0.001], np.float32))
 FACTOR_WITHIN = 0.15  # decades
@@ -42,19 +44,22 @@ class Unusual:
     """The shared past is the two heads'; this remembers one open episode per series."""
 
     kinds = NAMED
-    rows = ("open", "quiet", "kind", "far", "turns", "sum", "size", "side", "units")
+    rows = ("open", "quiet", "kind", "far", "turns", "side", "units", "jump")
     tables: Mapping[str, Block] = MappingProxyType({})
 
     def score(self, frame: Frame, lanes: Lanes) -> dict[AnomalyKind, F32]:
         """See BatchDetector: at least 1 where an episode opens, and where it gets another name."""
         old, new = frame.old, frame.new
         strange = frame.found["strange_safe"]
-        opens = (old["open"] == 0) & (strange >= OPEN) & frame.warm
+        early = np.maximum(EARLY * (1 - old["n"] / np.float32(EARLY_READINGS)), 0)
+        opens = (old["open"] == 0) & (strange >= OPEN + early) & frame.warm
+        size = np.abs(frame.v - frame.expected) / frame.scale
+        new["jump"] = np.maximum(old["jump"] * np.float32(JUMP_FADES), size * frame.warm)
         (at,) = np.nonzero(opens | (old["open"] > 0))
         out = {kind: np.zeros(len(frame), np.float32) for kind in NAMED}
         if not at.size:
             return out
-        for row in self.rows:
+        for row in self.rows[:-1]:
             new[row] = old[row].copy()
         self._follow(frame, at, opens[at])
         before, kind = old["kind"][at], new["kind"][at]
@@ -106,13 +111,17 @@ class Unusual:
     ) -> F32:
         sides = frame.found["sides"][:, at]
         sudden, slow, calendar = (sides[group].max(0) for group in (SUDDEN, SLOW, CALENDAR))
-        first = np.where(sudden >= 2, SPIKE, np.where(slow >= np.maximum(sudden, 1.5), DRIFT, UNUSUAL))
-        first = np.where((first == UNUSUAL) & (calendar < 1.5), SPIKE, first)
+        jumped = frame.new["jump"][at] >= JUMP
+        slowly = np.where(jumped, BIAS, DRIFT)
+        first = np.where(
+            sudden >= 2, SPIKE, np.where(slow >= 1.5, slowly, np.where(calendar >= 1.5, UNUSUAL, SPIKE))
+        )
         first = np.where(units > 0, UNIT, first)
         kind = np.where(opens, first, frame.old["kind"][at])
         lasting = ~opens & (count >= 3)
         turning = lasting & (turned >= TURNS * count)
         kind = np.where(lasting & ~turning & (kind == SPIKE), BIAS, kind)
+        kind = np.where(lasting & ~turning & (kind == UNUSUAL), slowly, kind)
         kind = np.where(turning & (kind != UNIT), NOISE, kind)
         kind = np.where(~opens & (units >= 2) & (units >= 0.5 * age), UNIT, kind)
         accepted = frame.old["held"][at] == ACCEPT
