@@ -20,6 +20,7 @@ from api.app import Services, create
 from bench import month
 from bench.month import DATABASE, END_MS, START_MS
 from bench.processes import influxd
+from halong.hub import collecting_seldom
 from runtime.feed import Feed
 from storage import influxql, rollup
 from storage.book import Book
@@ -207,16 +208,19 @@ def _measure(store: str, port: int, bare: dict[str, Ask], say: Callable[[str], N
 
 def measure(say: Callable[[str], None]) -> list[Timed]:
     """Every route on both stores; the month is built when it is not there."""
-    found: list[Timed] = []
+    with collecting_seldom():  # as the hub does
+        return list(_measure_both(say))
+
+
+def _measure_both(say: Callable[[str], None]) -> Iterator[Timed]:
     directory = month.embedded(say)
     embedded = EmbeddedStore(directory / "store.duckdb", clock=lambda: END_MS)
     with serving(embedded, directory) as port:
-        found += _measure("DuckDB", port, _bare_embedded(embedded), say)
+        yield from _measure("DuckDB", port, _bare_embedded(embedded), say)
     with ExitStack() as stack:
         directory = month.BUILD / "influx"
         server = stack.enter_context(influxd(directory))
         month.influx(directory, server.port, say)
         store = InfluxStore(InfluxUrl.parse(f"http://127.0.0.1:{server.port}/{DATABASE}"))
         port = stack.enter_context(serving(store, directory))
-        found += _measure("InfluxDB", port, _bare_influx(server.port), say)
-    return found
+        yield from _measure("InfluxDB", port, _bare_influx(server.port), say)

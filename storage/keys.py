@@ -106,8 +106,13 @@ class Keys:
         if row is None or not hmac.compare_digest(row[-1], shown[1]):
             return None
         found = _row(row[:-1])
-        expired = found.expires_ms is not None and found.expires_ms <= now_ms
-        return None if found.revoked_ms is not None or expired else found
+        return found if _works(found, now_ms) else None
+
+    def works(self, key_id: str, now_ms: int) -> bool:
+        """Whether the key with this id was neither revoked nor has expired."""
+        with self._book.reading() as database:
+            row = database.execute(f"SELECT {_COLUMNS} FROM keys WHERE id = ?", (key_id,)).fetchone()
+        return row is not None and _works(_row(row), now_ms)
 
     def revoke(self, key_id: str, who: str, now_ms: int) -> bool:
         """End a key at once, and record it; False when none with that id works."""
@@ -139,6 +144,10 @@ class Keys:
                 (before_id, before_id, limit),
             ).fetchall()
         return [AuditRow(*row) for row in rows]
+
+
+def _works(row: KeyRow, now_ms: int) -> bool:
+    return row.revoked_ms is None and (row.expires_ms is None or row.expires_ms > now_ms)
 
 
 def _row(row: Sequence[object]) -> KeyRow:

@@ -5,19 +5,23 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Query, WebSocket, WebSocketDisconnect
+from fastapi import APIRouter, Depends, Header, Query, Request, WebSocket, WebSocketDisconnect
 from fastapi.responses import StreamingResponse
+from starlette.requests import HTTPConnection
 
 from api.examples import example
+from api.identity import ANYBODY, Principal
 from api.params import Name, strict_query
 from api.problems import ProblemError, did_you_mean
 from api.services import Services, known_quantity, view
 from runtime.events import ALARM, ANOMALY, DROPPED, READINGS, Only
 from runtime.feed import Feed
+from storage.keys import Keys
 from telemetry.anomaly import AnomalyKind
 
 TRY_AGAIN, REFUSED, GONE = 1013, 1008, 1001  # close codes, RFC 6455 section 7.4
 QUIET_S = 15.0
+RECHECK_S = 10.0
 NAMES_MAX = 200
 
 router = APIRouter(prefix="/v1", tags=["live"], dependencies=[Depends(strict_query)])
@@ -50,8 +54,26 @@ def chosen(
     return only if site or hub.allowed is None else only._replace(sites=hub.allowed)
 
 
+class Welcome:
+    """Whether whoever listens still may: a key that ends takes its open streams with it, within RECHECK_S."""
+
+    def __init__(self, hub: Services, connection: HTTPConnection) -> None:
+        principal: Principal = connection.scope.get("principal", ANYBODY)
+        self._hub, self._key_id = hub, principal.key_id
+        self._next = 0.0
+
+    def lasts(self) -> bool:
+        """To be asked before everything that is told."""
+        now = asyncio.get_running_loop().time()
+        if not self._key_id or now < self._next:
+            return True
+        self._next = now + RECHECK_S
+        return Keys(self._hub.book).works(self._key_id, self._hub.clock())
+
+
 @router.get("/stream", summary="What is stored, as it is stored", responses=example("stream"))
 async def stream(
+    request: Request,
     hub: Annotated[Services, Depends(view)],
     sensor: Names = None,
     site: Names = None,
@@ -70,13 +92,17 @@ async def stream(
     only = chosen(hub, sensor, site, quantity, kind)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(
-        _lines(hub.feed, last_event_id, only), media_type="text/event-stream", headers=headers
+        _lines(hub.feed, last_event_id, only, Welcome(hub, request)),
+        media_type="text/event-stream",
+        headers=headers,
     )
 
 
-async def _lines(feed: Feed, last_id: str | None, only: Only) -> AsyncIterator[bytes]:
+async def _lines(feed: Feed, last_id: str | None, only: Only, welcome: Welcome) -> AsyncIterator[bytes]:
     yield b"retry: 2000\n\n"
     async for event in feed.listen(last_id, only=only, idle_s=QUIET_S):
+        if not welcome.lasts():
+            return
         # While nothing comes for this filter the position moves on: an event without data is not shown to the page.
         yield event.encode() if event is not None else b": still here\nid: %b\n\n" % feed.position.encode()
 
@@ -98,7 +124,7 @@ async def socket(
     except ProblemError as error:
         await websocket.close(REFUSED, error.detail[:120])
         return
-    telling = asyncio.create_task(_tell(websocket, hub.feed, last_event_id, only))
+    telling = asyncio.create_task(_tell(websocket, hub.feed, last_event_id, only, Welcome(hub, websocket)))
     hearing = asyncio.create_task(_until_closed(websocket))
     try:
         await asyncio.wait({telling, hearing}, return_when=asyncio.FIRST_COMPLETED)
@@ -109,10 +135,13 @@ async def socket(
             await asyncio.gather(telling, hearing)
 
 
-async def _tell(websocket: WebSocket, feed: Feed, last_id: str | None, only: Only) -> None:
+async def _tell(websocket: WebSocket, feed: Feed, last_id: str | None, only: Only, welcome: Welcome) -> None:
     code = GONE
     with suppress(WebSocketDisconnect):
         async for event in feed.listen(last_id, only=only, idle_s=QUIET_S):
+            if not welcome.lasts():
+                code = REFUSED
+                break
             if event is None:
                 await websocket.send_text(f'{{"event":"quiet","id":"{feed.position}","data":null}}')
                 continue

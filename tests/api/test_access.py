@@ -1,5 +1,6 @@
 """The door: who may read and change what, where it is open, how often, and what is kept of it."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -279,6 +280,24 @@ async def test_a_body_that_is_too_long_is_refused(hub: Hub) -> None:
 
         answer = await client.post("/v1/session", content=endless())
         refusal(answer, 400)
+
+
+async def test_a_key_that_ends_takes_its_open_streams_with_it(hub: Hub) -> None:
+    key = hub.key(Role.VIEWER)
+    closed = hub.with_access(CLOSED)
+    async with served(closed) as url:
+        address = url.replace("http", "ws") + "/v1/socket"
+        async with connect(address, additional_headers={"X-API-Key": key}) as socket:
+            async with asyncio.timeout(20):
+                while not hub.feed.listeners:
+                    await asyncio.sleep(0.01)
+            Keys(hub.book).revoke(key.split("_")[1], "test", NOW_MS)
+            hub.feed.stored([("bai-chay", Reading("bai-chay-pm-1", "pm25", NOW_MS + 1, 1.0))])
+            with pytest.raises(ConnectionClosed) as ended:
+                async with asyncio.timeout(20):
+                    await socket.recv()
+    assert ended.value.rcvd is not None
+    assert ended.value.rcvd.code == 1008
 
 
 async def test_the_socket_has_the_same_door(hub: Hub) -> None:
