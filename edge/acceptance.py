@@ -11,7 +11,8 @@ import structlog
 
 from edge.account import Account, Count
 from edge.clock import bracket, is_dated, uptime_of
-from edge.journal import JournalThread, JournalUnavailableError
+from edge.journal import JournalUnavailableError
+from edge.journalthread import JournalThread
 from edge.keys import Keys
 from edge.packing import NewPack, pack, pack_manifests, pack_undatable
 from edge.settings import EdgeConfig, Encoding

@@ -23,7 +23,8 @@ from edge.config import EdgeConfig
 from edge.configfile import ConfigFile
 from edge.hostclock import Host, LinuxHost
 from edge.intake import Intake
-from edge.journal import JournalThread, JournalUnavailableError
+from edge.journal import JournalUnavailableError
+from edge.journalthread import JournalThread
 from edge.logbookfile import WatchedLogbook, beside
 from edge.outside import REAL, Outside
 from edge.readers import Bring, Readers

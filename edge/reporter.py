@@ -10,7 +10,7 @@ import structlog
 
 from edge import metrics, status, statusfile
 from edge.account import Account
-from edge.journal import JournalThread
+from edge.journalthread import JournalThread
 from edge.settings import EdgeConfig
 from edge.status import JournalStatus, Status
 from edge.uplink import Uplink

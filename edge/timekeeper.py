@@ -10,7 +10,7 @@ import structlog
 from edge.clock import Clock, ClockEvent, Kind, Rung
 from edge.drivers.nmea import fix
 from edge.hostclock import Host
-from edge.journal import JournalThread
+from edge.journalthread import JournalThread
 from edge.settings import ClockSettings
 from telemetry.messages import ClockState
 

@@ -10,7 +10,7 @@ import structlog
 
 from edge.clock import is_dated
 from edge.delivery import LIVE_WINDOW_MS, Delivery, Key, Lane
-from edge.journal import JournalThread
+from edge.journalthread import JournalThread
 from edge.outside import KeepConnected
 from edge.settings import EdgeConfig
 from runtime.mqtt import BrokerUrl, Connection, LinkLostError, Message, Will, keep_connected

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from edge.acceptance import Acceptance
 from edge.clock import FLOOR_MS, UNDATED_MS, Rung
 from edge.hostclock import Instant
-from edge.journal import JournalThread
+from edge.journalthread import JournalThread
 from edge.settings import ClockSettings, EdgeConfig, JournalSettings, Trust
 from edge.timekeeper import Timekeeper
 from telemetry import undatable

@@ -21,7 +21,8 @@ from edge.account import Count
 from edge.agent import Agent, run
 from edge.config import EdgeConfig, check
 from edge.hostclock import LinuxHost
-from edge.journal import JournalThread, JournalUnavailableError, PackRow
+from edge.journal import JournalUnavailableError, PackRow
+from edge.journalthread import JournalThread
 from edge.logbook import Period, Swap
 from edge.packing import NewPack
 from edge.publishers import HttpListener, HttpSensor

@@ -11,7 +11,8 @@ from random import Random
 
 import pytest
 
-from edge.journal import DAY_MS, Journal, JournalThread, JournalUnavailableError
+from edge.journal import DAY_MS, Journal, JournalUnavailableError
+from edge.journalthread import JournalThread
 from edge.packing import NewPack, pack
 from telemetry.reading import Reading
 from telemetry.senml import decode_pack

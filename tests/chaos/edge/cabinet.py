@@ -13,7 +13,8 @@ from random import Random
 from edge.agent import Agent
 from edge.config import EdgeConfig
 from edge.hostclock import Instant
-from edge.journal import Journal, JournalThread
+from edge.journal import Journal
+from edge.journalthread import JournalThread
 from edge.outside import Outside
 from edge.timekeeper import Timekeeper
 from telemetry.senml import decode_pack
