@@ -18,8 +18,8 @@ from edge.settings import (
     near,
 )
 from edge.volume import shortage
+from runtime.brokerurl import Access
 from runtime.config import ConfigError, load
-from runtime.mqtt import BrokerUrl
 from telemetry.inventory import check_id
 from telemetry.quantities import QUANTITIES, UnitMismatchError, to_canonical
 from telemetry.topics import DEFAULT_ROOT
@@ -109,15 +109,15 @@ def _bad_place(where: str, latitude: float | None, longitude: float | None) -> I
 
 
 def _bad_broker(broker: BrokerSettings) -> Iterator[str]:
-    yield from _bad_url("broker.url", broker.url)
+    yield from _bad_url("broker.url", broker.url, broker)
     levels = broker.root.split("/")
     if not all(level and not set(level) & set("+#. \0") for level in levels):
         yield f"broker.root {broker.root!r} must be levels without + # . or blanks, like {DEFAULT_ROOT!r}"
 
 
-def _bad_url(where: str, url: str) -> Iterator[str]:
+def _bad_url(where: str, url: str, access: Access) -> Iterator[str]:
     try:
-        BrokerUrl.parse(url)
+        access.address(url)
     except ValueError as error:
         yield f"{where}: {error}"
 
@@ -209,7 +209,9 @@ def _bad_bus(where: str, bus: ModbusBus) -> Iterator[str]:
 def _bad_source(where: str, source: MqttSource) -> Iterator[str]:
     yield from _bad_device(where, source)
     if source.url:
-        yield from _bad_url(f"{where}.url", source.url)
+        yield from _bad_url(f"{where}.url", source.url, source)
+    elif source.files():
+        yield f"{where}: {' and '.join(source.files())} go with a url: without one the agent's own broker is meant"
     levels = source.topic.split("/")
     if (
         not source.topic

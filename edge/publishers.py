@@ -7,6 +7,7 @@ import msgspec
 from edge.formats import FORMATS
 from edge.formats.contract import Format, Options
 from edge.payloads import FieldSpec, JsonMapping, SenmlMapping
+from runtime.brokerurl import Access
 
 
 class PayloadFormat(StrEnum):
@@ -37,9 +38,10 @@ class FieldPath(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     unit: str = ""
 
 
-class MqttSource(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """A device that publishes by itself. `url` "": the agent's broker. `time`: a JMESPath to its own time ("": arrival).
+class MqttSource(Access, frozen=True, omit_defaults=True, kw_only=True):
+    """A device that publishes by itself. `url` "": the agent's broker, else another with files of its own.
 
+    `time`: a JMESPath to its own time ("": arrival).
     `device`: the only one meant of those that share the topic; `zone`: of local times that do not say theirs.
     """
 
@@ -49,9 +51,9 @@ class MqttSource(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     url: str = ""
     name: str = ""
     period_s: float = 0.0
-    fields: dict[str, FieldPath] = {}
+    fields: dict[str, FieldPath] = msgspec.field(default_factory=dict)
     time: str = ""
-    names: dict[str, str] = {}
+    names: dict[str, str] = msgspec.field(default_factory=dict)
     quantities: tuple[str, ...] = ()
     device: str = ""
     device_from: DeviceFrom = DeviceFrom.PAYLOAD

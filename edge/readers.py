@@ -94,9 +94,9 @@ def parts(config: EdgeConfig) -> dict[str, EdgeConfig]:
         found[_name("modbus", bus)] = msgspec.structs.replace(bare, modbus=(bus,))
     for listener in config.http:
         found[_name("http", listener)] = msgspec.structs.replace(bare, http=(listener,))
-    for url in dict.fromkeys(source.url or config.broker.url for source in config.mqtt):
-        sources = tuple(source for source in config.mqtt if (source.url or config.broker.url) == url)
-        found[f"mqtt {url}"] = msgspec.structs.replace(bare, mqtt=sources)
+    for broker in dict.fromkeys(config.publishes_to(source, {}) for source in config.mqtt):
+        sources = tuple(source for source in config.mqtt if config.publishes_to(source, {}) == broker)
+        found[f"mqtt {broker}"] = msgspec.structs.replace(bare, mqtt=sources)
     return found
 
 

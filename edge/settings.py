@@ -13,6 +13,7 @@ from edge.drivers import DRIVERS
 from edge.publishers import HttpListener, HttpSensor, MqttSource
 from edge.traffic import QUANTITIES as COUNTED
 from edge.traffic import Traffic
+from runtime.brokerurl import Access, BrokerUrl
 from telemetry.inventory import Sensor, Site
 from telemetry.topics import DEFAULT_ROOT
 
@@ -34,7 +35,7 @@ class Trust(StrEnum):
     LADDER = "ladder"  # when a source of `clock.ladder` says what time it is
 
 
-class BrokerSettings(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class BrokerSettings(Access, frozen=True, omit_defaults=True, kw_only=True):
     """The broker between agent and hub; everything is published below `root`."""
 
     url: str = "mqtt://127.0.0.1:1883"
@@ -154,9 +155,17 @@ class EdgeConfig(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         return len(self.serial) + len(self.mqtt) + sum(map(len, several))
 
     def located_in(self, directory: Path) -> "EdgeConfig":
-        """The same with the journal's path taken relative to `directory`."""
+        """The same with the journal's path and those of certificates taken relative to `directory`."""
         journal = msgspec.structs.replace(self.journal, path=str(directory / self.journal.path))
-        return msgspec.structs.replace(self, journal=journal)
+        broker = self.broker.located_in(directory)
+        mqtt = tuple(source.located_in(directory) for source in self.mqtt)
+        return msgspec.structs.replace(self, journal=journal, broker=broker, mqtt=mqtt)
+
+    def publishes_to(self, source: MqttSource, environment: Mapping[str, str]) -> BrokerUrl:
+        """The broker of a source; the password in `environment` is only for the agent's own. Raises ValueError."""
+        if source.url:
+            return source.address(source.url)
+        return self.broker.address(self.broker.url, environment)
 
     def sensors(self) -> tuple[Sensor, ...]:
         """What the gateway introduces itself with: what publishes something; raises ValueError."""

@@ -1,6 +1,7 @@
 """Devices that publish over MQTT: one link per broker, each message handed to the sources whose topic it matches."""
 
 import asyncio
+import os
 import zlib
 from collections.abc import Awaitable, Callable, Sequence
 from random import Random
@@ -158,7 +159,7 @@ class SourceLink:
 
     def __init__(
         self,
-        url: str,
+        broker: BrokerUrl,
         client_id: str,
         sources: Sequence[Source],
         *,
@@ -169,7 +170,7 @@ class SourceLink:
         mute_least_s: float = MUTE_LEAST_S,
     ) -> None:
         self._mute_least_s, self._heard_s = mute_least_s, 0.0
-        self._url, self._client_id, self._sources, self._on_bad = url, client_id, list(sources), on_bad
+        self._broker, self._client_id, self._sources, self._on_bad = broker, client_id, list(sources), on_bad
         self._changed = asyncio.Event()
         self._deliver, self._clock, self._rng = deliver, clock, rng
         self._asked: dict[str, float] = {}
@@ -183,7 +184,7 @@ class SourceLink:
     async def run(self) -> None:
         """Stay connected and listen, for ever."""
         await keep_connected(
-            BrokerUrl.parse(self._url),
+            self._broker,
             self._client_id,
             self._listen,
             subscriptions=self._topics,
@@ -278,18 +279,19 @@ def build_links(
     on_bad: OnBad = lambda sensor, messages: None,
 ) -> list[SourceLink]:
     """A link for each broker that sources publish to, nothing opened; raises ValueError for a bad mapping."""
-    by_url: dict[str, list[Source]] = {}
+    by_broker: dict[BrokerUrl, list[Source]] = {}
     for settings in config.mqtt:
-        by_url.setdefault(settings.url or config.broker.url, []).append(Source(settings, on_bad))
+        broker = config.publishes_to(settings, os.environ)
+        by_broker.setdefault(broker, []).append(Source(settings, on_bad))
     return [
         SourceLink(
-            url,
-            f"halong-{config.gateway}-sources-{zlib.crc32(url.encode()):08x}",
+            broker,
+            f"halong-{config.gateway}-sources-{zlib.crc32(f'{broker.username}@{broker.host}:{broker.port}'.encode()):08x}",
             sources,
             deliver=deliver,
             clock=clock,
             rng=rng,
             on_bad=on_bad,
         )
-        for url, sources in by_url.items()
+        for broker, sources in by_broker.items()
     ]

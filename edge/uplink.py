@@ -1,6 +1,7 @@
 """The uplink: carries out what `edge.delivery` decides, over one MQTT link that is kept up for ever."""
 
 import asyncio
+import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from random import Random
@@ -13,7 +14,7 @@ from edge.delivery import LIVE_WINDOW_MS, Delivery, Key, Lane
 from edge.journalthread import JournalThread
 from edge.outside import KeepConnected
 from edge.settings import EdgeConfig
-from runtime.mqtt import BrokerUrl, Connection, LinkLostError, Message, Will, keep_connected
+from runtime.mqtt import Connection, LinkLostError, Message, Will, keep_connected
 from telemetry import topics
 from telemetry.messages import Ack, BadMessageError, Birth, Command, Epoch, State, decode_message
 
@@ -96,7 +97,7 @@ class Uplink:
             topics.ingest(root, topics.partition(self._config.site.id)),
         ]
         await self._keep_connected(
-            BrokerUrl.parse(self._config.broker.url),
+            self._config.broker.address(self._config.broker.url, os.environ),
             f"halong-{gateway}",
             self._talk,
             subscriptions=listen,

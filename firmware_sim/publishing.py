@@ -1,6 +1,7 @@
 """One simulated publisher on a broker, as `halong sim publisher` runs it, with a record of what the broker has taken."""
 
 import asyncio
+import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -64,7 +65,7 @@ async def run(
 
     device = build(protocol, measure, name, start_s=time.time(), period_s=period_s)
     session = _Session(device, sensor, recorder, stop)
-    url, rng = BrokerUrl.parse(broker), Random(seed)
+    url, rng = BrokerUrl.of_command(broker, os.environ), Random(seed)
     name = f"publisher-{rng.getrandbits(32):08x}"
     try:
         async with asyncio.TaskGroup() as group:

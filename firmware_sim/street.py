@@ -3,6 +3,7 @@
 import asyncio
 import json
 import math
+import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
@@ -51,7 +52,9 @@ async def run(
         recorder = Recorder(record)
         stack.callback(recorder.close)
         street = Street(Model(seed), recorder, seed=seed, faults=faults)
-        publisher = Publisher(BrokerUrl.parse(broker), rng=Random(seed), dropped=street.dropped)
+        publisher = Publisher(
+            BrokerUrl.of_command(broker, os.environ), rng=Random(seed), dropped=street.dropped
+        )
         devices = [(gateway, device) for gateway in city.gateways for device in gateway.devices]
         ports = {
             device.sensor: PtyPort(directory / device.sensor)

@@ -15,6 +15,7 @@ from halong.console import Config, fail, load, run, seconds
 from halong.detect_cli import app as detect_app
 from halong.edge_cli import edge
 from halong.key_cli import app as key_app
+from halong.pki_cli import app as pki_app
 from halong.quarantine_cli import app as quarantine_app
 
 app = typer.Typer(
@@ -33,6 +34,7 @@ app.add_typer(aqi_app, name="aqi")
 app.add_typer(detect_app, name="detect")
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(key_app, name="key")
+app.add_typer(pki_app, name="pki")
 app.command()(ledger_cli.ledger)
 app.command()(backup_cli.backup)
 app.command()(backup_cli.restore)

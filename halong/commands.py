@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib.util
+import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -88,7 +89,7 @@ async def ask_resend(gateway: str, start: str, end: str, broker: str, root: str)
     period = _ms(start), _ms(end)
     if period[0] >= period[1]:
         raise ValueError("--from must be before --to")
-    url = BrokerUrl.parse(broker)
+    url = BrokerUrl.of_command(broker, os.environ)
     payload = msgspec.json.encode(Command(resend=period))
 
     async def tell(connection: Connection) -> None:

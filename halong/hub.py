@@ -22,9 +22,9 @@ from halong.follower import Follower
 from halong.serving import ApiSettings, Server
 from ingest.checks import DAY_MS, Policy, TimeWindow
 from ingest.pipeline import Pipeline
+from runtime.brokerurl import Access
 from runtime.config import ConfigError
 from runtime.feed import Feed
-from runtime.mqtt import BrokerUrl
 from runtime.sdnotify import Notifier
 from storage.book import Book
 from storage.embedded import EmbeddedStore, StoreBusyError
@@ -40,7 +40,7 @@ SECRET_VARIABLE = "HALONG_STORE_SECRET"
 log = structlog.get_logger(__name__)
 
 
-class BrokerSettings(msgspec.Struct, frozen=True):
+class BrokerSettings(Access, frozen=True):
     """Where the gateways publish."""
 
     url: str = "mqtt://127.0.0.1:1883"
@@ -85,7 +85,7 @@ def policy(settings: IngestSettings) -> Policy:
 def check(config: HubConfig) -> None:
     """What the types cannot say; raises ConfigError."""
     try:
-        BrokerUrl.parse(config.broker.url)
+        config.broker.address(config.broker.url)
     except ValueError as error:
         raise ConfigError(str(error)) from None
     serving.check(config.api)
@@ -179,7 +179,7 @@ async def run(
         pipeline = Pipeline(
             store=store,
             book=book,
-            broker=BrokerUrl.parse(config.broker.url),
+            broker=config.broker.address(config.broker.url, os.environ),
             root=config.broker.root,
             clock=clock,
             rng=Random(secrets.randbits(64)),

@@ -5,6 +5,7 @@ agent only writes it there when the hub has named the pack.
 """
 
 import asyncio
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -15,7 +16,7 @@ from edge import holders, statusfile
 from edge.export import Journalled, packs_since
 from edge.settings import EdgeConfig
 from halong.cabinet import local
-from runtime.mqtt import BrokerUrl, Connection, keep_connected
+from runtime.mqtt import Connection, keep_connected
 from telemetry import topics
 from telemetry.quantities import QUANTITIES
 from telemetry.reading import InstrumentState, Reading
@@ -83,7 +84,7 @@ class _Broker:
         """For ever. A broker that lets this user not listen is silent: then only the acknowledgement tells."""
         rng = Random(f"{self._config.gateway}/{id(self)}")
         await keep_connected(
-            BrokerUrl.parse(self._config.broker.url),
+            self._config.broker.address(self._config.broker.url, os.environ),
             f"halong-test-{rng.getrandbits(32):08x}",
             self._hear,
             subscriptions=[f"{self._root}/up/+/{self._config.gateway}/#"],

@@ -10,13 +10,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from random import Random
 from typing import Any, NamedTuple
-from urllib.parse import unquote, urlsplit
 
 import aiomqtt
 import structlog
 from paho.mqtt.client import Client, DisconnectFlags, MQTTv311
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
+
+from runtime.brokerurl import BrokerUrl as BrokerUrl
 
 KEEPALIVE_S = 15
 CONNECT_TIMEOUT_S = 10.0
@@ -32,32 +33,6 @@ log = structlog.get_logger(__name__)
 
 class LinkLostError(Exception):
     """The connection broke; the message may or may not have arrived."""
-
-
-class BrokerUrl(NamedTuple):
-    """`mqtt://[user:password@]host[:port]` taken apart."""
-
-    host: str
-    port: int
-    username: str | None
-    password: str | None
-
-    @classmethod
-    def parse(cls, url: str) -> "BrokerUrl":
-        """Raises ValueError with one clear line."""
-        parts = urlsplit(url)
-        if parts.scheme != "mqtt" or not parts.hostname:
-            raise ValueError(f"broker {url!r} must look like mqtt://host:1883")
-        try:
-            port = parts.port or 1883
-        except ValueError as error:
-            raise ValueError(f"broker {url!r}: {error}") from None
-        return cls(
-            parts.hostname,
-            port,
-            unquote(parts.username) if parts.username else None,
-            unquote(parts.password) if parts.password else None,
-        )
 
 
 class Will(NamedTuple):
@@ -89,7 +64,11 @@ class _Client(aiomqtt.Client):
         if self._connected.done():
             super()._on_disconnect(client, userdata, flags, reason_code, properties)
         else:
-            self._connected.set_exception(aiomqtt.MqttError("the broker hung up instead of answering"))
+            self._connected.set_exception(
+                aiomqtt.MqttError(
+                    "the broker hung up instead of answering (over TLS: it may refuse our certificate)"
+                )
+            )
 
 
 class Connection:
@@ -157,7 +136,8 @@ async def keep_connected(
                 url.host,
                 url.port,
                 username=url.username,
-                password=url.password,
+                password=url.secret(),
+                tls_context=url.context(),
                 identifier=client_id,
                 protocol=aiomqtt.ProtocolVersion(MQTTv311),
                 clean_session=True,
@@ -257,7 +237,12 @@ async def clear_retained(url: BrokerUrl, topic_filter: str, *, wait_s: float = 1
     cleared = 0
     with suppress(aiomqtt.MqttError, OSError, TimeoutError):
         async with aiomqtt.Client(
-            url.host, url.port, username=url.username, password=url.password, timeout=CONNECT_TIMEOUT_S
+            url.host,
+            url.port,
+            username=url.username,
+            password=url.secret(),
+            tls_context=url.context(),
+            timeout=CONNECT_TIMEOUT_S,
         ) as client:
             await client.subscribe(topic_filter, qos=1)
             with suppress(TimeoutError):

@@ -34,6 +34,7 @@ DOORS = {
     "influxdb_client": {"storage/influx_http.py"},
     "aiohttp": {"storage/influx_http.py"},
     "uvicorn": {"halong/serving.py"},
+    "cryptography": {"halong/pki.py"},
     "fastapi": {module for module in MODULES if module.startswith("api/")},
     "starlette": {module for module in MODULES if module.startswith("api/")},
 }

@@ -65,7 +65,7 @@ class Listening:
         ]
         clock = iter(range(1_700_000_000_000, 1_800_000_000_000))
         self.link = SourceLink(
-            url,
+            BrokerUrl.parse(url),
             uuid4().hex,
             sources,
             deliver=deliver,

@@ -19,7 +19,7 @@ def configured(text: str) -> HubConfig:
     "text",
     [
         "",
-        'data = "x"\n[broker]\nurl = "mqtt://u:p@10.0.0.1:1884"\nroot = "city/v1"\n[api]\nhost = "0.0.0.0"\nport = 80\n',
+        'data = "x"\n[broker]\nurl = "mqtt://u@10.0.0.1:1884"\nroot = "city/v1"\n[api]\nhost = "0.0.0.0"\nport = 80\n',
         '[store]\nurl = "duckdb:readings.duckdb"\n',
         '[store]\nurl = "http://10.0.0.2:8086/halong"\n',
         '[store]\nurl = "https://influx"\n',
@@ -33,6 +33,10 @@ def test_good_ones(text: str) -> None:
     ("text", "words"),
     [
         ('[broker]\nurl = "broker:1883"', "mqtt://host:1883"),
+        ('[broker]\nurl = "mqtt://u:geheim@host"', "broker 'mqtt://host': an address holds no password"),
+        ('[broker]\nurl = "mqtt://host"\nca = "ca.crt"', "ca and certificate are for mqtts://"),
+        ('[broker]\nurl = "mqtts://host"\ncertificate = "a.crt"', "certificate_key go together"),
+        ('[broker]\nurl = "mqtts://host"\npassword_file = "p"', "a password needs a name"),
         ("[api]\nport = 65536", "api.port must be 0 to 65535, not 65536"),
         ("[api]\nport = -1", "api.port"),
         ('[store]\nurl = "sqlite:x"', "store.url: a store must look like duckdb:FILE"),
@@ -46,6 +50,7 @@ def test_others_are_one_line(text: str, words: str) -> None:
     with pytest.raises(ConfigError) as caught:
         check(configured(text))
     assert words in str(caught.value)
+    assert "geheim" not in str(caught.value)
     assert "\n" not in str(caught.value)
 
 

@@ -43,7 +43,8 @@ async def collect(url: BrokerUrl, topic: str, wanted: int) -> list[Message]:
     ("text", "url"),
     [
         ("mqtt://broker", BrokerUrl("broker", 1883, None, None)),
-        ("mqtt://u:p%40ss@10.0.0.1:1900", BrokerUrl("10.0.0.1", 1900, "u", "p@ss")),
+        ("mqtt://u%40x@10.0.0.1:1900", BrokerUrl("10.0.0.1", 1900, "u@x")),
+        ("mqtts://broker", BrokerUrl("broker", 8883, tls=True)),
     ],
 )
 def test_addresses(text: str, url: BrokerUrl) -> None:
