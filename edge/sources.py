@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import zlib
 from collections.abc import Awaitable, Callable, Sequence
 from random import Random
 
@@ -286,7 +285,7 @@ def build_links(
     return [
         SourceLink(
             broker,
-            f"halong-{config.gateway}-sources-{zlib.crc32(f'{broker.username}@{broker.host}:{broker.port}'.encode()):08x}",
+            f"halong-{config.gateway}-sources-{rng.getrandbits(64):016x}",
             sources,
             deliver=deliver,
             clock=clock,

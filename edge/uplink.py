@@ -67,6 +67,8 @@ class Uplink:
         self.last_ack_ms: int | None = None
         self.passes = 0  # of the loop that sends
         self._described = True
+        # not to be guessed: a broker throws out who connects later under the same one, whoever it is
+        self._client_id = f"halong-{config.gateway}-{rng.getrandbits(64):016x}"
 
     @property
     def set_aside(self) -> int:
@@ -98,7 +100,7 @@ class Uplink:
         ]
         await self._keep_connected(
             self._config.broker.address(self._config.broker.url, os.environ),
-            f"halong-{gateway}",
+            self._client_id,
             self._talk,
             subscriptions=listen,
             will=self._will,

@@ -121,6 +121,8 @@ class Link:
         self._broker, self._root, self._clock, self._rng = broker, root, clock, rng
         self._inbox, self._account, self._hear, self._on_change = inbox, account, hear, on_change
         self._process = f"{rng.getrandbits(32):08x}"
+        # not to be guessed: a broker throws out who connects later under the same one, whoever it is
+        self.client_id = f"halong-ingest-{rng.getrandbits(64):016x}"
         self._connections = 0
         self._outbox: asyncio.Queue[Answer] = asyncio.Queue(OUTBOX_MESSAGES)
         self.connected = False
@@ -129,7 +131,7 @@ class Link:
         """Connect, listen, answer, reconnect, for ever."""
         await keep_connected(
             self._broker,
-            f"halong-ingest-{self._process}",
+            self.client_id,
             self._talk,
             subscriptions=[f"{self._root}/up/#", f"{self._root}/birth/+", f"{self._root}/state/+"],
             will=self._will,

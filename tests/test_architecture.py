@@ -50,6 +50,7 @@ OWN_CLOCK = {
     "halong/hub.py",
     "halong/key_cli.py",
     "halong/installation.py",
+    "halong/pki_cli.py",
     "halong/processes.py",
     "halong/records.py",
     "halong/status.py",

@@ -93,7 +93,7 @@ async def test_a_broken_connection_is_made_again_with_a_new_epoch(city, eventual
     async with city.gateway() as gateway, background(cut.run()):
         await eventually(lambda: [e for e in gateway.epochs if e.online])
         first = gateway.epochs[-1].epoch
-        await take_over(BrokerUrl.parse(city.url), f"halong-ingest-{first.partition('-')[0]}")
+        await take_over(BrokerUrl.parse(city.url), cut.client_id)
         await eventually(lambda: gateway.epochs[-1].online and gateway.epochs[-1].epoch != first)
     offline = [epoch.epoch for epoch in gateway.epochs if not epoch.online]
     assert offline[0] == first
