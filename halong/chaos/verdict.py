@@ -51,7 +51,7 @@ def explained(row: QuarantineRow) -> bool:
     """Was it changed by the proxy, or said by the stranger?"""
     return (
         row.reason is Reason.CORRUPTED
-        or row.gateway == GATEWAY
+        or f"/{GATEWAY}/" in row.topic
         or f"/{SITE}" in row.topic
         or "/zz/" in row.topic
     )

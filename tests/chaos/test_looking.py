@@ -72,3 +72,8 @@ def test_rubbish_is_never_a_reading_and_its_quarantine_is_explained(tmp_path: Pa
 def test_of_a_real_gateway_only_what_was_changed_is_explained(reason: Reason, good: bool) -> None:
     row = QuarantineRow(1, reason, "", "halong/v1/up/0a/gw-1/abcd/1/0a0b0c0d", "gw-1", "", b"", 1, NOW, NOW)
     assert explained(row) is good
+
+
+def test_a_strangers_topic_that_the_proxy_has_changed_is_still_a_strangers() -> None:
+    topic = "halong/v1/up/26/gw-rogue/e2dd67b9f`02b9ad/80"
+    assert explained(QuarantineRow(1, Reason.UNDECODABLE, "", topic, "", "", b"", 1, NOW, NOW))
