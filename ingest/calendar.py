@@ -1,7 +1,7 @@
 """The public holidays of Viet Nam, as days since 1970: on them the city lives as on a Sunday. Pure."""
 
 from collections.abc import Iterable
-from datetime import date
+from datetime import UTC, date, datetime
 
 import holidays
 
@@ -11,3 +11,9 @@ _FIRST = date(1970, 1, 1)
 def holidays_vn(years: Iterable[int]) -> frozenset[int]:
     """Days since 1970-01-01, substitute days included."""
     return frozenset((day - _FIRST).days for day in holidays.country_holidays("VN", years=list(years)))
+
+
+def holidays_vn_around(now_ms: int) -> frozenset[int]:
+    """Those of last year, this year and the five after it: a hub runs long."""
+    year = datetime.fromtimestamp(now_ms / 1000, UTC).year
+    return holidays_vn(range(year - 1, year + 6))

@@ -11,13 +11,16 @@ from ingest.account import Account
 from ingest.batch import Batch, Packet
 from ingest.judge import Judge
 from ingest.registry import Registry
+from ingest.survey import Survey, Told
 from telemetry import senml, topics, undatable
 from telemetry.packs import PackColumns, decode_columns
+from telemetry.quantities import QUANTITIES
 from telemetry.quarantine import Quarantined, Reason
-from telemetry.reading import Reading
+from telemetry.reading import NOT_MEASURING, Flag, Reading
 from telemetry.topics import PackName
 
 JUDGE_READINGS = 500  # in one go: some ten milliseconds
+DOUBTED = NOT_MEASURING | int(Flag.DEVICE)
 UNNAMED = "a topic below up/ that is not up/<partition>/<gateway>/<journal>/<number>"
 
 
@@ -31,11 +34,12 @@ class Intake:
         registry: Registry,
         judge: Judge,
         account: Account,
+        survey: Survey | None = None,
         policy: checks.Policy = checks.POLICY,
         may_judge: Callable[[], bool] = lambda: True,
     ) -> None:
         self._root, self._registry, self._judge, self._account = root, registry, judge, account
-        self._policy, self._may_judge = policy, may_judge
+        self._survey, self._policy, self._may_judge = survey, policy, may_judge
 
     def add(self, packet: Packet, batch: Batch) -> bool:
         """Decode one packet into the batch; what is no pack is set aside whole.
@@ -174,10 +178,17 @@ class Intake:
         """Judge the next readings of the batch; False when all are judged."""
         columns = batch.columns
         done = len(columns.flags)
+        surveyed = self._look(batch, done, min(done + at_most, len(batch)))
         for row in range(done, min(done + at_most, len(batch))):
             reading, source = batch.reading(row), batch.sources[batch.origin[row]]
             known = self._registry.known(reading.sensor, columns.site[row], source.gateway)
-            judgement = self._judge.judge(reading, known, arrived_ms=source.packet.arrived_ms, now_ms=now_ms)
+            judgement = self._judge.judge(
+                reading,
+                known,
+                arrived_ms=source.packet.arrived_ms,
+                now_ms=now_ms,
+                surveyed=surveyed.get(row, ()),
+            )
             columns.flags.append(judgement.flags)
             batch.anomalies += judgement.changes
         if len(columns.flags) < len(batch):
@@ -185,6 +196,30 @@ class Intake:
         self._account.readings_flagged += sum(map(bool, columns.flags))
         self._account.readings_late += len(batch) - columns.late_s.count(None)
         return False
+
+    def _look(self, batch: Batch, begin: int, end: int) -> dict[int, Told]:
+        """What the survey says at which of these rows: of those that are live and that nobody doubts."""
+        if self._survey is None:
+            return {}
+        columns = batch.columns
+        observed, given = batch.observed()[begin:end], np.array(batch.given[begin:end], np.int64)
+        live = batch.arrived()[begin:end] - observed <= checks.BACKLOG_MS
+        values = np.array(columns.value[begin:end], np.float64)
+        limits = [QUANTITIES[quantity] for quantity in columns.quantity[begin:end]]
+        possible = (values >= [one.low for one in limits]) & (values <= [one.high for one in limits])
+        (rows,) = np.nonzero(live & possible & (given & DOUBTED == 0))
+        at = (rows + begin).tolist()
+        periods = [
+            self._registry.known(columns.sensor[row], columns.site[row], batch.gateway(row)).period_s
+            for row in at
+        ]
+        told = self._survey.look(
+            [(columns.sensor[row], columns.quantity[row]) for row in at],
+            observed[rows],
+            values[rows],
+            periods,
+        )
+        return {at[place]: found for place, found in told.items()}
 
 
 def bad_record(bad: senml.BadRecord, site: str, packet: Packet, gateway: str) -> Quarantined:

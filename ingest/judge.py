@@ -3,11 +3,11 @@
 A series learns only readings newer than its last learned time, so a redelivery teaches nothing and opens nothing.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from ingest import checks, words
-from ingest.detectors import DETECTORS, Detector, Finding, Rule
+from ingest.detectors import DETECTORS, Detector, Finding, Rule, phrases
 from ingest.episodes import Episode, Step
 from telemetry.anomaly import Anomaly, AnomalyKind, Severity, anomaly_id
 from telemetry.quantities import QUANTITIES
@@ -18,6 +18,22 @@ UNTYPICAL = int(Flag.RANGE | Flag.STUCK)
 MAX_SERIES = 50_000
 REMEMBERED_FLAGS = 64  # of one series: what was flagged keeps its flags when it comes again
 QUIET_MS = 300_000  # an open episode of a series that says nothing for so long is closed
+# What the survey (ingest.survey) tells of minutes: the flag of each kind; and its episodes.
+SURVEYED = {
+    AnomalyKind.ZERO: int(Flag.UNWELL),
+    AnomalyKind.UNIT: int(Flag.UNWELL),
+    AnomalyKind.NOISE: int(Flag.UNWELL),
+    AnomalyKind.DRIFT: int(Flag.UNUSUAL),
+    AnomalyKind.BIAS: int(Flag.UNUSUAL),
+    AnomalyKind.UNUSUAL: int(Flag.UNUSUAL),
+}
+MILD = (
+    AnomalyKind.SPIKE,
+    AnomalyKind.DRIFT,
+    AnomalyKind.BIAS,
+    AnomalyKind.UNUSUAL,
+)  # below twice the threshold
+SURVEY_RULE = Rule(strong=1.0, hits=1, of=1, release=0.5, calm=3)
 RANGE_RULE = Rule(strong=1.0, hits=1, of=1, release=1.0, calm=10)
 
 
@@ -73,6 +89,8 @@ class Judge:
             if anomaly.end_ms is not None or anomaly.quantity not in QUANTITIES:
                 continue
             series = self._find(anomaly.sensor, anomaly.quantity)
+            if anomaly.kind in SURVEYED:
+                series.episodes.setdefault(anomaly.kind, Episode(SURVEY_RULE))
             episode = series.episodes.get(anomaly.kind)
             if episode is not None:
                 finding = Finding(
@@ -96,8 +114,17 @@ class Judge:
             self._learn(series, reading, reading.flags)
             _remember(series, reading.observed_at, reading.flags)
 
-    def judge(self, reading: Reading, known: Known, *, arrived_ms: int, now_ms: int) -> Judgement:
-        """The reading's flags and what it changes. `arrived_ms` and `now_ms` are the hub's clock."""
+    def judge(
+        self,
+        reading: Reading,
+        known: Known,
+        *,
+        arrived_ms: int,
+        now_ms: int,
+        surveyed: Sequence[tuple[AnomalyKind, Finding]] = (),
+    ) -> Judgement:
+        """The reading's flags and what it changes. `arrived_ms` and `now_ms` are the hub's clock; `surveyed` is what the
+        survey tells at this reading."""
         series = self._find(*reading.series)
         flags = reading.flags | checks.range_flag(reading)
         if flags & NOT_MEASURING:
@@ -115,6 +142,11 @@ class Judge:
                     findings[kind] = finding
                     if finding.score >= 1:
                         flags |= int(detector.flag)
+            for kind, finding in surveyed:
+                findings[kind] = finding
+                series.episodes.setdefault(kind, Episode(SURVEY_RULE))
+                if finding.score >= 1:
+                    flags |= SURVEYED[kind]
             self._learn(series, reading, flags)
             _remember(series, reading.observed_at, flags)
         changes: tuple[Anomaly, ...] = ()
@@ -198,6 +230,8 @@ def _range_finding(reading: Reading) -> Finding:
 def _explain(
     series: _Series, quantity: str, kind: AnomalyKind, name: str, finding: Finding
 ) -> tuple[str, str]:
+    if kind in SURVEYED:
+        return phrases.say(kind, name, quantity, finding)
     if kind is not AnomalyKind.RANGE:
         return series.detectors[kind].explain(name, finding)
     bounds = QUANTITIES[quantity].low, QUANTITIES[quantity].high
@@ -223,7 +257,7 @@ def _anomaly(series: _Series, sensor: str, quantity: str, kind: AnomalyKind, end
         lasted = end_ms - episode.start_ms
         text += f"; over after {words.duration(lasted)}"
         text_vi += f"; đã hết sau {words.duration_vi(lasted)}"
-    mild = kind is AnomalyKind.SPIKE and finding.score < 2
+    mild = kind in MILD and finding.score < 2
     return Anomaly(
         id=anomaly_id(sensor, quantity, kind, episode.start_ms),
         sensor=sensor,

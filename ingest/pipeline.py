@@ -16,6 +16,7 @@ from ingest.account import Account, Latencies
 from ingest.alarms.desk import Desk
 from ingest.alarms.grouping import TIMING, Timing
 from ingest.batch import Batch
+from ingest.calendar import holidays_vn_around
 from ingest.clerk import Clerk
 from ingest.clockwatch import ClockWatch
 from ingest.control import Control
@@ -26,6 +27,7 @@ from ingest.judge import Judge
 from ingest.receive import Inbox, Link
 from ingest.registry import Registry
 from ingest.replay import Replayer
+from ingest.survey import Survey
 from ingest.watchman import Watchman
 from runtime.mqtt import BrokerUrl
 from runtime.sdnotify import Loop
@@ -83,6 +85,7 @@ class Pipeline:
         self.account = Account()
         self._registry = Registry(book)
         self._judge = Judge()
+        self._survey = Survey(holidays_vn_around(clock()))
         self._inbox = Inbox()
         self._attempts = self._looks = 0
         self._clock_watch = ClockWatch(
@@ -96,6 +99,7 @@ class Pipeline:
             registry=self._registry,
             judge=self._judge,
             account=self.account,
+            survey=self._survey,
             policy=policy,
             may_judge=self._clock_watch.may_judge,
         )

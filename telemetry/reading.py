@@ -16,6 +16,10 @@ class Flag(IntFlag):
     CALIBRATING = 32  # the instrument was being calibrated: somebody at the gateway has said so
     FAULT = 64  # the instrument was known to be out of order: somebody at the gateway has said so
     GUESSED_TIME = 128  # its gateway never knew the time; somebody has accepted it at the latest it can be
+    UNUSUAL = (
+        256  # unlike this series at this hour of this weekday, or than its last days: the anomaly says how
+    )
+    UNWELL = 512  # the sensor looks faulty: dead zero, another unit, noise; the anomaly says which
     INVALID = 1024  # never stored: an operator has declared the period invalid
     CORRECTED = 2048  # never stored: the value is not the raw one any more
 
