@@ -50,24 +50,30 @@ class Turns:
         principal: Principal = request.scope.get("principal", ANYBODY)
         caller = principal.key_id or (request.client.host if request.client else "")
         with self.take(caller):
-            work = asyncio.create_task(question())
+            asking = asyncio.current_task()
             leaving = asyncio.create_task(_left(request))
+            over = False
+
+            def stop(left: "asyncio.Task[None]") -> None:
+                if not over and not left.cancelled() and asking is not None:
+                    asking.cancel()
+
+            leaving.add_done_callback(stop)
             try:
-                done, _ = await asyncio.wait(
-                    {work, leaving}, timeout=SECONDS, return_when=asyncio.FIRST_COMPLETED
-                )
-                if work in done:
-                    return work.result()
-                if leaving in done:
-                    raise ClientDisconnect
+                async with asyncio.timeout(SECONDS):
+                    return await question()
+            except TimeoutError:
                 raise ProblemError(
                     400,
                     f"this takes longer than {SECONDS:.0f} s: ask for a shorter range, a longer window or fewer sensors",
-                )
+                ) from None
+            except asyncio.CancelledError:
+                if leaving.done() and asking is not None and asking.uncancel() == 0:
+                    raise ClientDisconnect from None
+                raise
             finally:
-                for task in (work, leaving):
-                    task.cancel()
-                await asyncio.wait({work, leaving})
+                over = True
+                leaving.cancel()
 
 
 async def _left(request: Request) -> None:

@@ -211,7 +211,8 @@ class _Answer:
         headers = list(message.get("headers", ()))
         if self._verdict is not None:
             headers += self._verdict.headers()
-        headers.append((b"x-content-type-options", b"nosniff"))
+        if not any(name.lower() == b"x-content-type-options" for name, _ in headers):
+            headers.append((b"x-content-type-options", b"nosniff"))
         message["headers"] = headers
         if self._scope["method"] not in SAFE_METHODS and message["status"] < 400:
             self._gate.record(self._scope, message["status"])

@@ -155,10 +155,21 @@ class InfluxStore:
         tables = await self._ask(influxql.windows(function, quantity, condition, window_ms, offset_ms))
         buckets = []
         for table in sorted(tables, key=lambda table: table.tags["sensor"]):
+            sensor = table.tags["sensor"]
+            if function not in influxql.IN_TWO_STEPS:
+                buckets += [
+                    Bucket(sensor, int(start), value, int(number))
+                    for start, value, number in table.values
+                    if isinstance(start, float)
+                    and isinstance(value, float)
+                    and isinstance(number, float)
+                    and number
+                ]
+                continue
             for start, *values, number in _numbers(table):
                 value = _value(function, values, int(number))
                 if value is not None and number:
-                    buckets.append(Bucket(table.tags["sensor"], int(start), value, int(number)))
+                    buckets.append(Bucket(sensor, int(start), value, int(number)))
         return buckets
 
     async def _increase(

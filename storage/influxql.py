@@ -27,6 +27,7 @@ _NESTED = {
         'sum("x"), sum("y"), count("x")',
     ),
 }
+IN_TWO_STEPS = frozenset(_NESTED)
 
 
 def identifier(name: str) -> str:

@@ -78,7 +78,18 @@ async def aggregate(
         )
         return dict(zip(functions, found, strict=True))
 
-    windows = filling.join(await hub.caches.turns.ask(request, question)) if names else []
+    found = await hub.caches.turns.ask(request, question) if names else {}
+    head = {
+        "quantity": quantity,
+        "unit": QUANTITIES[quantity].unit,
+        "function": functions[0],
+        "window": window,
+    }
+    if form is Form.JSON and fill is Fill.NONE and len(functions) == 1:  # what is asked most
+        buckets = found.get(functions[0], ())
+        items = [_Item(b.sensor, rfc3339(b.start_ms), b.start_ms, b.value, b.count) for b in buckets]
+        return answers.json({**head, "items": items, "next": None})
+    windows = filling.join(found)
     every = filling.starts(start_ms, end_ms, window_ms, offset_ms)
     windows = filling.fill(windows, names, functions, every, fill)
     if form is Form.CSV:
@@ -87,12 +98,6 @@ async def aggregate(
         return answers.text(("sensor", "start", *titles, "count"), lines)
     if form is Form.PARQUET:
         return await _table(windows, functions)
-    head = {
-        "quantity": quantity,
-        "unit": QUANTITIES[quantity].unit,
-        "function": functions[0],
-        "window": window,
-    }
     return answers.json({**head, "items": _items(windows, functions), "next": None})
 
 
