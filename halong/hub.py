@@ -20,6 +20,10 @@ from api.app import Services, create
 from halong import retention, serving
 from halong.follower import Follower
 from halong.serving import ApiSettings, Server
+from ingest.alarms import channels
+from ingest.alarms import settings as alarm_settings
+from ingest.alarms.notifier import heartbeat
+from ingest.alarms.settings import AlarmSettings
 from ingest.checks import DAY_MS, Policy, TimeWindow
 from ingest.pipeline import Pipeline
 from runtime.brokerurl import Access
@@ -74,6 +78,7 @@ class HubConfig(msgspec.Struct, frozen=True):
     store: StoreSettings = StoreSettings()
     api: ApiSettings = ApiSettings()
     ingest: IngestSettings = IngestSettings()
+    alarms: AlarmSettings = AlarmSettings()
 
 
 def policy(settings: IngestSettings) -> Policy:
@@ -96,6 +101,7 @@ def check(config: HubConfig) -> None:
         )
     if not 1 <= ingest.quarantine_rows <= 1_000_000:
         raise ConfigError(f"ingest.quarantine_rows must be 1 to 1000000, not {ingest.quarantine_rows}")
+    alarm_settings.check(config.alarms)
     retention.check(config.store.url, config.store.keep_days)
     try:
         open_store(config.store.url)  # only looks at the address
@@ -186,6 +192,7 @@ async def run(
             on_stored=lambda items: feed.stored(shown.live(items, newest_humidity)),
             on_anomaly=feed.anomaly,
             on_alarm=feed.alarm,
+            channels=channels.build(config.alarms, os.environ) if part != "api" else (),
             trace=lines,
             policy=policy(config.ingest),
         )
@@ -211,6 +218,9 @@ async def run(
             working = []
             if part in ("hub", "ingest"):
                 working.append(group.create_task(pipeline.run(), name="ingest"))
+            if part in ("hub", "ingest") and config.alarms.heartbeat.url:
+                beat = heartbeat(config.alarms, os.environ, clock=clock, state=pipeline.ready)
+                working.append(group.create_task(beat.run(), name="heartbeat"))
             if isinstance(store, EmbeddedStore) and config.store.keep_days:
                 keeping = retention.keep(store, config.store.keep_days, clock)
                 working.append(group.create_task(keeping, name="retention"))

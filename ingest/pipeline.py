@@ -13,8 +13,10 @@ import structlog
 
 from ingest import checks
 from ingest.account import Account, Latencies
+from ingest.alarms.channels import Channel
 from ingest.alarms.desk import Desk
 from ingest.alarms.grouping import TIMING, Timing
+from ingest.alarms.notifier import Notifier
 from ingest.batch import Batch
 from ingest.calendar import holidays_vn_around
 from ingest.clerk import Clerk
@@ -79,6 +81,7 @@ class Pipeline:
         trace: TextIO | None,
         policy: checks.Policy = checks.POLICY,
         timing: Timing = TIMING,
+        channels: Sequence[Channel] = (),
     ) -> None:
         self._store, self._book, self._root, self._clock, self._rng = store, book, root, clock, rng
         self._on_stored, self._trace = on_stored, trace
@@ -132,7 +135,9 @@ class Pipeline:
             say=self._link.say,
             on_alarm=on_alarm,
             timing=timing,
+            routes=[channel.route for channel in channels],
         )
+        self._notifier = Notifier(book, channels, clock=clock, rng=rng)
         self._watchman = Watchman(
             book=book,
             registry=self._registry,
@@ -206,6 +211,7 @@ class Pipeline:
             group.create_task(self._settle_batches(), name="store")
             group.create_task(self._watch(), name="silence")
             group.create_task(self._keep_alarms(), name="alarms")
+            group.create_task(self._notifier.run(), name="notifier")
             group.create_task(self._repeat_credit(), name="credit")
             group.create_task(self._clerk.run(), name="commands")
 

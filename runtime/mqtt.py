@@ -232,6 +232,17 @@ def _refused(code: object) -> bool:
     return isinstance(value, int) and value >= 0x80
 
 
+async def publish_once(url: BrokerUrl, topic: str, payload: bytes) -> None:
+    """Connect, publish with QoS 1, return when the broker has acknowledged. Raises LinkLostError."""
+    try:
+        async with aiomqtt.Client(
+            url.host, url.port, username=url.username, password=url.password, timeout=CONNECT_TIMEOUT_S
+        ) as client:
+            await client.publish(topic, payload, qos=1, timeout=PUBLISH_TIMEOUT_S)
+    except (aiomqtt.MqttError, OSError, TimeoutError) as error:
+        raise LinkLostError(str(error) or type(error).__name__) from None
+
+
 async def clear_retained(url: BrokerUrl, topic_filter: str, *, wait_s: float = 1.0) -> int:
     """Remove every retained message below `topic_filter`; how many there were. A broker that is away: 0."""
     cleared = 0

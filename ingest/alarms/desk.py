@@ -4,18 +4,20 @@ What it was told and has not written down waits; after a restart the book's own 
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 import structlog
 
 from ingest.account import Account
 from ingest.alarms.board import Board
 from ingest.alarms.grouping import TIMING, Grouping, Timing
+from ingest.alarms.routing import Route, in_maintenance, notices
 from ingest.checks import ALARM_MS
 from ingest.registry import Registry
 from storage import alarms as page
-from storage import quiet
+from storage import outbox, quiet
 from storage.book import Book
+from storage.outbox import Notice
 from telemetry.alarm import Alarm, AlarmState
 from telemetry.anomaly import Anomaly
 
@@ -40,11 +42,15 @@ class Desk:
         say: Callable[..., bool],
         on_alarm: Callable[[Alarm], None],
         timing: Timing = TIMING,
+        routes: Sequence[Route] = (),
     ) -> None:
         self._book, self._registry, self._account, self._clock = book, registry, account, clock
         self._on_alarm = on_alarm
         self._grouping = Grouping(timing)
         self._board = Board(root, say)
+        self._routes = routes
+        self._current: dict[str, Alarm] = {}
+        self._held: set[str] = set()  # by maintenance, and nobody has been told
         self._pending: dict[str, Anomaly] = {}
         self._unwritten: dict[str, Alarm] = {}
         self._last_note = 0
@@ -75,7 +81,8 @@ class Desk:
             if (anomaly := self._book.anomaly(missing)) is not None:
                 found[missing] = anomaly
         self._grouping.resume(opened, closed, found)
-        self._board.show(one for one in closed)
+        self._current = {alarm.id: alarm for alarm in opened}
+        self._board.show(closed)
         self._board.show(opened)
         self.hear(sorted(found.values(), key=lambda one: one.start_ms))
         self._resumed = True
@@ -95,8 +102,7 @@ class Desk:
             if acknowledged is not None:
                 self._unwritten[acknowledged.id] = acknowledged
             self._last_note = max(self._last_note, number)
-        if self._unwritten:
-            self._write()
+        self._write(now_ms)
         self._board.say()
 
     def _notes(self, database: sqlite3.Connection) -> list[tuple[int, str, int, str]]:
@@ -105,13 +111,37 @@ class Desk:
             (self._last_note,),
         ).fetchall()
 
-    def _write(self) -> None:
-        with self._book.writing() as database:
-            page.put(database, self._unwritten.values())
+    def _write(self, now_ms: int) -> None:
+        """Alarms and what is to be sent of them, in one transaction."""
+        current = self._current | self._unwritten
+        letters = self._letters(current.values(), now_ms)
+        if self._unwritten or letters:
+            with self._book.writing() as database:
+                page.put(database, self._unwritten.values())
+                outbox.put(database, letters, now_ms)
         written, self._unwritten = self._unwritten, {}
+        self._current = {one.id: one for one in current.values() if one.state is not AlarmState.CLOSED}
+        self._held &= self._current.keys()
         self._board.show(written.values())
         for alarm in written.values():
             self._account.alarms_told += 1
             self._on_alarm(alarm)
             if alarm.state is AlarmState.CLOSED:
                 log.info("alarm closed", alarm=alarm.id, text=alarm.text)
+
+    def _letters(self, alarms: Collection[Alarm], now_ms: int) -> list[Notice]:
+        """What was held by maintenance is told afterwards, unless all of it is over by then."""
+        if not alarms or not self._routes:
+            return []
+        with self._book.reading() as database:
+            told = outbox.told(database, [alarm.id for alarm in alarms])
+            works = quiet.works(database, now_ms)
+        lasting = self._grouping.lasting()
+        letters: list[Notice] = []
+        for alarm in alarms:
+            works_there = in_maintenance(alarm, works, now_ms)
+            if works_there:
+                self._held.add(alarm.id)
+            held = works_there or (alarm.id in self._held and alarm.id not in lasting)
+            letters += notices(alarm, self._routes, told.get(alarm.id, {}), now_ms, held=held)
+        return letters

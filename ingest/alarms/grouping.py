@@ -149,9 +149,9 @@ class Grouping:
         for alarm in closed:
             self._forget(alarm.anomalies)
 
-    def open_ids(self) -> dict[str, tuple[str, ...]]:
-        """Alarms that are open and their anomalies."""
-        return {group.id: tuple(group.members) for group in self._groups.values()}
+    def lasting(self) -> set[str]:
+        """Alarms of which an anomaly goes on."""
+        return {group.id for group in self._groups.values() if group.lasts}
 
     def acknowledge(self, alarm: str, at_ms: int, who: str, known: Mapping[str, Known]) -> Alarm | None:
         """Somebody looks after it (named by its own id or that of one of its anomalies); None when that is no news."""

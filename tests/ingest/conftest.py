@@ -15,6 +15,7 @@ import msgspec
 import pytest
 
 from ingest import checks
+from ingest.alarms.channels import Channel
 from ingest.alarms.grouping import Timing
 from ingest.pipeline import Pipeline
 from runtime.mqtt import BrokerUrl, Connection, Message, keep_connected
@@ -213,6 +214,7 @@ class City:
         self.clock_ahead_ms = 0
         self.policy = checks.POLICY
         self.timing = Timing(settle_ms=0, linger_ms=0, gateway_linger_ms=0)
+        self.channels: Sequence[Channel] = ()
         self.hold_s = 0.0  # no wait for heartbeats before a time is refused
 
     def build(self) -> Pipeline:
@@ -231,6 +233,7 @@ class City:
             trace=self.trace,
             policy=self.policy._replace(hold_s=self.hold_s),
             timing=self.timing,
+            channels=self.channels,
         )
 
     @asynccontextmanager
