@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from halong import amendments_cli, backup_cli, ledger_cli, store_cli
+from halong import amendments_cli, backup_cli, doctor_cli, ledger_cli, store_cli
 from halong.aqi_cli import app as aqi_app
 from halong.console import Config, fail, load, run, seconds
 from halong.detect_cli import app as detect_app
@@ -36,6 +36,7 @@ app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(key_app, name="key")
 app.add_typer(pki_app, name="pki")
 app.command()(ledger_cli.ledger)
+app.command()(doctor_cli.doctor)
 app.command()(backup_cli.backup)
 app.command()(backup_cli.restore)
 app.add_typer(amendments_cli.correction, name="correction")
@@ -456,19 +457,6 @@ def resend(
         asyncio.run(ask_resend(gateway, from_, to, broker, root))
     except (ValueError, OSError) as error:
         raise fail(str(error), 2) from None
-
-
-@app.command()
-def doctor() -> None:
-    """What this machine has and what is missing, one line each. Exit 1 when something needed is missing."""
-    from halong.commands import examine
-
-    findings = examine()
-    for finding in findings:
-        print(
-            f"{'ok     ' if finding.good else 'missing' if finding.needed else 'absent '} {finding.what}: {finding.detail}"
-        )
-    raise typer.Exit(0 if all(finding.good or not finding.needed for finding in findings) else 1)
 
 
 def main() -> None:

@@ -54,6 +54,23 @@ def read_pair(certificate: bytes, key: bytes) -> Pair:
     return Pair(x509.load_pem_x509_certificate(certificate), found)
 
 
+class Read(NamedTuple):
+    """What a certificate says: its name, and when it works."""
+
+    name: str
+    begins: datetime
+    ends: datetime
+
+
+def read_certificate(content: bytes) -> Read:
+    """The first certificate of a PEM file, or one in DER; raises ValueError."""
+    pem = b"-----BEGIN" in content
+    found = x509.load_pem_x509_certificate(content) if pem else x509.load_der_x509_certificate(content)
+    names = found.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    name = str(names[0].value) if names else ""
+    return Read(name, found.not_valid_before_utc, found.not_valid_after_utc)
+
+
 def make_authority(name: str, now: datetime) -> Pair:
     """Who signs all others; it signs no other authority."""
     key = ec.generate_private_key(ec.SECP256R1())

@@ -25,7 +25,7 @@ from telemetry.quarantine import Quarantined
 
 __all__ = ["Book", "BookUnavailableError", "QuarantineRow"]
 
-_VERSION = 1
+SCHEMA_VERSION = 1
 _SCHEMAS = tuple(Path(__file__).with_name(name) for name in ("book.sql", "records.sql", "alarms.sql"))
 
 
@@ -53,12 +53,12 @@ class Book:
             database.execute("PRAGMA journal_mode=WAL")
             database.execute("PRAGMA synchronous=FULL")
             (version,) = database.execute("PRAGMA user_version").fetchone()
-            if version > _VERSION:
+            if version > SCHEMA_VERSION:
                 raise BookUnavailableError(
                     f"the book {self._path} was written by a newer version of this program"
                 )
             schema = "".join(path.read_text("utf-8") for path in _SCHEMAS)
-            database.executescript(f"BEGIN IMMEDIATE; {schema} PRAGMA user_version={_VERSION}; COMMIT")
+            database.executescript(f"BEGIN IMMEDIATE; {schema} PRAGMA user_version={SCHEMA_VERSION}; COMMIT")
         except sqlite3.Error as error:
             database.close()
             raise BookUnavailableError(f"cannot use the book {self._path}: {error}") from error

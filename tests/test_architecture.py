@@ -48,6 +48,7 @@ OWN_CLOCK = {
     "halong/edge_options.py",
     "halong/chaos/run.py",
     "halong/chaos/stepped.py",
+    "halong/doctor/look.py",
     "halong/hub.py",
     "halong/key_cli.py",
     "halong/installation.py",
@@ -58,7 +59,13 @@ OWN_CLOCK = {
     "halong/up.py",
     "storage/open.py",
 }
-OWN_DICE = {"edge/agent.py", "halong/chaos/run.py", "halong/hub.py", "halong/key_cli.py"}
+OWN_DICE = {
+    "edge/agent.py",
+    "halong/chaos/run.py",
+    "halong/doctor/look.py",
+    "halong/hub.py",
+    "halong/key_cli.py",
+}
 CLOCKS = {
     "time.time", "time.time_ns", "time.monotonic", "time.monotonic_ns", "time.perf_counter", "time.localtime", "time.gmtime",
     "time.clock_gettime", "time.clock_gettime_ns",

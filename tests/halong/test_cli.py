@@ -298,9 +298,9 @@ class TestServices:
 def test_doctor_prints_one_line_for_each_thing() -> None:
     result = halong("doctor")
     lines = result.stdout.splitlines()
-    assert {line.split()[0] for line in lines} <= {"ok", "missing", "absent"}
+    assert {line.split()[0] for line in lines} <= {"ok", "fault", "→"}
     assert any("python" in line for line in lines)
-    assert result.exit_code == ("missing" in {line.split()[0] for line in lines})
+    assert result.exit_code == ("fault" in {line.split()[0] for line in lines})
 
 
 def until(condition: Callable[[], bool], process: "subprocess.Popen[str]") -> None:
