@@ -28,10 +28,12 @@ def check(store_url: str, keep_days: int) -> None:
 
 
 async def keep(store: EmbeddedStore, days: int, clock: Callable[[], int]) -> None:
-    """For ever: once an hour. `clock` is wall time in ms."""
+    """For ever: once an hour. `clock` is wall time in ms; the days count back from the newest reading when that is earlier, so
+    that a clock that has jumped ahead forgets nothing."""
     while True:
         try:
-            removed = await store.forget(clock() - days * DAY_MS)
+            newest_ms = await store.newest_ms() or 0
+            removed = await store.forget(min(clock(), newest_ms) - days * DAY_MS)
         except StoreUnavailableError as error:
             log.warning("old readings not removed, trying again", reason=str(error))
             await asyncio.sleep(RETRY_S)

@@ -326,6 +326,11 @@ class EmbeddedStore:
             )
             yield Columns(*map(list, zip(*rows, strict=True)))
 
+    async def newest_ms(self) -> int | None:
+        """When the newest reading was observed; None without any."""
+        ((newest,),) = await self._read("SELECT max(observed_at) FROM readings")
+        return None if newest is None else int(newest)
+
     async def forget(self, before_ms: int) -> int:
         """Remove what was observed before; how many rows. Their space is used again.
 

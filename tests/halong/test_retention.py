@@ -14,14 +14,15 @@ from telemetry.reading import Reading
 DAY_MS = retention.DAY_MS
 
 
-async def test_old_days_go_and_the_rest_stays(tmp_path: Path) -> None:
+@pytest.mark.parametrize("today", [9, 20_000])  # the second is a clock that has jumped ahead
+async def test_old_days_go_and_the_rest_stays(tmp_path: Path, today: int) -> None:
     store = EmbeddedStore(tmp_path / "store.duckdb", clock=lambda: 0)
     await store.open()
     columns = Columns()
     for day in range(10):
         columns.append("bai-chay", Reading("pm-1", "pm25", day * DAY_MS, 1.0), 0, None)
     await store.write(columns)
-    keeping = asyncio.create_task(retention.keep(store, 3, lambda: 9 * DAY_MS))
+    keeping = asyncio.create_task(retention.keep(store, 3, lambda: today * DAY_MS))
     async with asyncio.timeout(20):
         while len(await store.readings("pm-1", "pm25", 0, 10 * DAY_MS, limit=20)) > 4:
             await asyncio.sleep(0.01)
