@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -49,7 +49,7 @@ def replay(
         windows = _windows(labels)
         series = [files.read(source, path) for path in files.find(source)]
         days = _holidays(series) if holidays else frozenset()
-        files.judge(series, period_s=period, holidays=days, bands=chart)
+        files.judge(series, periods_s=[period] * len(series), holidays=days, bands=chart)
         for one in series:
             files.write(one, out)
             if chart:
@@ -64,6 +64,41 @@ def replay(
         sum(bool(kinds) for one in series for kinds in one.told),
     )
     print(f"{len(series)} files, {rows:,} rows, {told} alerts: {out}")
+
+
+@app.command()
+def bench(
+    data: Annotated[
+        Path,
+        typer.Option(
+            help="Folder with NAB's files and windows.json (combined_windows.json under that name)."
+        ),
+    ] = Path("../shared/data/nab"),
+    seeds: Annotated[int, typer.Option(min=1, help="How many of each series in which nothing happens.")] = 3,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Score the detectors: NAB's rules on its files, faults put into clean stretches of them, series in which nothing happens.
+
+    NAB is not part of this project: get it at github.com/numenta/NAB (data/, and labels/combined_windows.json beside it as
+    windows.json). Without it only the series in which nothing happens are run. About two minutes.
+    """
+    from halong import detect_bench
+    from halong.replay import ReplayError
+
+    result: dict[str, Any] = {}
+    try:
+        files, windows = detect_bench.read(data)
+    except ReplayError as error:
+        print(f"halong: {error}", file=sys.stderr)
+    else:
+        result["nab"] = detect_bench.nab_table(files, windows)
+        if any(f"{stretch}.csv" in files for stretch in detect_bench.STRETCHES):
+            result["faults"] = detect_bench.fault_table(files, windows)
+    result["harmless"] = detect_bench.harmless_table(seeds)
+    if as_json:
+        print(json.dumps(result))
+        return
+    print(detect_bench.text(result))
 
 
 def _windows(labels: Path | None) -> dict[str, list[tuple[int, int]]]:

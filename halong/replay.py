@@ -108,16 +108,22 @@ def _value(text: str) -> float:
 def judge(
     series: Sequence[Series],
     *,
-    period_s: float = 0.0,
+    periods_s: Sequence[float] = (),
     holidays: frozenset[int] = frozenset(),
     bands: bool = False,
 ) -> None:
-    """Fill `score` and `told` of every series (and the band, when asked): all at once, none knows of another."""
-    order = sorted(series, key=lambda one: -int(one.fresh.sum()))
+    """Fill `score` and `told` of every series (and the band, when asked): all at once, none knows of another.
+
+    `periods_s` are the declared periods; 0, or none given: not declared.
+    """
+    by_length = sorted(range(len(series)), key=lambda number: -int(series[number].fresh.sum()))
+    order = [series[number] for number in by_length]
     fresh = [np.flatnonzero(one.fresh) for one in order]
     detectors = Bank(holidays)
     detectors.lanes.add(len(order))
-    detectors.lanes.write(slice(0, len(order)), {"period": np.full(len(order), period_s, np.float32)})
+    if periods_s:
+        periods = np.array([periods_s[number] for number in by_length], np.float32)
+        detectors.lanes.write(slice(0, len(order)), {"period": periods})
     before: list[frozenset[AnomalyKind]] = [frozenset()] * len(order)
     for one in order:
         one.told = [()] * len(one.at_ms)

@@ -71,6 +71,7 @@ CLOCKS = {
     "time.clock_gettime", "time.clock_gettime_ns",
     "datetime.datetime.now", "datetime.datetime.utcnow", "datetime.datetime.today", "datetime.date.today",
 }  # fmt: skip
+SEEDED, DICE_TYPES = {"random.Random", "numpy.random.default_rng"}, {"numpy.random.Generator"}
 DICE = ("random.", "secrets.", "os.urandom", "uuid.uuid1", "uuid.uuid4", "numpy.random.")
 
 DOCUMENTED_ELSEWHERE = {"storage/inventory.py": "its methods are the Book's, which say what they do"}
@@ -203,14 +204,16 @@ def test_clocks_are_read_where_processes_are_put_together() -> None:
 
 
 def rolls(module: str) -> list[str]:
-    """Randomness that nobody handed in: module functions of `random`, unseeded Random(), secrets, UUIDs."""
+    """Randomness that nobody handed in: module functions of `random`, unseeded Random() and default_rng(), secrets, UUIDs."""
     known = names(module)
     unseeded = [
         where(module, node)
         for node in ast.walk(tree(module))
-        if isinstance(node, ast.Call) and dotted(node.func, known) == "random.Random" and not node.args
+        if isinstance(node, ast.Call) and dotted(node.func, known) in SEEDED and not node.args
     ]
-    return unseeded + [name for name in used(module) if name.startswith(DICE) and name != "random.Random"]
+    return unseeded + [
+        name for name in used(module) if name.startswith(DICE) and name not in SEEDED | DICE_TYPES
+    ]
 
 
 def test_dice_are_rolled_where_processes_are_put_together() -> None:

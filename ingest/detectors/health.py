@@ -11,7 +11,7 @@ from ingest.detectors.lanes import F32, Block, Bools, Lanes
 from ingest.detectors.residuals import Frame
 from telemetry.anomaly import AnomalyKind
 
-FROM = 100  # readings before anything is said
+FROM = 300  # readings before anything is said: a day at five minutes
 MEMORY = 3000.0  # readings
 SELDOM = 1 / 400  # runs or gaps that come more often than this are this series' way
 RUN_DECADES = 6.0  # how improbable a run has to be

@@ -17,8 +17,8 @@ from ingest.detectors.lanes import F32, I64, Block, Bools, Lanes
 from ingest.detectors.residuals import SIDES, Frame
 from telemetry.anomaly import AnomalyKind
 
-EARLY, EARLY_READINGS = 3.0, 500  # decades more at first, falling to 0 at so many readings
-OPEN = 8.0  # decades of the protecting head
+EARLY, EARLY_READINGS = 5.0, 1000  # decades more at first, falling to 0 at so many readings
+OPEN = 8.5  # decades of the protecting head
 CLOSE, CALM = 4.0, 8  # below this for so many readings and it is over
 NAMED = (
     AnomalyKind.SPIKE,
