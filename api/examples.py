@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from api.alarms_examples import EXAMPLES as ALARMS
 from api.records_examples import EXAMPLES
 
 _READING = {"time": "2026-11-23T01:00:00.123Z", "t": 1795395600123, "value": 18.0, "flags": 0}
@@ -170,6 +171,7 @@ _EXAMPLES: dict[str, Any] = {
         "next": None,
     },
     **EXAMPLES,
+    **ALARMS,
     "healthz": {"status": "alive", "version": "0.1.0", "uptime_s": 86400},
     "readyz": {"status": "ready", "checks": {"broker": True, "store": True, "clock": True}},
     "account": {"messages_received": 5120, "messages_decoded": 5120, "readings_stored": 60211},

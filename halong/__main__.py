@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from halong import amendments_cli, backup_cli, doctor_cli, ledger_cli, store_cli
+from halong import alarm_cli, amendments_cli, backup_cli, doctor_cli, ledger_cli, store_cli
 from halong.aqi_cli import app as aqi_app
 from halong.console import Config, fail, load, run, seconds
 from halong.detect_cli import app as detect_app
@@ -32,6 +32,7 @@ app.add_typer(sim, name="sim")
 app.add_typer(edge, name="edge")
 app.add_typer(aqi_app, name="aqi")
 app.add_typer(detect_app, name="detect")
+app.add_typer(alarm_cli.app, name="alarm")
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(key_app, name="key")
 app.add_typer(pki_app, name="pki")

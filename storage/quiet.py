@@ -1,9 +1,13 @@
 """The book's page of quiet: patterns that operators have muted, and maintenance. Used inside the book's transactions."""
 
+import json
 import sqlite3
 from enum import StrEnum
 
 import msgspec
+
+from telemetry.alarm import Alarm
+from telemetry.anomaly import Anomaly
 
 
 class Verdict(StrEnum):
@@ -107,3 +111,23 @@ def finish(database: sqlite3.Connection, number: int, *, who: str, now_ms: int) 
     if not database.execute("SELECT changes()").fetchone()[0]:
         return None
     return next(one for one in works(database) if one.id == number)
+
+
+def mute_alarm(
+    database: sqlite3.Connection,
+    alarm: Alarm,
+    verdict: Verdict,
+    *,
+    until_ms: int,
+    reason: str,
+    who: str,
+    now_ms: int,
+) -> list[Mute]:
+    """Mute every pattern (sensor, quantity, kind) of the alarm's anomalies: it ends, and they raise none before then."""
+    rows = database.execute(
+        "SELECT content FROM anomalies WHERE id IN (SELECT value FROM json_each(?)) ORDER BY start_ms, id",
+        (json.dumps(alarm.anomalies),),
+    ).fetchall()
+    found = [msgspec.json.decode(content, type=Anomaly) for (content,) in rows]
+    patterns = dict.fromkeys((one.sensor, one.quantity, one.kind.value) for one in found)
+    return [mute(database, Mute(0, *pattern, verdict, reason, who, now_ms, until_ms)) for pattern in patterns]

@@ -57,6 +57,15 @@ OTHERS = {
     "/v1/corrections/{number}",
     "/v1/validity",
     "/v1/validity/{number}",
+    "/v1/alarms",
+    "/v1/alarms/{alarm_id}",
+    "/v1/alarms/{alarm_id}/acknowledge",
+    "/v1/alarms/{alarm_id}/comments",
+    "/v1/alarms/{alarm_id}/mute",
+    "/v1/mutes",
+    "/v1/mutes/{number}",
+    "/v1/maintenance",
+    "/v1/maintenance/{number}",
 }
 
 
