@@ -13,34 +13,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from halong import broker
+from halong.influxd import write_config
 from halong.installation import free_port
 
 START_S = 30.0
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-
-INFLUXD_CONFIG = """
-reporting-disabled = true
-bind-address = "127.0.0.1:{rpc_port}"
-[meta]
-  dir = "{directory}/meta"
-  logging-enabled = false
-[data]
-  dir = "{directory}/data"
-  wal-dir = "{directory}/wal"
-  index-version = "tsi1"
-  query-log-enabled = false
-[monitor]
-  store-enabled = false
-[http]
-  bind-address = "127.0.0.1:{http_port}"
-  log-enabled = false
-[continuous_queries]
-  enabled = false
-[logging]
-  level = "error"
-  suppress-logo = true
-"""
 
 
 class Server(NamedTuple):
@@ -79,10 +57,7 @@ def influxd(directory: Path, port: int | None = None) -> Iterator[Server]:
         raise FileNotFoundError("influxd is not installed: run scripts/servers.sh")
     http_port, rpc_port = port or free_port(), free_port()
     directory.mkdir(parents=True, exist_ok=True)
-    config = directory / "influxdb.conf"
-    config.write_text(
-        INFLUXD_CONFIG.format(directory=directory, http_port=http_port, rpc_port=rpc_port), encoding="utf-8"
-    )
+    config = write_config(http_port, rpc_port, directory)
     with running([program, "-config", str(config)], directory / "influxd.log") as pid:
         wait_for(lambda: _answers(http_port))
         yield Server(pid, http_port)

@@ -17,6 +17,7 @@ bind-address = "127.0.0.1:{rpc_port}"
 [http]
   bind-address = "127.0.0.1:{port}"
   log-enabled = false
+{http_options}
 [continuous_queries]
   enabled = false
 [logging]
@@ -30,9 +31,15 @@ def influxd_path() -> str | None:
     return shutil.which("influxd") or shutil.which("influxd", path="/usr/sbin:/usr/local/sbin:/usr/local/bin")
 
 
-def command(port: int, rpc_port: int, directory: Path) -> list[str]:
-    """The command line that runs influxd on 127.0.0.1:`port` in the foreground; writes its configuration."""
+def write_config(port: int, rpc_port: int, directory: Path, http_options: str = "") -> Path:
+    """The configuration of an influxd on 127.0.0.1:`port` with everything below `directory`; `http_options` are TOML lines."""
     directory.mkdir(parents=True, exist_ok=True)
     config = directory / "influxdb.conf"
-    config.write_text(_CONFIG.format(directory=directory, port=port, rpc_port=rpc_port), encoding="utf-8")
-    return [str(influxd_path()), "-config", str(config)]
+    text = _CONFIG.format(directory=directory, port=port, rpc_port=rpc_port, http_options=http_options)
+    config.write_text(text, encoding="utf-8")
+    return config
+
+
+def command(port: int, rpc_port: int, directory: Path) -> list[str]:
+    """The command line that runs it in the foreground; writes its configuration."""
+    return [str(influxd_path()), "-config", str(write_config(port, rpc_port, directory))]

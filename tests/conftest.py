@@ -14,31 +14,11 @@ from uuid import uuid4
 import pytest
 from hypothesis import settings
 
+from halong.influxd import write_config
+
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 20.0
 
-INFLUXD_CONFIG = """
-reporting-disabled = true
-bind-address = "127.0.0.1:{rpc_port}"
-[meta]
-  dir = "{directory}/meta"
-  logging-enabled = false
-[data]
-  dir = "{directory}/data"
-  wal-dir = "{directory}/wal"
-  query-log-enabled = false
-[monitor]
-  store-enabled = false
-[http]
-  bind-address = "127.0.0.1:{http_port}"
-  log-enabled = false
-{http_options}
-[continuous_queries]
-  enabled = false
-[logging]
-  level = "warn"
-  suppress-logo = true
-"""
 MOSQUITTO_CONFIG = "listener {port} 127.0.0.1\nallow_anonymous true\n"
 
 # A busy machine is no error: no deadline. `make fuzz` tries twenty times as much.
@@ -65,13 +45,7 @@ def strict_influxd_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
 @contextmanager
 def _influxd(directory: Path, http_options: str = "") -> Iterator[str]:
     http_port, rpc_port = _free_ports(2)
-    config = directory / "influxdb.conf"
-    config.write_text(
-        INFLUXD_CONFIG.format(
-            directory=directory, http_port=http_port, rpc_port=rpc_port, http_options=http_options
-        ),
-        encoding="utf-8",
-    )
+    config = write_config(http_port, rpc_port, directory, http_options)
     with _server("influxd", ["-config", str(config)], directory, lambda: _influxd_answers(http_port)):
         yield f"http://127.0.0.1:{http_port}"
 
