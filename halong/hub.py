@@ -20,6 +20,7 @@ from api.app import Services, create
 from halong import retention, serving
 from halong.follower import Follower
 from halong.serving import ApiSettings, Server
+from halong.vitals_loop import Sources, keep_telling
 from ingest.alarms import channels
 from ingest.alarms import settings as alarm_settings
 from ingest.alarms.notifier import heartbeat
@@ -33,6 +34,7 @@ from runtime.sdnotify import Notifier
 from storage.book import Book
 from storage.embedded import EmbeddedStore, StoreBusyError
 from storage.facts import KEEP_DAYS, STORE_FILE, note_facts
+from storage.influx import InfluxStore
 from storage.open import open_store
 from storage.store import Store, StoreUnavailableError
 from storage.view import HUMIDITY, View
@@ -55,10 +57,12 @@ class StoreSettings(msgspec.Struct, frozen=True):
     """`duckdb:FILE` (relative to the data directory) or `http://host:8086/database`; user:secret from the environment.
 
     The embedded store forgets what is older than `keep_days`, 0 keeps everything; InfluxDB has its own retention.
+    Into InfluxDB the hub writes every `vitals_s` seconds how it and the gateways do, 0: never.
     """
 
     url: str = "duckdb:store.duckdb"
     keep_days: int = 0
+    vitals_s: float = 15.0
 
 
 class IngestSettings(msgspec.Struct, frozen=True):
@@ -103,6 +107,8 @@ def check(config: HubConfig) -> None:
         raise ConfigError(f"ingest.quarantine_rows must be 1 to 1000000, not {ingest.quarantine_rows}")
     alarm_settings.check(config.alarms)
     retention.check(config.store.url, config.store.keep_days)
+    if config.store.vitals_s and not 1 <= config.store.vitals_s <= 600:
+        raise ConfigError(f"store.vitals_s must be 0 (never) or 1 to 600, not {config.store.vitals_s:g}")
     try:
         open_store(config.store.url)  # only looks at the address
     except ValueError as error:
@@ -224,6 +230,10 @@ async def run(
             if isinstance(store, EmbeddedStore) and config.store.keep_days:
                 keeping = retention.keep(store, config.store.keep_days, clock)
                 working.append(group.create_task(keeping, name="retention"))
+            if isinstance(store, InfluxStore) and config.store.vitals_s and part != "api":
+                told = Sources(pipeline.account.as_mapping, pipeline.ready, lambda: feed.latest, clock)
+                telling = keep_telling(store, book, told, config.store.vitals_s)
+                working.append(group.create_task(telling, name="vitals"))
             if listening is not None:
                 working.append(group.create_task(feed.run(), name="feed"))
                 working.append(group.create_task(follower.run(for_ever=part == "api"), name="follow"))

@@ -25,6 +25,7 @@ from storage.influx_http import (
 )
 from storage.influx_write import write_lanes
 from storage.lineprotocol import LANE_LINES, Encoder
+from storage.points import Point, bodies
 from storage.store import Bucket, Columns, Outcome, Series, StoreMisconfiguredError, StoreUnavailableError
 from storage.windows import IncreaseFold, group_steps, mean_direction
 from telemetry.quantities import Aggregate
@@ -105,6 +106,16 @@ class InfluxStore:
         if len(refused) > 1:
             refused.sort(key=lambda rejected: rejected.index)
         return Outcome(len(columns) - len(refused), 0, tuple(refused))
+
+    async def write_points(self, points: Iterable[Point]) -> None:
+        """Points that are no readings, one request after the other. Raises StoreUnavailableError, also when some are refused."""
+        for body in bodies(points):
+            try:
+                await self._send(body)
+            except LinesRefusedError as error:
+                raise StoreUnavailableError(
+                    f"InfluxDB refuses points: {error}", CONFIGURATION_RETRY_S
+                ) from error
 
     async def series(self) -> list[Series]:
         """By the newest point of each series: SHOW SERIES is not in InfluxDB 3."""
