@@ -15,8 +15,9 @@ import pytest
 
 from halong import vitals
 from halong.hub import ApiSettings, BrokerSettings, HubConfig, StoreSettings, check, run
+from runtime.brokerurl import BrokerUrl
 from runtime.config import ConfigError
-from runtime.mqtt import BrokerUrl, Connection, keep_connected
+from runtime.mqtt import Connection, keep_connected
 from storage.inventory import GatewayRow, SensorRow
 from storage.ledger import Figures, LedgerRow
 from telemetry import topics
