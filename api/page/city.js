@@ -1,6 +1,9 @@
 // What is known of the city: one look at the API, then what the stream brings.
 
-const HISTORY = 60, ANOMALIES = 200, REFRESH_MS = 60_000, RATE_MS = 10_000;
+import { ask, isClosed } from "./ask.js";
+import { lookAtSession, session } from "./session.js";
+
+const HISTORY = 60, ANOMALIES = 200, REFRESH_MS = 60_000, AGAIN_MS = 2000, RATE_MS = 10_000;
 
 export const city = {
   sites: new Map(), sensors: new Map(), quantities: new Map(), gateways: new Map(), anomalies: new Map(),
@@ -12,17 +15,6 @@ const arrivals = [], listeners = new Set();
 
 export const onChange = (listener) => listeners.add(listener);
 const changed = () => { for (const listener of listeners) listener(); };
-
-export class Refusal extends Error {
-  constructor(status, detail) { super(detail); this.status = status; }
-}
-
-export async function ask(path, { method = "GET", body } = {}) {
-  const answer = await fetch(path, { method, headers: body ? { "Content-Type": "application/json" } : {}, body: body ? JSON.stringify(body) : undefined });
-  const content = answer.status === 204 ? null : await answer.json().catch(() => null);
-  if (!answer.ok) throw new Refusal(answer.status, content?.detail ?? `${path}: ${answer.status}`);
-  return content;
-}
 
 export function readingsPerSecond() {
   const now = Date.now();
@@ -56,7 +48,7 @@ function take(readings, isNews) {
 }
 
 export function takeAnomalies(list) {
-  for (const one of list) city.anomalies.set(one.id, one);
+  for (const one of list) city.anomalies.set(one.id, { acknowledged: null, ...city.anomalies.get(one.id), ...one });
   for (const one of newestFirst(city.anomalies.values()).slice(ANOMALIES)) city.anomalies.delete(one.id);
   changed();
 }
@@ -83,14 +75,31 @@ async function lookAtTheAir() {
   changed();
 }
 
-export async function refresh() {
+// The stream tells an anomaly again, unchanged, when somebody took note of it: the note itself is the API's to tell.
+async function hearAnomalies(list) {
+  const noted = list.some((one) => { const known = city.anomalies.get(one.id); return known && known.end_ms === one.end_ms && known.score === one.score && known.text === one.text; });
+  takeAnomalies(list);
+  if (noted) await quietly(async () => takeAnomalies((await ask(`v1/anomalies?limit=${ANOMALIES}`)).items));
+}
+
+// What is asked in the background: a closed door is told, anything else is tried again by itself.
+async function quietly(question) {
   try {
-    await look();
-    lookAtTheAir().catch((error) => console.warn("halong:", error.message));
+    await question();
+    return true;
   } catch (error) {
-    if (error.status === 401 || error.status === 403) refused();
-    else console.warn("halong:", error.message);
+    if (isClosed(error)) { city.link = "shut"; changed(); refused(); return false; }
+    console.warn("halong:", error.message);
+    if (city.link === "shut") setTimeout(refresh, AGAIN_MS);
+    return false;
   }
+}
+
+export async function refresh() {
+  if (!(await quietly(look))) return;
+  if (city.link === "shut") { city.link = "opening"; listen(); }
+  quietly(lookAtTheAir);
+  if (!session.known) quietly(async () => { await lookAtSession(); changed(); });
 }
 
 function listen() {
@@ -103,22 +112,23 @@ function listen() {
     if (again) refresh();
   });
   stream.addEventListener("error", () => {
-    city.link = "away";
+    const ended = stream.readyState === EventSource.CLOSED;
+    city.link = ended ? "shut" : "away";
     changed();
-    if (stream.readyState === EventSource.CLOSED) setTimeout(listen, 2000);
+    if (ended) setTimeout(refresh, AGAIN_MS); // refused: the answer to the next question says why
   });
   hear("readings", (readings) => {
     take(readings, true);
     changed();
     if (readings.some((reading) => !city.sensors.has(reading.sensor))) refresh();
   });
-  hear("anomaly", takeAnomalies);
+  hear("anomaly", hearAnomalies);
   hear("reset", refresh);
   return stream;
 }
 
 export async function start() {
+  city.link = "shut"; // until the first look has shown that the door is open
   await refresh();
-  listen();
   setInterval(refresh, REFRESH_MS);
 }

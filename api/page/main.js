@@ -1,11 +1,12 @@
 // The page: which view is open, the language, the theme, and when to draw.
 
 import * as alarmsView from "./alarms_view.js";
-import { city, onChange, openAnomalies, start } from "./city.js";
+import { city, onChange, onRefused, openAnomalies, refresh, start } from "./city.js";
 import * as cityView from "./city_view.js";
 import { keyed, mark, node, write } from "./dom.js";
 import * as fleetView from "./fleet_view.js";
 import * as sensorView from "./sensor_view.js";
+import { sessionButton, signInForm } from "./sign_in.js";
 import { clock, isVietnamese, keep, kept, switchLanguage, word } from "./words.js";
 
 const TABS = [["city", "#/", cityView], ["alarms", "#/alarms", alarmsView], ["fleet", "#/fleet", fleetView]];
@@ -33,6 +34,8 @@ function draw() {
   mark(byId("link"), { up: city.link === "live", down: city.link === "away" });
   write(byId("clock"), clock(Date.now()));
   write(byId("language"), word("other"));
+  showSession();
+  form.update();
   write(byId("theme"), word(isDark() ? "light" : "dark"));
   keyed(byId("tabs"), TABS, ([name]) => name, ([, href]) => node("a", { href }, node("span", {}), node("b", { class: "badge" })), (link, [name]) => {
     write(link.firstChild, word(name));
@@ -59,6 +62,9 @@ byId("theme").addEventListener("click", () => { theme(isDark() ? "light" : "dark
 byId("language").addEventListener("click", () => { switchLanguage(); draw(); });
 addEventListener("hashchange", route);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+const form = signInForm(() => location.reload());
+const showSession = sessionButton(byId("session"), form, () => location.reload());
+onRefused(() => form.show(true));
 onChange(soon);
 await start();
 route();

@@ -1,8 +1,9 @@
 // One sensor: its newest values, a chart of a day, a week or a month, its port and its alarms.
 
 import { alarmLine } from "./alarms_view.js";
+import { ask } from "./ask.js";
 import { drawChart } from "./chart.js";
-import { ask, city, newestFirst } from "./city.js";
+import { city, newestFirst } from "./city.js";
 import { keyed, node, write } from "./dom.js";
 import { ago, amount, title, unitOf, word } from "./words.js";
 
