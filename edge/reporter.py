@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 import structlog
 
-from edge import metrics, status, statusfile
+from edge import status, statusfile
 from edge.account import Account
 from edge.journalthread import JournalThread
 from edge.settings import EdgeConfig
@@ -73,7 +73,12 @@ class Reporter:
         """Look and write, for ever; serve Prometheus beside when the configuration wants it."""
         async with asyncio.TaskGroup() as group:
             if self.config.metrics.port:
-                group.create_task(metrics.serve(self.config.metrics, self._metrics), name="metrics")
+                from edge import metrics  # 3 MB that an agent without Prometheus does not need
+
+                def content() -> bytes:
+                    return metrics.exposition(self.last) if self.last is not None else b""
+
+                group.create_task(metrics.serve(self.config.metrics, content), name="metrics")
             while True:
                 await self.look()
                 await asyncio.sleep(self._every_s)
@@ -96,9 +101,6 @@ class Reporter:
     def enrich(self, state: State) -> State:
         """The heartbeat with what is known beyond it."""
         return status.with_status(state, self.last)
-
-    def _metrics(self) -> bytes:
-        return metrics.exposition(self.last) if self.last is not None else b""
 
     def _seen(self, journal: JournalStatus) -> Status:
         config, now_ms, accepted = self.config, self._clock(), self._accepted()

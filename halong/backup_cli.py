@@ -24,8 +24,7 @@ from halong.records import (
 from storage.backup import BackupError, Label, back_up, read_label
 from storage.backup import restore as put_back
 from storage.book import Book
-from storage.embedded import EmbeddedStore, StoreBusyError
-from storage.store import StoreUnavailableError
+from storage.store import StoreBusyError, StoreUnavailableError
 
 DAY_MS = 86_400_000
 PATIENCE_S = 3600.0
@@ -92,6 +91,8 @@ def restore(
 async def _check_free(data: Path, label: Label) -> None:
     """Raises StoreBusyError while a hub holds the store of the data directory."""
     if label.store and (data / label.store).exists():
+        from storage.embedded import EmbeddedStore
+
         store = EmbeddedStore(data / label.store, clock=now_ms)
         try:
             await store.open()

@@ -26,10 +26,9 @@ from halong.records import (
     who,
 )
 from storage.book import Book
-from storage.embedded import StoreBusyError
 from storage.ledger import Figures, LedgerRow, total
 from storage.ledger import ledger as draw_up
-from storage.store import StoreUnavailableError
+from storage.store import StoreBusyError, StoreUnavailableError
 
 SHOWN = (
     "expected",

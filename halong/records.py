@@ -11,15 +11,17 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from halong.console import fail
 from storage.book import Book, BookUnavailableError
 from storage.commands import Commands
-from storage.embedded import EmbeddedStore
 from storage.facts import STORE_FILE, facts
+
+if TYPE_CHECKING:
+    from storage.embedded import EmbeddedStore
 
 BOOK = "book.sqlite"
 LOOK_EVERY_S = 0.05
@@ -74,12 +76,14 @@ def carry_out(book: Book, kind: str, content: Any, *, patience_s: float = PATIEN
 
 
 @asynccontextmanager
-async def unheld_store(book: Book, data: Path) -> AsyncIterator[EmbeddedStore | None]:
+async def unheld_store(book: Book, data: Path) -> AsyncIterator["EmbeddedStore | None"]:
     """The embedded store while nobody holds it, None where there is none; raises StoreBusyError when the hub does."""
     name = facts(book).get(STORE_FILE, "store.duckdb")
     if not name or not (data / name).exists():
         yield None
         return
+    from storage.embedded import EmbeddedStore
+
     store = EmbeddedStore(data / name, clock=now_ms)
     await store.open()
     try:

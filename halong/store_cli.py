@@ -4,20 +4,20 @@ import asyncio
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from halong import extract, migrate
 from halong.console import fail, instant_ms
 from halong.records import DATA, AsJson, print_json
-from storage.batch import TIME_MAX_MS
-from storage.open import open_store, with_secret
 from storage.store import Store, StoreUnavailableError
 from telemetry.quantities import QUANTITIES
+
+if TYPE_CHECKING:
+    from halong import extract, migrate
 
 KEY_VARIABLE = "HALONG_KEY"
 SECRET_VARIABLE = "HALONG_STORE_SECRET"
@@ -32,6 +32,8 @@ def register(app: typer.Typer) -> None:
 
 def _address(given: str) -> str:
     """A store's address from one, or from a hub's data directory or DuckDB file; exit 2 when it cannot be."""
+    from storage.open import with_secret
+
     path = Path(given.removeprefix("duckdb:"))
     if given.startswith("http"):
         return with_secret(given, os.environ.get(SECRET_VARIABLE, ""))
@@ -41,6 +43,8 @@ def _address(given: str) -> str:
 
 
 def _open(given: str, *, must_exist: bool) -> Store:
+    from storage.open import open_store
+
     address = _address(given)
     path = Path(address.removeprefix("duckdb:"))
     if must_exist and not address.startswith("http") and not path.exists():
@@ -72,6 +76,9 @@ def export(
 
     A hub owns its file while it runs: ask it with --url, or give --data when it does not run.
     """
+    from halong import extract
+    from storage.batch import TIME_MAX_MS
+
     unknown = [name for name in quantity or () if name not in QUANTITIES]
     if unknown:
         raise fail(f"unknown quantity {unknown[0]!r}; known: {', '.join(sorted(QUANTITIES))}", 2)
@@ -93,7 +100,9 @@ def export(
         print(f"{rows:,} readings in {out}" if rows else "no readings in that period")
 
 
-async def _export(out: Path, wanted: extract.Wanted, store: str, url: str | None) -> int:
+async def _export(out: Path, wanted: "extract.Wanted", store: str, url: str | None) -> int:
+    from halong import extract
+
     output, rows = extract.Output(out), 0
     bar = _bar("readings")
     if url is not None:
@@ -162,7 +171,9 @@ def migrate_command(
     state.unlink(missing_ok=True)
 
 
-async def _migrate(source: str, dest: str, state: Path) -> migrate.Moved:
+async def _migrate(source: str, dest: str, state: Path) -> "migrate.Moved":
+    from halong import migrate
+
     here, there = _open(source, must_exist=True), _open(dest, must_exist=False)
     name = migrate.name(source, dest)
     start_ms = migrate.resumed(state, name)

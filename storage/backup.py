@@ -15,7 +15,6 @@ from typing import Any
 import msgspec
 
 from storage.book import Book
-from storage.embedded import EmbeddedStore
 from storage.store import Store
 
 BOOK, STORE, LABEL = "book.sqlite", "store.duckdb", "backup.json"
@@ -36,6 +35,8 @@ class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 async def back_up(book: Book, store: Store | None, directory: Path, *, now_ms: int) -> Label:
     """Copy everything into the new `directory`; raises BackupError, StoreUnavailableError, BookUnavailableError."""
+    from storage.embedded import EmbeddedStore
+
     if directory.exists():
         raise BackupError(f"{directory} is there already")
     growing = directory.with_name(f"{directory.name}.partial")

@@ -11,7 +11,7 @@ import structlog
 
 from storage import rollup
 from storage.batch import Batch, prepare, refuse
-from storage.store import Columns, Outcome, Series, StoreUnavailableError
+from storage.store import Columns, Outcome, Series, StoreBusyError, StoreUnavailableError
 
 MEMORY_LIMIT = "512MB"
 THREADS = 2
@@ -28,10 +28,6 @@ CREATE TABLE IF NOT EXISTS readings (
 _CORRUPT_WAL = re.compile(r"Corrupt WAL file: entry at byte position (\d+)")
 
 log = structlog.get_logger(__name__)
-
-
-class StoreBusyError(StoreUnavailableError):
-    """Another process holds the store's file: ask that process instead of trying again."""
 
 
 class DuckFile:

@@ -15,9 +15,9 @@ import duckdb
 import structlog
 
 from storage import rollup
-from storage.duckfile import DISK_RETRY_S, DuckFile, StoreBusyError
+from storage.duckfile import DISK_RETRY_S, DuckFile
 from storage.embedded_sql import aggregate_sql
-from storage.store import Bucket, Columns, Outcome, Series, StoreUnavailableError
+from storage.store import Bucket, Columns, Outcome, Series, StoreBusyError, StoreUnavailableError
 from storage.windows import group_steps, mean_direction
 from telemetry.quantities import Aggregate
 from telemetry.reading import Reading

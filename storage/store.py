@@ -18,6 +18,10 @@ class StoreUnavailableError(Exception):
         self.retry_after_s = retry_after_s
 
 
+class StoreBusyError(StoreUnavailableError):
+    """Another process holds the store's file: ask that process instead of trying again."""
+
+
 class StoreMisconfiguredError(StoreUnavailableError):
     """Somebody has to change something first: the user or token, its rights, the database. The data waits."""
 

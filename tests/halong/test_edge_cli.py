@@ -208,3 +208,23 @@ class TestScan:
         assert "pms5003" in result.stdout
         assert "listening" in result.stderr
         assert CliRunner().invoke(app, ["check", str(out)]).exit_code == 0
+
+
+class TestSmall:
+    def test_the_agent_loads_neither_store_nor_arrays_nor_web(self) -> None:
+        loaded = "import sys, halong.__main__, edge.agent; print(*sorted(sys.modules))"
+        done = subprocess.run(
+            [sys.executable, "-c", loaded], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        heavy = {
+            "numpy",
+            "duckdb",
+            "aiohttp",
+            "fastapi",
+            "uvicorn",
+            "pyarrow",
+            "cryptography",
+            "prometheus_client",
+        }
+        assert "edge.agent" in done.stdout.split()
+        assert not heavy.intersection(done.stdout.split())
