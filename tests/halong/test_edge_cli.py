@@ -223,7 +223,6 @@ class TestSmall:
             "fastapi",
             "uvicorn",
             "pyarrow",
-            "cryptography",
             "prometheus_client",
         }
         assert "edge.agent" in done.stdout.split()
