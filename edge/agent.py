@@ -113,6 +113,7 @@ class Agent:
                 timekeeper.hear_gnss,
                 outside.open_line,
                 self._tap.hear,
+                intake,
             )
         )
         self._uplink = Uplink(

@@ -45,6 +45,15 @@ class Intake:
             self._take(readings)
             raise
 
+    def has_room(self) -> bool:
+        """May one more reader put something now?"""
+        return len(self._readings) < self._capacity
+
+    def put_now(self, readings: Sequence[Reading]) -> None:
+        """Hand over without waiting, when there is room: beyond the capacity by one chunk's readings at most."""
+        if readings:
+            self._take(readings)
+
     def _take(self, readings: Sequence[Reading]) -> None:
         self._readings.extend(readings)
         self._some.set()

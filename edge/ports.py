@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import structlog
 
@@ -26,6 +26,16 @@ MAX_STEPS = 32  # so many questions a round at most, whatever a driver follows u
 log = structlog.get_logger(__name__)
 Deliver = Callable[[Sequence[Reading]], Awaitable[None]]
 OnBad = Callable[[str, int], None]
+
+
+class DeliverNow(Protocol):
+    """Where readings go without waiting, as long as there is room."""
+
+    def has_room(self) -> bool:
+        """May `put_now` be called?"""
+
+    def put_now(self, readings: Sequence[Reading]) -> None:
+        """Hand over."""
 
 
 class Device(NamedTuple):
@@ -56,7 +66,8 @@ class Polled:
 
 
 class Port:
-    """A port with one streaming device, or with any number of polled ones. `deliver` may wait: that is back-pressure.
+    """A port with one streaming device, or with any number of polled ones. `deliver` may wait: that is back-pressure. `now`
+    takes what streams in without waiting, while it has room.
 
     `on_bad` hears (sensor, frames) of what is dropped.
     """
@@ -73,7 +84,9 @@ class Port:
         mode: str = "8N1",
         on_bad: OnBad = lambda sensor, frames: None,
         open_line: OpenLine = Line.open,
+        now: DeliverNow | None = None,
     ) -> None:
+        self._now = now
         self.name, self._devices, self._on_bad, self._open_line = path, devices, on_bad, open_line
         self._baud, self._timeout_s, self._mode = baud, timeout_s, mode
         self._byte_s = (1 + int(mode[0]) + (mode[1] != "N") + int(mode[2])) / baud
@@ -141,14 +154,23 @@ class Port:
 
     async def _stream(self, line: Line, device: Device) -> None:
         framer = device.driver.framer()
+
+        def hear(chunk: Chunk) -> bool:
+            if self._now is None or not self._now.has_room():
+                return False
+            for frame in self._feed(device, framer, chunk):
+                self._now.put_now(self._understand(device, frame, chunk.at_ms)[1])
+            return True
+
         await self._prepare(line, device)
         while True:
-            chunk = await line.read(QUIET_S)
+            heard = await line.stream(hear, QUIET_S)
+            chunk = await line.read(0)
             if chunk is not None:
                 for frame in self._feed(device, framer, chunk):
                     await self._take(device, frame, chunk.at_ms)
             line.check_there()
-            if chunk is None:
+            if chunk is None and not heard:
                 await self._prepare(line, device)
 
     async def _poll(self, line: Line) -> None:
@@ -231,29 +253,37 @@ class Port:
     async def _take(
         self, device: Device, frame: Frame, at_ms: int, request: bytes | None = None
     ) -> Decoded | None:
+        decoded, readings = self._understand(device, frame, at_ms, request)
+        if readings:
+            await self._deliver(readings)
+        return decoded
+
+    def _understand(
+        self, device: Device, frame: Frame, at_ms: int, request: bytes | None = None
+    ) -> tuple[Decoded | None, Sequence[Reading]]:
+        """What a frame means, and what is to be published of it."""
         try:
             decoded = device.driver.decode(frame.data, request)
         except BadFrameError:
             self._drop(device, 1)
-            return None
+            return None, ()
         if decoded.verdict is Verdict.REJECT:
             self._drop(device, 1)
-            return None
+            return None, ()
         self._backoff = BACKOFF_FIRST_S
         self._frames += 1
         if device.hear is not None and decoded.fields:
             device.hear(decoded.fields)
         if decoded.verdict is Verdict.IGNORE or not decoded.measurements:
-            return decoded
+            return decoded, ()
         doubt = int(Flag.DEVICE) if decoded.verdict is Verdict.FLAG else 0
         observed_at = at_ms - round(frame.after * self._byte_s * 1000)
         self._last_ms = observed_at
         measured = device.traffic.take(decoded, observed_at) if device.traffic else decoded.measurements
         self._readings += len(measured)
-        await self._deliver(
-            [Reading(device.sensor, m.quantity, observed_at, m.value, m.flags | doubt) for m in measured]
-        )
-        return decoded
+        return decoded, [
+            Reading(device.sensor, m.quantity, observed_at, m.value, m.flags | doubt) for m in measured
+        ]
 
 
 def build_ports(
@@ -264,6 +294,7 @@ def build_ports(
     on_gnss: Callable[[Mapping[str, Any]], None] | None = None,
     open_line: OpenLine = Line.open,
     tap: Tap | None = None,
+    now: DeliverNow | None = None,
 ) -> list[Port]:
     """A loop for each serial port of the configuration, nothing opened; raises ValueError for a bad driver option.
 
@@ -291,6 +322,7 @@ def build_ports(
                 mode=device.line or more.line,
                 on_bad=on_bad,
                 open_line=open_line,
+                now=now,
             )
         )
     for bus in config.modbus:

@@ -12,7 +12,7 @@ import structlog
 from edge.counting import Counting, build_counting
 from edge.line import Line, OpenLine
 from edge.listener import Listener, build_listeners
-from edge.ports import Port, build_ports
+from edge.ports import DeliverNow, Port, build_ports
 from edge.settings import EdgeConfig
 from edge.sources import SourceLink, build_links
 from edge.tap import Tap
@@ -25,7 +25,8 @@ log = structlog.get_logger(__name__)
 
 class Bring(NamedTuple):
     """What readers are given: where readings go (`offer` is for who is answered and comes again), bad frames, the clock in
-    ms, dice, who hears a GNSS receiver, how a serial line is opened, who listens in on frames."""
+    ms, dice, who hears a GNSS receiver, how a serial line is opened, who listens in on
+    frames, and who takes readings without waiting."""
 
     deliver: Callable[[Sequence[Reading]], Awaitable[None]]
     offer: Callable[[Sequence[Reading]], Awaitable[None]]
@@ -35,6 +36,7 @@ class Bring(NamedTuple):
     on_gnss: Callable[[Mapping[str, Any]], None]
     open_line: OpenLine = Line.open
     tap: Tap | None = None
+    now: DeliverNow | None = None
 
 
 class _Running(NamedTuple):
@@ -74,7 +76,14 @@ class Readers:
     def _build(self, part: EdgeConfig) -> list[Reader]:
         bring = self._bring
         ports = build_ports(
-            part, bring.deliver, bring.clock, bring.on_bad, bring.on_gnss, bring.open_line, bring.tap
+            part,
+            bring.deliver,
+            bring.clock,
+            bring.on_bad,
+            bring.on_gnss,
+            bring.open_line,
+            bring.tap,
+            bring.now,
         )
         return [
             *ports,

@@ -98,11 +98,29 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.002)
 
 
+class Room:
+    """Takes readings without waiting, while it has room."""
+
+    def __init__(self, room: bool = True) -> None:
+        self.room, self.at_once = room, 0
+        self.journal: Journal
+
+    def has_room(self) -> bool:
+        return self.room
+
+    def put_now(self, readings: Sequence[Reading]) -> None:
+        assert self.room
+        self.at_once += len(readings)
+        self.journal.readings.extend(readings)
+
+
 class Running:
     """A port's loop that runs inside the context."""
 
-    def __init__(self, pty_port: "PtyPort", devices: Sequence[Device]) -> None:
+    def __init__(self, pty_port: "PtyPort", devices: Sequence[Device], room: "Room | None" = None) -> None:
         self.journal = Journal()
+        if room is not None:
+            room.journal = self.journal
         self.port = Port(
             str(pty_port.link),
             devices,
@@ -110,6 +128,7 @@ class Running:
             timeout_s=TIMEOUT_S,
             deliver=self.journal.put,
             clock=lambda: NOW,
+            now=room,
         )
 
     async def __aenter__(self) -> "Running":
@@ -326,3 +345,46 @@ async def test_a_streaming_device_is_set_up_and_again_when_it_is_quiet(
 def test_a_driver_without_extras_has_their_defaults() -> None:
     found = extras(Speaker())
     assert (found.setup, found.line, found.follow(b"", Decoded(Verdict.IGNORE, None))) == ((), "8N1", ())
+
+
+async def test_what_streams_in_is_taken_at_once_while_there_is_room_and_waits_in_order_while_there_is_none(
+    pty_port: "PtyPort",
+) -> None:
+    pty_port.plug()
+    room = Room()
+    async with Running(pty_port, [Device("s", Speaker(), 1.0)], room) as running:
+        await until(lambda: running.up)
+        pty_port.send(b"1.0\n2.0\n")
+        await until(lambda: len(running.journal.readings) == 2)
+        assert room.at_once == 2
+        room.room = False
+        running.journal.open.clear()
+        for value in range(3, 9):
+            pty_port.send(b"%d.0\n" % value)
+            await asyncio.sleep(0.01)
+        assert running.journal.values() == [1.0, 2.0]
+        running.journal.open.set()
+        await until(lambda: len(running.journal.readings) == 8)
+        room.room = True
+        pty_port.send(b"9.0\n")
+        await until(lambda: len(running.journal.readings) == 9)
+        assert running.journal.values() == [float(value) for value in range(1, 10)]
+
+
+class Buggy(Speaker):
+    """A driver with a bug."""
+
+    def decode(self, frame: bytes, request: bytes | None = None) -> Decoded:
+        raise ZeroDivisionError(frame)
+
+
+async def test_a_bug_ends_the_loop_of_the_port_and_is_not_swallowed_by_the_event_loop(
+    pty_port: "PtyPort",
+) -> None:
+    pty_port.plug()
+    running = Running(pty_port, [Device("s", Buggy(), 1.0)], Room())
+    task = asyncio.create_task(running.port.run())
+    await until(lambda: running.up)
+    pty_port.send(b"1.0\n")
+    with pytest.raises(ZeroDivisionError):
+        await asyncio.wait_for(task, PATIENCE_S)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
-from edge.line import Chunk, PortLostError
+from edge.line import Chunk, Hear, PortLostError
 from firmware_sim import truth
 from firmware_sim.device import Device, Emission
 
@@ -52,6 +52,13 @@ class VirtualLine:
             self.check_there()
             return None
         return self._chunks.pop(0)
+
+    async def stream(self, hear: Hear, within_s: float) -> int:
+        chunk = await self.read(within_s)
+        if chunk is None or hear(chunk):
+            return int(chunk is not None)
+        self._chunks.insert(0, chunk)
+        return 0
 
     async def idle(self, for_s: float) -> None:
         await asyncio.sleep(max(0.0, for_s))
