@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import math
 import os
 import termios
 from collections import deque
@@ -102,17 +103,16 @@ class Line(asyncio.Protocol):
         return chunk
 
     async def stream(self, hear: Hear, within_s: float) -> int:
-        """Call `hear` with every chunk the moment it comes, for `within_s`; how many it took. Ends early when it returns
-        False, which leaves that chunk and what follows to `read`, and when the line breaks, which `read` tells.
-
-        No task wakes for a chunk: with many ports that is most of what a gateway would compute."""
+        """Call `hear` with every chunk the moment it comes, for `within_s` and up to the full second, in which all
+        ports wake together; how many it took. Ends early when `hear` returns False, which leaves that chunk and what follows
+        to `read`, and when the line breaks, which `read` tells. No task wakes for a chunk."""
         if self._chunks or self._lost is not None:
             return 0
         self._heard, self._hear = 0, hear
         self._some.clear()
         try:
             with suppress(TimeoutError):
-                async with asyncio.timeout(within_s):
+                async with asyncio.timeout_at(math.ceil(asyncio.get_running_loop().time() + within_s)):
                     await self._some.wait()
         finally:
             self._hear = None
@@ -174,9 +174,13 @@ class Line(asyncio.Protocol):
     def _heard_now(self, hear: Hear, chunk: Chunk) -> bool:
         try:
             taken = hear(chunk)
-        except Exception as error:  # noqa: BLE001 - a bug: the event loop would log it and go on, `stream` raises it
+        except (
+            Exception
+        ) as error:  # a bug: the event loop logs it and would go on, so `stream` raises it, too
             self._bug.append(error)
-            return False
+            self._hear = None
+            self._some.set()
+            raise
         self._heard += taken
         return taken
 

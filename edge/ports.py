@@ -165,7 +165,7 @@ class Port:
         await self._prepare(line, device)
         while True:
             heard = await line.stream(hear, QUIET_S)
-            chunk = await line.read(0)
+            chunk = None if heard else await line.read(0)
             if chunk is not None:
                 for frame in self._feed(device, framer, chunk):
                     await self._take(device, frame, chunk.at_ms)
