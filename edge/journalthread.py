@@ -18,6 +18,8 @@ from edge.undated import Undated
 from telemetry.messages import Ranges
 from telemetry.reading import Reading
 
+NEWEST_PACKS = 4  # at most 64 KiB each
+
 T = TypeVar("T")
 Key = tuple[str, int]
 
@@ -27,6 +29,7 @@ class JournalThread:
 
     def __init__(self, journal: Journal, worker: ThreadPoolExecutor) -> None:
         self._journal, self._worker = journal, worker
+        self._newest: dict[Key, bytes] = {}  # what was appended last is asked for next
 
     @classmethod
     @asynccontextmanager
@@ -56,7 +59,12 @@ class JournalThread:
         told: Sequence[Untold] = (),
     ) -> list[PackRow]:
         """See Journal.append."""
-        return await self._do(partial(self._journal.append, packs, now_ms, counts, told))
+        rows = await self._do(partial(self._journal.append, packs, now_ms, counts, told))
+        for row, new in zip(rows[-NEWEST_PACKS:], packs[-NEWEST_PACKS:], strict=True):
+            self._newest[row.journal, row.seq] = new.payload
+            if len(self._newest) > NEWEST_PACKS:
+                del self._newest[next(iter(self._newest))]
+        return rows
 
     async def depth(self) -> Depth:
         """See Journal.depth."""
@@ -119,6 +127,8 @@ class JournalThread:
 
     async def payload(self, journal: str, seq: int) -> bytes | None:
         """See Journal.payload."""
+        if (newest := self._newest.pop((journal, seq), None)) is not None:
+            return newest
         return await self._do(partial(self._journal.payload, journal, seq))
 
     async def recent(self, limit: int) -> list[bytes]:

@@ -59,7 +59,7 @@ class Uplink:
         self._outdated = asyncio.Event()
         self._delivery = Delivery(rng)
         self._wake = asyncio.Event()
-        self._look_s = 0.0
+        self._look_s, self._fresh = 0.0, True
         self._root = config.broker.root
         self._gateway = config.gateway
         self.connected = False
@@ -83,6 +83,7 @@ class Uplink:
 
     def committed(self) -> None:
         """The journal has new packs."""
+        self._fresh = True
         self._wake.set()
 
     def describe_again(self) -> None:
@@ -214,9 +215,12 @@ class Uplink:
         plan = self._delivery.plan(now)
         known = self._delivery.known
         live = backlog = []
-        looks = self._journal.waiting or now >= self._look_s
+        looks = (
+            self._fresh or self._journal.waiting > len(known) or now >= self._look_s
+        )  # else all is on its way
         if looks:
             self._look_s = now + LOOK_S
+            self._fresh = self._fresh and not plan.live
         if plan.live and looks:
             rows = await self._journal.live(wall - LIVE_WINDOW_MS, plan.live, known)
             live = [(row.journal, row.seq) for row in rows]
