@@ -1,6 +1,6 @@
 # Two commands are enough: `make run` and `make test`. Both set up everything they need in .venv.
 .DEFAULT_GOAL := help
-.PHONY: help run test check format fuzz chaos bench lock clean
+.PHONY: help run test check format fuzz chaos bench lock bundle clean
 BIN := .venv/bin
 ARGS ?=
 
@@ -40,8 +40,11 @@ bench: .venv/.dev ## figures, as ratios inside one run
 lock: .venv/.dev ## pin the dependencies anew, with hashes
 	@scripts/lock.sh
 
+bundle: .venv/.dev ## dist/halong-….tar.gz: wheels and installer for a site without internet
+	@scripts/bundle.sh
+
 clean: ## everything that can be made again; halong-data stays
-	@rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.run: requirements.txt pyproject.toml scripts/venv.sh

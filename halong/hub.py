@@ -42,6 +42,7 @@ from telemetry.reading import Reading
 from telemetry.topics import DEFAULT_ROOT
 
 SECRET_VARIABLE = "HALONG_STORE_SECRET"
+SECRET_FILE_VARIABLE = "HALONG_STORE_SECRET_FILE"
 
 log = structlog.get_logger(__name__)
 
@@ -116,11 +117,12 @@ def check(config: HubConfig) -> None:
 
 
 def store_url(config: HubConfig, data: Path, environment: Mapping[str, str]) -> str:
-    """The store's whole address: files below `data`, the secret ("user:password" or "user:token") from the environment."""
+    """The store's whole address: files below `data`, the secret ("user:password" or "user:token") from the environment,
+    or from the file that it names. Raises ConfigError."""
     url = config.store.url
     if url.startswith("duckdb:"):
         return f"duckdb:{data / url.removeprefix('duckdb:')}"
-    secret = environment.get(SECRET_VARIABLE)
+    secret = environment.get(SECRET_VARIABLE) or _content(environment.get(SECRET_FILE_VARIABLE))
     if not secret:
         return url
     user, _, password = secret.partition(":")
@@ -128,6 +130,15 @@ def store_url(config: HubConfig, data: Path, environment: Mapping[str, str]) -> 
     return parts._replace(
         netloc=f"{quote(user, safe='')}:{quote(password, safe='')}@{parts.netloc.rpartition('@')[2]}"
     ).geturl()
+
+
+def _content(path: str | None) -> str:
+    if not path:
+        return ""
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ConfigError(f"{SECRET_FILE_VARIABLE}: cannot read {path}: {error.strerror}") from None
 
 
 async def _open(store: Store) -> None:
