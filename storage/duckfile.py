@@ -17,7 +17,9 @@ MEMORY_LIMIT = "512MB"
 THREADS = 2
 DISK_RETRY_S = 5.0
 QUIET_MS = 600_000  # without a reading for it, before an hour that is over is rolled
+SCHEMA_VERSION = 1
 _SCHEMA = """
+CREATE TABLE IF NOT EXISTS about (schema_version INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS series (
   id INTEGER NOT NULL, sensor VARCHAR NOT NULL, site VARCHAR NOT NULL, quantity VARCHAR NOT NULL
 );
@@ -73,14 +75,28 @@ class DuckFile:
         try:
             connection.execute("SET GLOBAL TimeZone = 'UTC'")
             connection.execute(f"{_SCHEMA}; {rollup.SCHEMA}")
+            self._check_version(connection)
             rows = connection.execute("SELECT sensor, site, quantity, id FROM series").fetchall()
             self._rolled = {hour for (hour,) in connection.execute("SELECT start_ms FROM rolled").fetchall()}
             self._waiting = None
         except duckdb.Error as error:
             connection.close()
             raise _opening_error(self.path, error) from error
+        except StoreUnavailableError:
+            connection.close()
+            raise
         self.ids = {Series(*names): number for *names, number in rows}
         self._connection = connection
+
+    def _check_version(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """A file without a version is older than versions, and like the first."""
+        (version,) = connection.execute("SELECT max(schema_version) FROM about").fetchall()[0]
+        if version is None:
+            connection.execute(f"INSERT INTO about VALUES ({SCHEMA_VERSION})")
+        elif version > SCHEMA_VERSION:
+            raise StoreUnavailableError(
+                f"the store {self.path} was written by a newer version of this program", DISK_RETRY_S
+            )
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
         return duckdb.connect(
