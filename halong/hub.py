@@ -21,7 +21,7 @@ from halong import retention, serving
 from halong.follower import Follower
 from halong.serving import ApiSettings, Server
 from halong.vitals_loop import Sources, keep_telling
-from ingest.alarms import channels
+from ingest.alarms import channels, limits
 from ingest.alarms import settings as alarm_settings
 from ingest.alarms.notifier import heartbeat
 from ingest.alarms.settings import AlarmSettings
@@ -209,6 +209,7 @@ async def run(
             on_stored=lambda items: feed.stored(shown.live(items, newest_humidity)),
             on_anomaly=feed.anomaly,
             on_alarm=feed.alarm,
+            limits=limits.read(config.alarms.limits),
             channels=channels.build(config.alarms, os.environ) if part != "api" else (),
             trace=lines,
             policy=policy(config.ingest),

@@ -16,6 +16,8 @@ from ingest.account import Account, Latencies
 from ingest.alarms.channels import Channel
 from ingest.alarms.desk import Desk
 from ingest.alarms.grouping import TIMING, Timing
+from ingest.alarms.inspector import Inspector
+from ingest.alarms.limits import Limit
 from ingest.alarms.notifier import Notifier
 from ingest.batch import Batch
 from ingest.calendar import holidays_vn_around
@@ -35,6 +37,7 @@ from runtime.mqtt import BrokerUrl
 from runtime.sdnotify import Loop
 from storage.book import Book, BookUnavailableError
 from storage.store import Outcome, Store, StoreMisconfiguredError, StoreUnavailableError
+from storage.view import View
 from telemetry import topics
 from telemetry.alarm import Alarm
 from telemetry.anomaly import Anomaly, AnomalyKind
@@ -82,6 +85,7 @@ class Pipeline:
         policy: checks.Policy = checks.POLICY,
         timing: Timing = TIMING,
         channels: Sequence[Channel] = (),
+        limits: Sequence[Limit] = (),
     ) -> None:
         self._store, self._book, self._root, self._clock, self._rng = store, book, root, clock, rng
         self._on_stored, self._trace = on_stored, trace
@@ -138,6 +142,15 @@ class Pipeline:
             routes=[channel.route for channel in channels],
         )
         self._notifier = Notifier(book, channels, clock=clock, rng=rng)
+        self._inspector = Inspector(
+            limits,
+            store=View(store, book),
+            book=book,
+            registry=self._registry,
+            clock=clock,
+            may_look=lambda: self._watchman.listening,
+            tell=lambda changes: self._watchman.tell(changes),
+        )
         self._watchman = Watchman(
             book=book,
             registry=self._registry,
@@ -212,6 +225,7 @@ class Pipeline:
             group.create_task(self._watch(), name="silence")
             group.create_task(self._keep_alarms(), name="alarms")
             group.create_task(self._notifier.run(), name="notifier")
+            group.create_task(self._inspector.run(), name="limits")
             group.create_task(self._repeat_credit(), name="credit")
             group.create_task(self._clerk.run(), name="commands")
 

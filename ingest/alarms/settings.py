@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from ingest.alarms import limits
 from ingest.alarms.routing import Route
 from ingest.alarms.wording import FIELDS
 from runtime.config import ConfigError
@@ -75,14 +76,16 @@ class HeartbeatSettings(msgspec.Struct, frozen=True):
 
 
 class AlarmSettings(msgspec.Struct, frozen=True):
-    """Channels, and the heartbeat."""
+    """Channels, the heartbeat, and the file of limits: "" the shipped one, "none" no limit."""
 
+    limits: str = ""
     channels: tuple[ChannelSettings, ...] = ()
     heartbeat: HeartbeatSettings = HeartbeatSettings()
 
 
 def check(settings: AlarmSettings) -> None:
     """What the types cannot say; raises ConfigError."""
+    limits.read(settings.limits)
     names = [channel.name for channel in settings.channels]
     for index, channel in enumerate(settings.channels):
         where = f"alarms.channels[{index}]"
