@@ -23,6 +23,8 @@ from halong.serving import ApiSettings, Server
 from halong.vitals_loop import Sources, keep_telling
 from ingest.alarms import channels, limits
 from ingest.alarms import settings as alarm_settings
+from ingest.alarms.annotator import Annotator
+from ingest.alarms.channels import Channel
 from ingest.alarms.notifier import heartbeat
 from ingest.alarms.settings import AlarmSettings
 from ingest.checks import DAY_MS, Policy, TimeWindow
@@ -167,6 +169,14 @@ def collecting_seldom() -> Iterator[None]:
         gc.unfreeze()
 
 
+def _channels(config: HubConfig, store: Store) -> list[Channel]:
+    """To people, and into InfluxDB where it may hold more than readings."""
+    people = channels.build(config.alarms, os.environ)
+    if isinstance(store, InfluxStore) and config.store.vitals_s:
+        people.append(Annotator(store))
+    return people
+
+
 def wall_clock_ms() -> int:
     """Milliseconds since 1970 UTC."""
     return time.time_ns() // 1_000_000
@@ -210,7 +220,7 @@ async def run(
             on_anomaly=feed.anomaly,
             on_alarm=feed.alarm,
             limits=limits.read(config.alarms.limits),
-            channels=channels.build(config.alarms, os.environ) if part != "api" else (),
+            channels=_channels(config, store) if part != "api" else (),
             trace=lines,
             policy=policy(config.ingest),
         )
