@@ -78,9 +78,9 @@ class HeartbeatSettings(msgspec.Struct, frozen=True):
 class AlarmSettings(msgspec.Struct, frozen=True):
     """Channels, the heartbeat, and the file of limits: "" the shipped one, "none" no limit."""
 
-    limits: str = ""
     channels: tuple[ChannelSettings, ...] = ()
     heartbeat: HeartbeatSettings = HeartbeatSettings()
+    limits: str = ""
 
 
 def check(settings: AlarmSettings) -> None:

@@ -11,6 +11,7 @@ from storage import quiet
 from storage.notes import Note, Notes
 from storage.quiet import Maintenance, Mute, Verdict
 from telemetry.alarm import AlarmState
+from telemetry.anomaly import Severity
 from telemetry.reading import Reading
 from tests.ingest.alarms.receivers import Receiver, receiving
 
@@ -28,7 +29,7 @@ def ordinary(until: int, count: int = 60) -> list[Reading]:
 
 
 def to(receiver: Receiver, **wanted: Any) -> list[Channel]:
-    ops = ChannelSettings("ops", "webhook", url=receiver.url, language="en", **wanted)
+    ops = ChannelSettings("ops", "webhook", url=receiver.url, language="en", severity=Severity.INFO, **wanted)
     return build(AlarmSettings((ops,)), {})
 
 
