@@ -81,6 +81,7 @@ class Hub:
                 rng=Random(1),
                 on_stored=lambda readings: None,
                 on_anomaly=lambda anomaly: None,
+                on_alarm=lambda alarm: None,
                 trace=None,
             )
             task = asyncio.create_task(pipeline.run())

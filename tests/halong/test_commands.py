@@ -73,7 +73,7 @@ async def test_three_sets_that_agree_balance(files: Files) -> None:
     assert verdict.balanced
     assert verdict.figures == {
         "sensors": 1, "emitted": 10, "accepted": 10, "stored": 10, "missed": 0, "unexplained": 0, "foreign": 0, "lost": 0,
-        "duplicates": 0, "altered": 0, "waiting": 1, "damaged": 0, "undatable": 0, "undated": 0,
+        "duplicates": 0, "altered": 0, "waiting": 1, "damaged": 0, "undatable": 0, "undated": 0, "causes": {},
     }  # fmt: skip
 
 

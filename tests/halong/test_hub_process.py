@@ -65,7 +65,7 @@ def test_without_a_broker_it_serves_and_says_so_and_leaves_in_order(tmp_path: Pa
     port = free_port()
     with hub(config(tmp_path, port)) as process:
         status, document = answer(f"http://127.0.0.1:{port}/readyz")
-        assert (status, document["checks"]) == (503, {"broker": False, "store": True})
+        assert (status, document["checks"]) == (503, {"broker": False, "store": True, "clock": True})
         assert answer(f"http://127.0.0.1:{port}/healthz")[0] == 200
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=20)
