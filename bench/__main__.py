@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import agent, edge_races, ingest_races, live, month, report, routes
+from bench import agent, detectors, edge_races, ingest_races, live, month, report, routes
 from bench.race import SECONDS, Race, run
 
 
@@ -29,7 +29,7 @@ def main() -> None:
     )
     parser.add_argument("--seconds", type=float, default=SECONDS, help="how long each race runs")
     parser.add_argument(
-        "--only", default="", help="races whose name contains this; rates, agent, routes or live"
+        "--only", default="", help="races whose name contains this; rates, detectors, agent, routes or live"
     )
     chosen = parser.parse_args()
     console = Console(width=150)
@@ -39,6 +39,8 @@ def main() -> None:
     _print_races(console, chosen.only, chosen.seconds)
     if chosen.only in "rates":
         report.print_rates(console)
+    if chosen.only in "detectors":
+        _print_detectors(console)
     if chosen.only in "agent":
         _print_agent(console, max(10.0, 5 * chosen.seconds))
     if chosen.only in "routes":
@@ -47,6 +49,33 @@ def main() -> None:
         with console.status(f"{live.CLIENTS} clients of the live stream"):
             heard = live.measure()
         console.print("\n" + live.report(heard), highlight=False)
+
+
+def _print_detectors(console: Console) -> None:
+    table = Table(
+        box=None, header_style="bold", title="\nall detectors, one core, every series by its own clock"
+    )
+    for title in (
+        "series",
+        "readings/s",
+        "slowest–fastest round",
+        "plain z-score/s",
+        "ratio",
+        "bytes a series",
+    ):
+        table.add_column(title, justify="right")
+    for series in detectors.SERIES:
+        with console.status(f"{series:,} series"):
+            pace = detectors.measure(series)
+        table.add_row(
+            f"{series:,}",
+            f"{pace.ours:,.0f}",
+            f"{pace.slowest:,.0f}–{pace.fastest:,.0f}",
+            f"{pace.plain:,.0f}",
+            f"{pace.ours / pace.plain:.4f}",
+            f"{pace.bytes_per_series:,}",
+        )
+    console.print(table)
 
 
 def _print_routes(console: Console) -> None:

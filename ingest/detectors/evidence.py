@@ -60,7 +60,8 @@ TABLES = {
     "peaks": ((PEAK_BLOCKS,), np.float32),
 }
 _ABOVE = (np.arange(BINS)[None] > np.arange(BINS)[:, None]).astype(np.float32)
-_SIDE = np.arange(len(SIDES), dtype=np.int64)[:, None]
+_SIDE = np.arange(len(SIDES), dtype=np.int64)
+_AGE = ((np.arange(PEAK_BLOCKS)[:, None] - np.arange(PEAK_BLOCKS)) % PEAK_BLOCKS).astype(np.int8)
 _CUTS = tuple(f"cut_{side}" for side in SIDES)
 
 
@@ -106,23 +107,25 @@ def _rarity(
 ) -> tuple[F32, F32, F32]:
     rows = frame.lanes[column] * len(SIDES) + side
     counts = lanes.tables["counts"].reshape(-1, BINS)[rows].astype(np.float32)
-    doubted = lanes.tables["doubted"].reshape(-1, BINS)[rows].astype(np.float32)
     learned, suspect = frame.old["learned"][column], frame.old["suspect"][column]
     safe = _decades(counts, learned, place, bins)
-    known, half = safe.copy(), safe.copy()
-    (mixed,) = np.nonzero(suspect > 0)
-    if mixed.size:
-        for head, share in ((known, np.float32(1)), (half, np.float32(SHARE))):
-            taken = counts[mixed] + share * doubted[mixed]
-            head[mixed] = _decades(taken, (learned + share * suspect)[mixed], place[mixed], bins[mixed])
     frame.found["sides"][side, column] = safe
-    size = len(frame)
-    power = np.float32(1 / NORM)
-    known, half, safe = (
-        np.bincount(column, weights=head**NORM, minlength=size).astype(np.float32) ** power
-        for head in (known, half, safe)
-    )
-    return known, half, safe
+    size, power = len(frame), np.float32(1 / NORM)
+
+    def join(decades: F32) -> F32:
+        joined: F32 = np.bincount(column, weights=decades**NORM, minlength=size).astype(np.float32) ** power
+        return joined
+
+    joined = join(safe)
+    (mixed,) = np.nonzero(suspect > 0)
+    if not mixed.size:
+        return joined, joined, joined
+    known, half = safe.copy(), safe.copy()
+    doubted = lanes.tables["doubted"].reshape(-1, BINS)[rows[mixed]].astype(np.float32)
+    for head, share in ((known, np.float32(1)), (half, np.float32(SHARE))):
+        taken = counts[mixed] + share * doubted
+        head[mixed] = _decades(taken, (learned + share * suspect)[mixed], place[mixed], bins[mixed])
+    return join(known), join(half), joined
 
 
 def _decades(counts: F32, total: F32, place: F32, bins: I64) -> F32:
@@ -158,9 +161,8 @@ def _peaks(frame: Frame, lanes: Lanes, strange: F32) -> None:
     at = block.astype(np.int64)
     every = np.arange(len(frame))
     peaks[every[fresh], at[fresh]] = 0
-    age = (at[:, None] - np.arange(PEAK_BLOCKS)) % PEAK_BLOCKS
-    blocks = np.clip(PEAK_SHARE * n / PEAK_BLOCK, 1, PEAK_BLOCKS).astype(np.int64)
-    highest = np.where(age <= blocks[:, None], peaks, 0).max(1)
+    blocks = np.clip(PEAK_SHARE * n / PEAK_BLOCK, 1, PEAK_BLOCKS).astype(np.int8)
+    highest = np.where(_AGE[at] <= blocks[:, None], peaks, 0).max(1)
     told = np.where(strange > np.float32(PEAK) * highest, strange, 0)
     frame.found["score"] = (1 - 1 / (1 + told)).astype(np.float32)
     frame.found["told"] = told
@@ -217,10 +219,11 @@ def _accept(frame: Frame, lanes: Lanes, columns: I64) -> None:
 
 
 def _count(frame: Frame, lanes: Lanes, doubt: Bools) -> None:
-    cells = (frame.lanes * len(SIDES) + _SIDE) * BINS + frame.found["bins"]
+    """Series by series: a series' counts lie side by side."""
+    cells = (frame.lanes[:, None] * len(SIDES) + _SIDE) * BINS + frame.found["bins"].T
     if doubt.any():
-        lanes.tables["doubted"].reshape(-1)[cells[:, doubt].ravel()] += np.uint16(1)
-        cells = cells[:, ~doubt]
+        lanes.tables["doubted"].reshape(-1)[cells[doubt].ravel()] += np.uint16(1)
+        cells = cells[~doubt]
     counts: NDArray[np.uint16] = lanes.tables["counts"].reshape(-1)
     counts[cells.ravel()] += np.uint16(1)
 
