@@ -65,6 +65,9 @@ class Account:
         self.control_bad = 0
         self.anomalies_opened = 0
         self.alarms_told = 0  # alarms that opened, changed, were acknowledged or closed
+        self.notices_sent = 0  # alarms' states that a channel took
+        self.notices_failed = 0  # tries that failed; each is made again
+        self.notices_given_up = 0  # after a day
         self.commits = 0
         self.outages = 0  # times the store or the book went away
         self.clock_suspected = 0  # times the hub's own clock was under suspicion

@@ -141,7 +141,7 @@ class Pipeline:
             timing=timing,
             routes=[channel.route for channel in channels],
         )
-        self._notifier = Notifier(book, channels, clock=clock, rng=rng)
+        self._notifier = Notifier(book, channels, self.account, clock=clock, rng=rng)
         self._inspector = Inspector(
             limits,
             store=View(store, book),

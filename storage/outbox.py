@@ -113,8 +113,9 @@ def waiting(database: sqlite3.Connection, channels: Collection[str]) -> int:
 
 
 def prune(database: sqlite3.Connection, before_ms: int) -> None:
-    """Forget what was settled for alarms that closed before then."""
+    """Forget what is older for alarms that closed before then, also what was for a channel that is no more."""
     database.execute(
-        "DELETE FROM outbox WHERE done_ms < ? AND alarm NOT IN (SELECT id FROM alarms WHERE end_ms IS NULL OR end_ms >= ?)",
+        "DELETE FROM outbox WHERE coalesce(done_ms, asked_ms) < ?"
+        " AND alarm NOT IN (SELECT id FROM alarms WHERE end_ms IS NULL OR end_ms >= ?)",
         (before_ms, before_ms),
     )

@@ -11,6 +11,7 @@ from string import Template
 import msgspec
 import structlog
 
+from ingest.account import Account
 from ingest.alarms.channels import Channel, NotSentError, request
 from ingest.alarms.settings import AlarmSettings, secret
 from storage import outbox
@@ -33,6 +34,7 @@ class Notifier:
         self,
         book: Book,
         channels: Sequence[Channel],
+        account: Account,
         *,
         clock: Callable[[], int],
         rng: Random,
@@ -41,7 +43,7 @@ class Notifier:
     ) -> None:
         self._book, self._channels, self._clock, self._rng = book, channels, clock, rng
         self._first_s, self._look_s = first_s, look_s
-        self.notices_sent = self.notices_failed = self.notices_given_up = 0
+        self._account = account
 
     async def run(self) -> None:
         """For ever."""
@@ -69,7 +71,7 @@ class Notifier:
         except NotSentError as error:
             self._failed(notice, error)
             return
-        self.notices_sent += 1
+        self._account.notices_sent += 1
         with self._book.writing() as database:
             outbox.sent(database, notice.id, self._clock())
         log.info("alarm sent", channel=notice.channel, key=notice.key)
@@ -77,12 +79,12 @@ class Notifier:
     def _failed(self, notice: Notice, error: NotSentError) -> None:
         now_ms = self._clock()
         if now_ms - notice.asked_ms >= GIVE_UP_MS:
-            self.notices_given_up += 1
+            self._account.notices_given_up += 1
             with self._book.writing() as database:
                 outbox.give_up(database, notice.id, str(error), now_ms)
             log.error("alarm not sent, given up", channel=notice.channel, key=notice.key, reason=str(error))
             return
-        self.notices_failed += 1
+        self._account.notices_failed += 1
         wait_s = min(LONGEST_S, self._first_s * 2 ** min(notice.tries, 20)) * self._rng.uniform(1.0, 1.2)
         with self._book.writing() as database:
             again_ms = now_ms + round(1000 * max(wait_s, error.retry_after_s))

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 import pytest
 
+from ingest.account import Account
 from ingest.alarms.channels import Channel, NotSentError, build
 from ingest.alarms.notifier import GIVE_UP_MS, Heartbeat, Notifier, heartbeat
 from ingest.alarms.settings import AlarmSettings, ChannelSettings, HeartbeatSettings
@@ -49,12 +50,14 @@ def left(book: Book, channel: str = "ops") -> int:
         return outbox.waiting(database, [channel])
 
 
-async def run_until_sent(book: Book, channels: list[Channel], *, first_s: float = 0.002) -> Notifier:
+async def run_until_sent(book: Book, channels: list[Channel], *, first_s: float = 0.002) -> Account:
     loop = asyncio.get_running_loop()
     begin = loop.time()
+    account = Account()
     notifier = Notifier(
         book,
         channels,
+        account,
         clock=lambda: T + round(1000 * (loop.time() - begin)),
         rng=Random(1),
         first_s=first_s,
@@ -66,7 +69,7 @@ async def run_until_sent(book: Book, channels: list[Channel], *, first_s: float 
             await asyncio.sleep(0.01)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    return notifier
+    return account
 
 
 async def test_a_receiver_that_fails_and_loses_answers_sees_each_state_once_by_its_key_in_order(
@@ -80,15 +83,15 @@ async def test_a_receiver_that_fails_and_loses_answers_sees_each_state_once_by_i
     async with receiving() as receiver:
         receiver.bad = [rng.choice([500, 0, 503, 0, 429, 200]) for _ in range(24)]
         failures = sum(status != 200 for status in receiver.bad)
-        notifier = await run_until_sent(book, [channel(url=receiver.url)])
+        account = await run_until_sent(book, [channel(url=receiver.url)])
     for one in alarms:
         mine = [key for key in receiver.states() if key.startswith(f"{one.id}-")]
         assert mine == [f"{one.id}-{state}" for state in ("open", "acknowledged", "closed")]
         taken = [key for key in receiver.taken if key.startswith(f"{one.id}-")]
         assert taken == sorted(taken, key=mine.index)  # never an older state after a newer one
-    assert len(receiver.states()) == notifier.notices_sent == 12
+    assert len(receiver.states()) == account.notices_sent == 12
     assert len(receiver.taken) > 12  # what was taken and not answered came again, under its key
-    assert notifier.notices_failed == failures - sum(status != 200 for status in receiver.bad)
+    assert account.notices_failed == failures - sum(status != 200 for status in receiver.bad)
     assert all(headers["Idempotency-Key"] == body["key"] for headers, body, _ in receiver.requests)
 
 
@@ -113,8 +116,8 @@ async def test_an_alarm_that_is_refused_holds_up_no_other_and_is_given_up_after_
     write(book, [(good, "open")])
     async with receiving() as receiver:
         receiver.bad = [400]
-        notifier = await run_until_sent(book, [channel(url=receiver.url)])
-    assert (notifier.notices_given_up, notifier.notices_sent) == (1, 2)
+        account = await run_until_sent(book, [channel(url=receiver.url)])
+    assert (account.notices_given_up, account.notices_sent) == (1, 2)
     assert receiver.taken == ["abad-closed", "agood-open"]
     with book.reading() as database:
         rows = database.execute("SELECT state, error FROM outbox WHERE error != ''").fetchall()
@@ -167,8 +170,8 @@ async def test_letters_through_a_real_mail_server(book: Book) -> None:
             recipients=("lan@x.vn", "m@x.vn"),
         )
         write(book, states(alarm()))
-        notifier = await run_until_sent(book, [mail])
-    assert (notifier.notices_failed, notifier.notices_sent) == (2, 3)
+        account = await run_until_sent(book, [mail])
+    assert (account.notices_failed, account.notices_sent) == (2, 3)
     assert [recipients for recipients, _ in box.letters] == [["lan@x.vn", "m@x.vn"]] * 3
     opened, taken, ended = (letter for _, letter in box.letters)
     assert opened["Subject"] == "[cảnh báo, mới] bai-chay"
