@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import count
 from random import Random
@@ -35,6 +36,7 @@ from ingest.survey import Survey
 from ingest.watchman import Watchman
 from runtime.mqtt import BrokerUrl
 from runtime.sdnotify import Loop
+from storage import snapshots
 from storage.book import Book, BookUnavailableError
 from storage.store import Outcome, Store, StoreMisconfiguredError, StoreUnavailableError
 from storage.view import View
@@ -54,6 +56,7 @@ COMMIT_EVERY_S = (
 )
 HURRY_BYTES = 256 * 1024  # so much in the queue fills a batch: no gathering
 CREDIT_EVERY_S = 5.0
+SNAPSHOT_EVERY_S = 300.0
 WATCH_EVERY_S = 1.0
 BACKOFF_FIRST_S = 0.2
 BACKOFF_LAST_S = 3.0  # one batch knocks, so that is no flood
@@ -222,6 +225,7 @@ class Pipeline:
             group.create_task(self._link.run(), name="link")
             group.create_task(self._judge_batches(), name="judge")
             group.create_task(self._settle_batches(), name="store")
+            group.create_task(self._keep_memory(), name="memory")
             group.create_task(self._watch(), name="silence")
             group.create_task(self._keep_alarms(), name="alarms")
             group.create_task(self._notifier.run(), name="notifier")
@@ -274,8 +278,31 @@ class Pipeline:
         return batch
 
     async def _warm_up(self) -> None:
+        await self._remember()
         await self._watchman.warm_up(self._store)
         self._clock_watch.resume(self._book.anomalies(kind=AnomalyKind.CLOCK, open_only=True))
+
+    async def _remember(self) -> None:
+        with self._book.reading() as database:
+            strange = self._survey.load(snapshots.kept(database))
+        if strange:
+            log.warning("the detectors of another release remember otherwise: learned anew", series=strange)
+
+    async def _keep_memory(self) -> None:
+        """What the detectors remember, every few minutes and at a stop in order."""
+        try:
+            while True:
+                await asyncio.sleep(SNAPSHOT_EVERY_S)
+                await self._insist("memory", self._save_memory)
+        finally:
+            with suppress(BookUnavailableError):
+                await self._save_memory()
+
+    async def _save_memory(self) -> None:
+        states = self._survey.dump()
+        with self._book.writing() as database:
+            snapshots.keep(database, states)
+        self._survey.dumped()
 
     async def _check(self, batch: Batch) -> None:
         self._intake.check(batch)

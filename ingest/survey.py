@@ -4,7 +4,8 @@ Fast sensors are looked at by their minute's mean, told when the next minute beg
 only what is newer than what it has seen. What is told is told of the row at which it was seen, under one kind until it is over.
 """
 
-from collections.abc import Sequence
+import struct
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,7 @@ TOLD = (
     AnomalyKind.BIAS,
     AnomalyKind.UNUSUAL,
 )
+_HEAD = struct.Struct("<IqqdqII")
 Told = list[tuple[AnomalyKind, Finding]]
 
 
@@ -57,9 +59,49 @@ class Survey:
         self._sum = np.zeros(0)
         self._count = np.zeros(0, np.int64)
         self._period = np.zeros(0)
+        self._changed: set[int] = set()
+        self._make = self._bank.lanes.make()  # what a state has to be of
 
     def __len__(self) -> int:
         return len(self._lane)
+
+    def dump(self) -> list[tuple[str, str, bytes]]:
+        """Every series that was looked at since the last dump: (sensor, quantity, state)."""
+        states = []
+        for (sensor, quantity), lane in self._lane.items():
+            if lane in self._changed:
+                head = _HEAD.pack(
+                    self._make,
+                    self._minute[lane],
+                    self._last[lane],
+                    self._sum[lane],
+                    self._count[lane],
+                    self._kind[lane],
+                    self._calm[lane],
+                )
+                states.append((sensor, quantity, head + self._bank.lanes.dump(lane)))
+        return states
+
+    def dumped(self) -> None:
+        """The last dump is safe: what has not changed since need not be dumped again."""
+        self._changed.clear()
+
+    def load(self, states: Iterable[tuple[str, str, bytes]]) -> int:
+        """Go on with what `dump` gave; how many were of another make and are left out."""
+        strange = 0
+        for sensor, quantity, state in states:
+            if quantity not in QUANTITIES or (sensor, quantity) in self._lane:
+                continue
+            if len(state) < _HEAD.size or _HEAD.unpack_from(state)[0] != self._make:
+                strange += 1
+                continue
+            lane = self._find((sensor, quantity), 0.0)
+            if lane >= 0:
+                _, minute, last, total, count, self._kind[lane], self._calm[lane] = _HEAD.unpack_from(state)
+                self._minute[lane], self._last[lane] = minute, last
+                self._sum[lane], self._count[lane] = total, count
+                self._bank.lanes.load(lane, state[_HEAD.size :])
+        return strange
 
     def look(
         self,
@@ -80,6 +122,7 @@ class Survey:
             return {}
         repeated = (np.diff(lanes[rows]) == 0) & (np.diff(observed_ms[rows]) == 0)
         rows = rows[np.r_[True, ~repeated]]
+        self._changed.update(lanes[rows].tolist())
         told: dict[int, Told] = {}
         at_lane, at_row, at_ms, at_value = self._gather(rows, lanes, observed_ms, values)
         for which in rounds(at_lane):
@@ -89,6 +132,7 @@ class Survey:
     def _find(self, key: tuple[str, str], period_s: float) -> int:
         lane = self._lane.get(key)
         if lane is not None:
+            self._period[lane] = period_s
             return lane
         if QUANTITIES[key[1]].kind not in FLAT or len(self._lane) >= self._max_series:
             return -1

@@ -96,3 +96,11 @@ CREATE TABLE IF NOT EXISTS facts (
   name TEXT PRIMARY KEY,
   value TEXT NOT NULL
 ) WITHOUT ROWID;
+
+-- What the detectors remember of each series (ingest.survey), so that a restart does not forget it.
+CREATE TABLE IF NOT EXISTS detector_state (
+  sensor TEXT NOT NULL,
+  quantity TEXT NOT NULL,
+  state BLOB NOT NULL,
+  PRIMARY KEY (sensor, quantity)
+) WITHOUT ROWID;

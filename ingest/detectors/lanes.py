@@ -3,6 +3,7 @@
 Rows are float32. What a batch of lanes remembers is read as views when the lanes are neighbours (a slice), else gathered.
 """
 
+import zlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -64,6 +65,11 @@ class Lanes:
         room = max(1, self._values.shape[1])
         held = self._values.nbytes + sum(table.nbytes for table in self.tables.values())
         return held // room
+
+    def make(self) -> int:
+        """A number that stands for the layout: a dump of another layout cannot be loaded."""
+        tables = [(name, table.shape[1:], str(table.dtype)) for name, table in sorted(self.tables.items())]
+        return zlib.crc32(repr((self.names, tables)).encode())
 
     def dump(self, lane: int) -> bytes:
         """One series as bytes, for a snapshot."""

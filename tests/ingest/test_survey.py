@@ -13,6 +13,7 @@ from ingest.intake import Intake
 from ingest.judge import Judge
 from ingest.registry import Registry
 from ingest.survey import Survey, Told
+from storage import snapshots
 from storage.book import Book
 from telemetry.anomaly import AnomalyKind
 from telemetry.reading import Flag, Reading
@@ -168,6 +169,34 @@ def test_what_is_told_is_flagged_opened_kept_at_redelivery_and_closed(tmp_path: 
     assert "stays away from its usual" in biases[0].text
     assert again.columns.flags == flags[2704:2708]
     assert again.anomalies == []
+
+
+def test_a_restart_in_between_changes_nothing(tmp_path: Path) -> None:
+    values, half = days(2), 2001
+    values[2500:2540] += 60
+    expected = told(Survey(frozenset()), values)
+    before, after = Survey(frozenset()), Survey(frozenset())
+    first = told(before, values[:half])
+    with Book(tmp_path / "book.sqlite") as book:
+        with book.writing() as database:
+            snapshots.keep(database, before.dump())
+        before.dumped()
+        assert before.dump() == []
+        with book.reading() as database:
+            assert after.load(snapshots.kept(database)) == 0
+    rest = told(after, values[half:], T + half * MINUTE)
+    assert any(row >= 2500 - half for row in rest)
+    assert first | {row + half: findings for row, findings in rest.items()} == expected
+
+
+def test_a_state_of_another_release_is_left_out() -> None:
+    survey = Survey(frozenset())
+    told(survey, np.ones(3))
+    ((sensor, quantity, state),) = survey.dump()
+    strange = [(sensor, quantity, b"1234" + state[4:]), ("s-2", quantity, b""), ("s-3", quantity, state)]
+    other = Survey(frozenset())
+    assert other.load(strange) == 2
+    assert len(other) == 1
 
 
 def test_tet_and_the_national_day_are_holidays() -> None:
