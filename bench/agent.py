@@ -1,7 +1,8 @@
 """An edge agent with 50 serial sensors at 1 Hz beside a bare pyserial loop that only reads the same ports.
 
 Everything is real: simulated devices on pseudo-terminals in a process of their own, a broker, a hub that stores and acknowledges.
-The agent's figures are taken from /proc: CPU seconds a second, resident memory, bytes written.
+The agent's figures are taken from /proc: CPU seconds a second, resident memory, bytes written. The devices speak by themselves,
+each in its own phase: a command that sets a device up would start all fifty clocks at once.
 """
 
 import asyncio
@@ -29,6 +30,8 @@ from telemetry.topics import DEFAULT_ROOT
 
 SENSORS = 50
 SETTLE_S = 6.0
+QUANTITIES = ("temperature", "humidity", "pressure")
+FIELDS = {"fields": {quantity: {"path": place} for place, quantity in enumerate(QUANTITIES)}}
 DAY_S = 86_400
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
@@ -43,10 +46,9 @@ class Usage(NamedTuple):
 
 
 def plan() -> City:
-    """One gateway with 50 particle sensors."""
+    """One gateway with 50 boards that say three values a second."""
     sensors = tuple(
-        DevicePlan(f"pm-{i}", f"pm-{i}", "pms5003", "serial", ("pm1", "pm25", "pm10"), 1.0)
-        for i in range(SENSORS)
+        DevicePlan(f"pm-{i}", f"pm-{i}", "line-delimited", "serial", QUANTITIES, 1.0) for i in range(SENSORS)
     )
     return City(1, (GatewayPlan("gw-bench", Site("bench", "Bench", 20.95, 107.08), sensors),))
 
@@ -59,6 +61,8 @@ def measure(seconds: float) -> tuple[Usage, Usage]:
         url = f"mqtt://127.0.0.1:{port}"
         (gateway,) = plan().gateways
         config = edge_config(gateway, ports=directory / "ports", broker=url, root=DEFAULT_ROOT)
+        boards = tuple(msgspec.structs.replace(device, options=FIELDS) for device in config.serial)
+        config = msgspec.structs.replace(config, serial=boards)
         (directory / "edge.toml").write_bytes(msgspec.toml.encode(config))
         hub = HubConfig(str(directory / "hub"), BrokerSettings(url), api=ApiSettings(port=free_port()))
         (directory / "hub.toml").write_bytes(msgspec.toml.encode(hub))
