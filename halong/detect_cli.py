@@ -7,7 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import msgspec
 import typer
+
+from halong.records import DATA, AsJson, Data, moment, opened, print_json, shown
 
 if TYPE_CHECKING:
     from halong.replay import Series
@@ -99,6 +102,33 @@ def bench(
         print(json.dumps(result))
         return
     print(detect_bench.text(result))
+
+
+@app.command()
+def explain(
+    sensor: Annotated[str, typer.Argument(help="The sensor's id.")],
+    at: Annotated[str, typer.Option(help="When, with a zone: 2026-11-23T08:00:00+07:00.")],
+    data: Data = DATA,
+    as_json: AsJson = False,
+) -> None:
+    """Why a sensor was told of at a time: each anomaly that lasted then, with what was expected, the band and the score.
+
+    Read from the hub's book, also while it runs. Nothing to explain is no error.
+    """
+    at_ms = moment(at, "--at")
+    with opened(data) as book:
+        found = book.anomalies(sensor=sensor, start_ms=at_ms, end_ms=at_ms + 1, limit=100)
+    if as_json:
+        print_json([msgspec.to_builtins(one) for one in found])
+        return
+    for one in found:
+        print(f"{one.text}\n{one.text_vi}")
+        band = "" if one.low is None or one.high is None else f", usual {one.low:.6g} to {one.high:.6g}"
+        expected = "" if one.expected is None else f", expected {one.expected:.6g}"
+        value = "" if one.value is None else f", value {one.value:.6g}"
+        print(f"  {one.kind} from {shown(one.start_ms)}, score {one.score:g}{value}{expected}{band}")
+    if not found:
+        print(f"{sensor} had no anomaly at {shown(at_ms)}")
 
 
 def _windows(labels: Path | None) -> dict[str, list[tuple[int, int]]]:

@@ -1,7 +1,8 @@
 """`halong detect replay`: files in, the same files with scores and flags out."""
 
 import csv
-from datetime import datetime, timedelta
+import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -10,6 +11,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from halong.__main__ import app
+from halong.records import BOOK
+from storage.book import Book
+from telemetry.anomaly import Anomaly, AnomalyKind, Severity
 
 BEGIN = datetime(2026, 5, 1)
 
@@ -114,6 +118,41 @@ def test_a_chart_shows_the_value_the_flags_and_the_labels(tmp_path: Path) -> Non
     assert classes.count("value") == 1
     assert "city" in classes
     assert any(element.text == "spike" for element in picture.iter())
+
+
+def test_an_anomaly_is_explained_while_it_lasted(tmp_path: Path) -> None:
+    start = 1_795_395_600_000
+    anomaly = Anomaly(
+        id="a1",
+        sensor="pm-1",
+        quantity="pm25",
+        site="bai-chay",
+        kind=AnomalyKind.BIAS,
+        severity=Severity.INFO,
+        start_ms=start,
+        end_ms=start + 600_000,
+        score=1.8,
+        value=90.0,
+        expected=30.0,
+        low=20.0,
+        high=40.0,
+        text="Bãi Cháy: too high.",
+        text_vi="Bãi Cháy: quá cao.",
+    )
+    with Book(tmp_path / BOOK) as book:
+        book.put_anomaly(anomaly)
+
+    def asked(second: int, *more: str) -> str:
+        at = datetime.fromtimestamp(start / 1000 + second, UTC).isoformat()
+        result = detect("explain", "pm-1", "--at", at, "--data", tmp_path, *more)
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    assert "Bãi Cháy: too high." in asked(300)
+    assert "score 1.8, value 90, expected 30, usual 20 to 40" in asked(300)
+    assert json.loads(asked(300, "--json"))[0]["kind"] == "bias"
+    assert "no anomaly" in asked(-60)
+    assert "no anomaly" in asked(700)
 
 
 @pytest.mark.parametrize(
