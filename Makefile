@@ -1,6 +1,6 @@
 # Two commands are enough: `make run` and `make test`. Both set up everything they need in .venv.
 .DEFAULT_GOAL := help
-.PHONY: help run test check format fuzz chaos bench lock bundle clean
+.PHONY: help run test check format fuzz chaos bench lock bundle sbom clean
 BIN := .venv/bin
 ARGS ?=
 
@@ -42,6 +42,9 @@ lock: .venv/.dev ## pin the dependencies anew, with hashes
 
 bundle: .venv/.dev ## dist/halong-….tar.gz: wheels and installer for a site without internet
 	@scripts/bundle.sh
+
+sbom: .venv/.dev ## dist/sbom.cdx.json: what it is made of (CycloneDX), from the hashed requirements
+	@mkdir -p dist && $(BIN)/python scripts/sbom.py > dist/sbom.cdx.json && echo dist/sbom.cdx.json
 
 clean: ## everything that can be made again; halong-data stays
 	@rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -109,6 +109,11 @@ def check(config: HubConfig) -> None:
     if not 1 <= ingest.quarantine_rows <= 1_000_000:
         raise ConfigError(f"ingest.quarantine_rows must be 1 to 1000000, not {ingest.quarantine_rows}")
     alarm_settings.check(config.alarms)
+    if config.store.url.startswith("http") and urlsplit(config.store.url).password is not None:
+        raise ConfigError(
+            f"store.url holds a secret, and addresses are logged: put it into {SECRET_VARIABLE}"
+            f" or into a file that {SECRET_FILE_VARIABLE} names"
+        )
     retention.check(config.store.url, config.store.keep_days)
     if config.store.vitals_s and not 1 <= config.store.vitals_s <= 600:
         raise ConfigError(f"store.vitals_s must be 0 (never) or 1 to 600, not {config.store.vitals_s:g}")

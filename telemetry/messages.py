@@ -8,6 +8,7 @@ import msgspec
 from telemetry.inventory import Sensor, Site
 
 DEFAULT_CREDIT = 16
+MAX_MESSAGE = 256 * 1024  # bytes; the birth of a gateway with a thousand sensors
 Ranges = list[tuple[int, int]]  # inclusive [lo, hi]
 
 
@@ -34,6 +35,7 @@ class Ack(msgspec.Struct, frozen=True):
     @classmethod
     def decode(cls, payload: bytes) -> "Ack":
         """The message in `payload`; raises BadMessageError."""
+        _check_size(payload)
         try:
             fields = msgspec.json.decode(payload, type=dict[str, int | Ranges])
             time_ms, credit = fields.pop("time"), fields.pop("credit")
@@ -161,7 +163,13 @@ Control = TypeVar("Control", Birth, State, Epoch, Command)
 
 def decode_message(kind: type[Control], payload: bytes) -> Control:
     """A control message from its JSON; raises BadMessageError."""
+    _check_size(payload)
     try:
         return msgspec.json.decode(payload, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadMessageError(f"not a {kind.__name__.lower()} message: {error}") from error
+
+
+def _check_size(payload: bytes) -> None:
+    if len(payload) > MAX_MESSAGE:
+        raise BadMessageError(f"a message of {len(payload)} bytes is above {MAX_MESSAGE}")

@@ -45,3 +45,14 @@ def test_every_command_is_in_the_readme_or_the_docs() -> None:
     text = "\n".join(document.read_text(encoding="utf-8") for document in DOCUMENTS)
     for name in get_command(app).commands:  # type: ignore[attr-defined]
         assert f"halong {name}" in text or f"`{name}`" in text, name
+
+
+def test_every_test_that_the_threat_model_names_is_there() -> None:
+    named = re.findall(
+        r"`(tests/[\w/]+\.py)::(\w+)`", (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+    )
+    assert len(named) > 30
+    for file, name in named:
+        assert re.search(
+            rf"^(?:async )?def {name}\(", (ROOT / file).read_text(encoding="utf-8"), re.MULTILINE
+        ), name

@@ -33,6 +33,7 @@ def test_good_ones(text: str) -> None:
     ("text", "words"),
     [
         ('[broker]\nurl = "broker:1883"', "mqtt://host:1883"),
+        ('[store]\nurl = "http://u:geheim@host/x"', "store.url holds a secret"),
         ('[broker]\nurl = "mqtt://u:geheim@host"', "broker 'mqtt://host': an address holds no password"),
         ('[broker]\nurl = "mqtt://host"\nca = "ca.crt"', "ca and certificate are for mqtts://"),
         ('[broker]\nurl = "mqtts://host"\ncertificate = "a.crt"', "certificate_key go together"),
