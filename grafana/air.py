@@ -1,6 +1,7 @@
 """Air quality: dust against the bands of VN_AQI and the limits of QCVN 05, carbon dioxide, the weather. Pure."""
 
 from grafana import limits, queries
+from grafana.annotations import ANOMALIES
 from grafana.limits import CHECK, GOOD, PM10_BANDS, PM25_BANDS, TO_BE_CHECKED
 from grafana.looks import UNITS, Steps, bilingual
 from grafana.model import TAG, Dashboard, Panel, Row
@@ -50,6 +51,7 @@ AIR = Dashboard(
     since="now-6h",
     refresh="1m",
     variables=CITY,
+    annotations=(ANOMALIES,),
     rows=(
         Row(
             bilingual("Dust now", "Bụi hiện tại"),

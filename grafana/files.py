@@ -5,14 +5,17 @@ from pathlib import Path
 
 from grafana import provision
 from grafana.air import AIR
+from grafana.completeness import COMPLETENESS
+from grafana.gateways import GATEWAYS
 from grafana.model import PAGE
 from grafana.noise import NOISE
 from grafana.overview import OVERVIEW
+from grafana.pipeline import PIPELINE
 from grafana.sensor import ONE_SENSOR_DASHBOARD
 from grafana.traffic import TRAFFIC
 
 HERE = Path(__file__).parent
-DASHBOARDS = (OVERVIEW, AIR, TRAFFIC, NOISE, ONE_SENSOR_DASHBOARD)
+DASHBOARDS = (OVERVIEW, AIR, TRAFFIC, NOISE, ONE_SENSOR_DASHBOARD, GATEWAYS, COMPLETENESS, PIPELINE)
 
 
 def rendered(page: str = PAGE) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Noise: levels against the limits of QCVN 26, and how they spread. Pure."""
 
 from grafana import limits, queries
+from grafana.annotations import ANOMALIES
 from grafana.limits import CHECK, NOISE_STEPS, TO_BE_CHECKED
 from grafana.looks import UNITS, bilingual
 from grafana.model import TAG, Dashboard, Row
@@ -21,6 +22,7 @@ NOISE = Dashboard(
     since="now-6h",
     refresh="1m",
     variables=CITY,
+    annotations=(ANOMALIES,),
     rows=(
         Row(
             bilingual("Now", "Hiện tại") + f" ({TO_BE_CHECKED})",

@@ -1,10 +1,13 @@
 """The overview: everything the city measures, and how well it is measured. Pure."""
 
-from grafana import queries
+from dataclasses import replace
+
+from grafana import queries, vital_queries
+from grafana.annotations import ANOMALIES
 from grafana.limits import GOOD, NOISE_STEPS, PM10_BANDS, PM25_BANDS
 from grafana.looks import bilingual
-from grafana.model import TAG, Dashboard, Row
-from grafana.panels import counted, newest, over_time, presence, sensor_table
+from grafana.model import TAG, Dashboard, Panel, Row
+from grafana.panels import counted, newest, over_time, presence, sensor_table, tiles
 from grafana.variables import CITY
 
 _NOT_AN_INDEX = (
@@ -12,6 +15,46 @@ _NOT_AN_INDEX = (
     "one reading is not an index. A sensor that fell silent keeps its last value of the time range: see Data quality."
 )
 
+
+def _count(title: str, query: str, alias: str, leads_to: str) -> Panel:
+    link = {"title": title, "url": f"/d/{leads_to}?${{ds:queryparam}}&${{__url_time_range}}"}
+    panel = tiles(
+        title,
+        query,
+        width=8,
+        height=4,
+        unit="short",
+        decimals=0,
+        steps=((1.0, "red"),),
+        alias=alias,
+        description="By the hub's newest word. · Theo tin mới nhất của trung tâm.",
+    )
+    return replace(panel, defaults={**panel.defaults, "links": [link]})
+
+
+_NOW = Row(
+    bilingual("Now", "Hiện tại"),
+    (
+        _count(
+            bilingual("Gateways offline", "Trạm mất kết nối"),
+            vital_queries.offline(),
+            "offline",
+            "halong-gateways",
+        ),
+        _count(
+            bilingual("Sensors silent", "Cảm biến im lặng"),
+            vital_queries.silent(),
+            "silent",
+            "halong-completeness",
+        ),
+        _count(
+            bilingual("Anomalies open", "Bất thường đang mở"),
+            vital_queries.ingest_now("open_anomalies"),
+            "open",
+            "halong-pipeline",
+        ),
+    ),
+)
 _AIR = Row(
     bilingual("Air", "Không khí"),
     (
@@ -149,5 +192,6 @@ OVERVIEW = Dashboard(
     since="now-6h",
     refresh="1m",
     variables=CITY,
-    rows=(_AIR, _CO2, _CLIMATE, _NOISE, _TRAFFIC, _POWER, _QUALITY),
+    annotations=(ANOMALIES,),
+    rows=(_NOW, _AIR, _CO2, _CLIMATE, _NOISE, _TRAFFIC, _POWER, _QUALITY),
 )

@@ -9,7 +9,7 @@ import re
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from random import Random
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -18,9 +18,16 @@ import pytest
 
 from firmware_sim import city
 from grafana.files import DASHBOARDS
+from halong import vitals
+from ingest.account import Account
 from storage.influx import InfluxStore
 from storage.influx_http import InfluxUrl
+from storage.inventory import GatewayRow, SensorRow
+from storage.ledger import Figures, LedgerRow
+from storage.points import Point
 from storage.store import Columns
+from telemetry.anomaly import Anomaly, AnomalyKind, Severity, anomaly_id
+from telemetry.messages import ClockState, PortCounters, State
 from telemetry.quantities import QUANTITIES
 from telemetry.reading import Flag, Reading
 
@@ -119,7 +126,13 @@ class Written(NamedTuple):
         since: str = "",
     ) -> str:
         """Variables first, in the browser; then the macros in the server's order. None is All; `since` as a panel has it."""
-        for name, chosen in {"site": site, "sensor": sensor, "quantity": None, **others}.items():
+        for name, chosen in {
+            "site": site,
+            "sensor": sensor,
+            "quantity": None,
+            "gateway": None,
+            **others,
+        }.items():
             text = ".+" if chosen is None else f"({'|'.join(map(escape_regex, chosen))})"
             query = re.sub(rf"\${name}\b", lambda _, text=text: text, query)
         milliseconds = 1000 * seconds(interval)
@@ -158,9 +171,11 @@ def panels() -> list[dict[str, Any]]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """`panel`: every panel; `readings_panel`: those that ask for readings."""
-    for name in {"panel", "readings_panel"} & set(metafunc.fixturenames):
-        wanted = [panel for panel in panels() if name == "panel" or of_readings(panel)]
+    """`panel`: every panel; `readings_panel`: those that ask for readings, `vitals_panel`: the others."""
+    for name in {"panel", "readings_panel", "vitals_panel"} & set(metafunc.fixturenames):
+        wanted = [
+            panel for panel in panels() if name == "panel" or of_readings(panel) == (name == "readings_panel")
+        ]
         metafunc.parametrize(name, wanted, ids=[panel["title"].partition(" ·")[0] for panel in wanted])
 
 
@@ -196,7 +211,58 @@ def hour_of_the_city(end_ms: int) -> Iterator[Row]:
                 yield Row(site, Reading(sensor, quantity, at, value, flags), late_s)
 
 
-def write(url: str, rows: Sequence[Row], end_ms: int) -> Written:
+def hour_of_vitals(end_ms: int) -> Iterator[Point]:
+    """What a hub would tell of the city's gateways, sensors, hours and itself, every 15 s, by the hub's own functions."""
+    plan, account = city.plan(1).gateways, Account()
+    sensors = [
+        SensorRow(
+            id=device.sensor,
+            name=device.name,
+            protocol=device.protocol,
+            quantities=device.quantities,
+            period_s=device.period_s,
+            site=gateway.site.id,
+            gateway=gateway.id,
+            since_ms=0,
+        )
+        for gateway in plan
+        for device in gateway.devices
+    ]
+    for number, at_ms in enumerate(range(end_ms - HOUR_MS, end_ms + 1, 15_000)):
+        for gateway in plan:
+            ports = (PortCounters("serial", True, 10 * number, number, 10 * number),)
+            clock = ClockState("ntp", ahead_ms=3)
+            state = State(
+                gateway.id, True, (1, 1), at_ms, ports=ports, clock=clock, backlog=2, oldest_ms=at_ms - 900
+            )
+            row = GatewayRow(gateway.id, gateway.site.id, (1, 1), state, at_ms - 500)
+            yield from vitals.of_gateway(row, 5, 0, at_ms)
+        account.readings_stored += 100
+        account.latencies.add(80 + number % 7)
+        ready = {"broker": True, "store": True, "clock": True}
+        yield vitals.of_ingest(account.as_mapping(), ready, 1, at_ms)
+        heard = {one.id: at_ms - 1000 for one in sensors}
+        yield from vitals.of_sensors(sensors, heard, {SILENT}, at_ms)
+    hour_ms = end_ms - end_ms % HOUR_MS
+    for start_ms in (hour_ms - HOUR_MS, hour_ms):
+        figures = Figures(expected=100, read=99, accepted=99, stored=98, late=1, pending=1)
+        yield from vitals.of_ledger(
+            LedgerRow(one.id, one.site, one.gateway, start_ms, figures) for one in sensors
+        )
+    for quantity, ended in (("co2", None), ("pm25", end_ms - 60_000)):
+        kind = AnomalyKind.SPIKE
+        identity = anomaly_id(SILENT, quantity, kind, end_ms - 120_000)
+        yield from vitals.of_anomalies(
+            [
+                Anomaly(
+                    identity, SILENT, quantity, "hon-gai", kind, Severity.WARNING, end_ms - 120_000, ended,
+                    4.0, 9.0, 1.0, 0.0, 2.0, "A spike.", "Một gai.",
+                )
+            ]
+        )  # fmt: skip
+
+
+def write(url: str, rows: Sequence[Row], end_ms: int, points: Iterable[Point] = ()) -> Written:
     """The rows in a database of their own."""
     database = f"halong_{uuid4().hex[:12]}"
     columns = Columns()
@@ -208,6 +274,7 @@ def write(url: str, rows: Sequence[Row], end_ms: int) -> Written:
         await influx.open()
         try:
             assert (await influx.write(columns)).rejected == ()
+            await influx.write_points(points)
         finally:
             await influx.close()
 
@@ -219,7 +286,7 @@ def write(url: str, rows: Sequence[Row], end_ms: int) -> Written:
 def written(influxd_url: str) -> Written:
     """The last hour of the city."""
     end_ms = time.time_ns() // 1_000_000
-    return write(influxd_url, list(hour_of_the_city(end_ms)), end_ms)
+    return write(influxd_url, list(hour_of_the_city(end_ms)), end_ms, hour_of_vitals(end_ms))
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,8 @@ from collections import Counter
 
 import pytest
 
-from grafana import queries
+from grafana import queries, vital_queries
+from grafana.annotations import ANOMALIES
 from grafana.provision import SHORTEST_WINDOW
 from telemetry import aggregates
 from telemetry.quantities import QUANTITIES, UnknownQuantityError, quantity
@@ -35,7 +36,7 @@ def choices(rows):
 
 def grouped(query):
     """The tags a query's answer is split by."""
-    return set(re.findall(r'"(\w+)"', query.rpartition("GROUP BY")[2]))
+    return set(re.findall(r'"(\w+)"', query.rpartition(" WHERE ")[2].partition("GROUP BY")[2]))
 
 
 @pytest.mark.influxd
@@ -64,6 +65,51 @@ def test_every_panel_answers_for_just_what_is_chosen(written, readings_panel, ch
         assert table.columns[0] == "time"
         assert any(isinstance(row[1], float | int) for row in table.values), table
         assert all(row[0] <= written.end_ms for row in table.values)
+
+
+@pytest.mark.influxd
+@pytest.mark.parametrize("site", [None, ["hon-gai"], ["hon-gai", "ha-tu"]], ids=["all", "one", "several"])
+def test_every_panel_about_the_system_answers(written, vitals_panel, site):
+    query = vitals_panel["targets"][0]["query"]
+    interval = written.interval(vitals_panel, SHORTEST_WINDOW)
+    tables = written.ask(written.expand(query, site=site, interval=interval))
+    assert tables
+    for number, column in enumerate(tables[0].columns[1:], 1):  # event-driven sensors have no period
+        assert any(isinstance(row[number], float | int) for table in tables for row in table.values), column
+    for table in tables:
+        assert set(table.tags) == grouped(query)
+        assert any(isinstance(cell, float | int) for row in table.values for cell in row[1:])
+        if site and "site" in table.tags:
+            assert table.tags["site"] in site
+
+
+@pytest.mark.influxd
+def test_gateways_are_offered_and_counted(written, column):
+    (table,) = written.ask(written.expand(vital_queries.gateways(), site=["hon-gai"]))
+    assert column(table, "value") == ["gw-hon-gai"]
+    (offline,) = written.ask(written.expand(vital_queries.offline()))
+    assert offline.values[0][1] == 0
+    (silent,) = written.ask(written.expand(vital_queries.silent()))
+    assert silent.values[0][1] == 1
+
+
+@pytest.mark.influxd
+def test_annotations_are_the_anomalies_with_their_ends(written, column):
+    query = vital_queries.anomalies()
+    assert query.count("$timeFilter") == 1  # Grafana replaces only the first
+    assert not re.search(r"\$(?!timeFilter)", query)
+    (table,) = written.ask(written.expand(query))
+    assert {"text", "text_vi", "end_ms", "severity", "sensor", "kind"} <= set(table.columns)
+    assert column(table, "text") == ["A spike.", "A spike."]
+    assert sorted(end or 0 for end in column(table, "end_ms")) == [0, written.end_ms - 60_000]
+    target = ANOMALIES["target"]
+    named = [
+        target["textColumn"],
+        target["titleColumn"],
+        target["timeEndColumn"],
+        *target["tagsColumn"].split(","),
+    ]
+    assert set(named) <= set(table.columns)
 
 
 @pytest.mark.influxd
@@ -225,7 +271,16 @@ def test_every_query_is_fit_for_influxdb_3_core(panel):
     assert unfit(panel["targets"][0]["query"]) == ""
 
 
-@pytest.mark.parametrize("query", [queries.sites(), queries.sensors(), queries.quantities()])
+@pytest.mark.parametrize(
+    "query",
+    [
+        queries.sites(),
+        queries.sensors(),
+        queries.quantities(),
+        vital_queries.gateways(),
+        vital_queries.anomalies(),
+    ],
+)
 def test_every_variable_is_fit_for_influxdb_3_core(query):
     assert unfit(query) == ""
 
