@@ -57,7 +57,10 @@ def extremes(name: str) -> str:
 
 
 def percentile(name: str, share: int) -> str:
-    """What `share` percent of the readings of each window and sensor do not exceed."""
+    """What `share` percent (50 or more) of the readings of each window and sensor do not exceed.
+
+    Of a smaller share few readings have none, and 1.6 then leaves out the whole sensor.
+    """
     source = identifier(quantity(name).name)
     return f'SELECT percentile("value", {share}) FROM {source} WHERE {_SELECTED} {_WINDOW} fill(null)'
 
