@@ -74,6 +74,7 @@ class Desk:
         with self._book.reading() as database:
             opened = page.open_alarms(database)
             closed = page.closed_since(database, now_ms - FORGOTTEN_MS)
+            works = quiet.works(database)
         of_alarms = {one: None for alarm in opened for one in alarm.anomalies}
         recent = self._book.anomalies(start_ms=now_ms - ALARM_MS, limit=ANOMALIES_MAX)
         found = {one.id: one for one in recent}
@@ -82,6 +83,7 @@ class Desk:
                 found[missing] = anomaly
         self._grouping.resume(opened, closed, found)
         self._current = {alarm.id: alarm for alarm in opened}
+        self._held = {one.id for one in opened if in_maintenance(one, works, one.opened_ms)}
         self._board.show(closed)
         self._board.show(opened)
         self.hear(sorted(found.values(), key=lambda one: one.start_ms))

@@ -31,7 +31,7 @@ class Route(NamedTuple):
 
 def in_maintenance(alarm: Alarm, works: Iterable[Maintenance], now_ms: int) -> bool:
     """Whether work goes on at its site, or at each of its sensors."""
-    going_on = [one for one in works if one.start_ms <= now_ms < one.end_ms]
+    going_on = [one for one in works if one.start_ms <= now_ms < (one.ended_ms or one.end_ms)]
     sensors = {one.sensor for one in going_on if one.sensor}
     return any(one.site and one.site == alarm.site for one in going_on) or sensors.issuperset(alarm.sensors)
 
