@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from grafana import provision
+from grafana import alerts, provision
 from grafana.air import AIR
 from grafana.completeness import COMPLETENESS
 from grafana.gateways import GATEWAYS
@@ -23,7 +23,7 @@ def rendered(page: str = PAGE) -> dict[str, str]:
     files = {f"dashboards/{dashboard.uid}.json": dashboard.text(page) for dashboard in DASHBOARDS}
     files["provisioning/datasources/halong.yaml"] = provision.DATASOURCE
     files["provisioning/dashboards/halong.yaml"] = provision.DASHBOARDS
-    return files
+    return files | alerts.FILES
 
 
 def write(directory: Path, page: str = PAGE) -> list[Path]:
@@ -47,7 +47,8 @@ def differences(directory: Path, page: str = PAGE) -> Iterator[str]:
             yield f"{directory / name} is not there: run python -m grafana"
         elif content != text.encode():
             yield f"{directory / name} is not what the code makes: run python -m grafana"
-    for path in sorted([*directory.glob("dashboards/**/*.json"), *directory.glob("provisioning/**/*.yaml")]):
+    ours = ("dashboards/**/*.json", "provisioning/**/*.yaml", "samples/*.yaml")
+    for path in sorted(path for pattern in ours for path in directory.glob(pattern)):
         if path.relative_to(directory).as_posix() not in wanted:
             yield f"{path} is not made by any code: delete it"
 
