@@ -78,6 +78,12 @@ _EXAMPLES: dict[str, Any] = {
                 "accepted": 48211,
                 "backlog": 0,
                 "set_aside": 0,
+                "given_up": 0,
+                "oldest": None,
+                "version": "0.3.0",
+                "configuration": "5f1c09ab",
+                "problems": [],
+                "clock": {"source": "ntp", "ahead_ms": 2, "steps": 0, "corrections": 0, "undated": 0},
                 "ports": [
                     {
                         "name": "/dev/serial/by-id/usb-particles",
@@ -85,6 +91,9 @@ _EXAMPLES: dict[str, Any] = {
                         "frames": 3600,
                         "bad": 1,
                         "readings": 10800,
+                        "lost": 0,
+                        "problem": "",
+                        "units": [],
                     }
                 ],
             }

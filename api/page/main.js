@@ -3,13 +3,14 @@
 import * as alarmsView from "./alarms_view.js";
 import { city, onChange, onRefused, openAnomalies, refresh, start } from "./city.js";
 import * as cityView from "./city_view.js";
+import * as dataView from "./data_view.js";
 import { keyed, mark, node, write } from "./dom.js";
 import * as fleetView from "./fleet_view.js";
 import * as sensorView from "./sensor_view.js";
 import { sessionButton, signInForm } from "./sign_in.js";
 import { clock, isVietnamese, keep, kept, switchLanguage, word } from "./words.js";
 
-const TABS = [["city", "#/", cityView], ["alarms", "#/alarms", alarmsView], ["fleet", "#/fleet", fleetView]];
+const TABS = [["city", "#/", cityView], ["alarms", "#/alarms", alarmsView], ["data", "#/data", dataView], ["fleet", "#/fleet", fleetView]];
 const byId = (id) => document.getElementById(id);
 let view = null, tab = "city", waiting = false;
 

@@ -26,18 +26,20 @@ export function open(host, id, query) {
 
   async function draw(sensor) {
     const mine = ++asked;
+    delete canvas.dataset.shown; // what is asked for now is not drawn yet
     const [label, span, window, step] = RANGES[range];
     const end = Math.ceil((Date.now() + CITY_OFFSET_MS) / (step * 1000)) * step * 1000 - CITY_OFFSET_MS, start = end - span; // as the API aligns its windows
     const where = `sensor=${encodeURIComponent(sensor.id)}&quantity=${chosen}&start=${start}&end=${end}&window=${window}`;
     try {
-      const [own, low, high] = await Promise.all([ask(`v1/aggregate?${where}`), ask(`v1/aggregate?${where}&function=min`), ask(`v1/aggregate?${where}&function=max`)]);
+      const mean = city.quantities.get(chosen).aggregate;
+      const own = await ask(`v1/aggregate?${where}&function=${mean}&function=min&function=max`);
       const past = await ask(`v1/anomalies?sensor=${encodeURIComponent(sensor.id)}&start=${start}&end=${end}`);
       if (mine !== asked) return;
       if (free && range === 1 && own.items.length && own.items.length < FEW) { free = false; range = 0; update(); return; }
       const places = Math.round(span / 1000 / step);
-      const column = (items) => {
+      const column = (name) => {
         const values = new Array(places).fill(null);
-        for (const item of items) values[Math.round((item.t - start) / 1000 / step)] = item.value;
+        for (const item of own.items) values[Math.round((item.t - start) / 1000 / step)] = item.values?.[name] ?? item.value;
         return values.slice(0, places);
       };
       chart?.close();
@@ -47,7 +49,7 @@ export function open(host, id, query) {
       if (!own.items.length) { chart = null; return; }
       const episodes = past.items.filter((one) => one.quantity === chosen || !one.quantity).map((one) => ({ from: one.start_ms / 1000, to: (one.end_ms ?? Date.now()) / 1000, severity: one.severity }));
       chart = drawChart(canvas, {
-        data: { t: Array.from({ length: places }, (_, i) => start / 1000 + i * step), mean: column(own.items), low: column(low.items), high: column(high.items) },
+        data: { t: Array.from({ length: places }, (_, i) => start / 1000 + i * step), mean: column(mean), low: column("min"), high: column("max") },
         usual: null, episodes, unit: unitOf(quantity), decimals: quantity?.decimals ?? 1,
         labels: { mean: word(own.function), low: word("min"), high: word("max") },
       });

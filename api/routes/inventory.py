@@ -18,6 +18,7 @@ from storage import retirement
 from storage.inventory import SensorRow
 from telemetry.anomaly import AnomalyKind
 from telemetry.families import Family, family
+from telemetry.messages import ClockState, PortCounters
 from telemetry.quantities import QUANTITIES
 
 HEARTBEAT_LOST_MS = 20_000
@@ -176,7 +177,9 @@ async def sites(hub: Hub) -> dict[str, Any]:
 
 @router.get("/gateways", summary="The gateways: alive or not, backlog, ports", responses=example("gateways"))
 async def gateways(hub: Hub) -> dict[str, Any]:
-    """`accepted` counts readings journalled since the agent's start, `backlog` packs that are not acknowledged yet."""
+    """`accepted` counts readings journalled since the agent's start, `backlog` packs that are not acknowledged yet, `oldest` when
+    the oldest of them was formed. A `clock` without a `source` is not trusted: `undated` readings wait for it. `configuration`
+    is a hash of the one in use, `problems` why a newer one or the journal is refused."""
     counts: dict[str, int] = {}
     for row in hub.sensors():
         counts[row.gateway] = counts.get(row.gateway, 0) + 1
@@ -208,9 +211,45 @@ def _gateway(
         "accepted": state.accepted if state else 0,
         "backlog": state.backlog if state else 0,
         "set_aside": state.set_aside if state else 0,
-        "ports": [
-            {"name": p.name, "up": p.up, "frames": p.frames, "bad": p.bad, "readings": p.readings}
-            for p in (state.ports if state else ())
+        "given_up": state.given_up if state else 0,
+        "oldest": rfc3339(state.oldest_ms) if state and state.oldest_ms is not None else None,
+        "version": state.version if state else "",
+        "configuration": state.config if state else "",
+        "problems": [text for text in (state.config_problem, state.journal_problem) if text] if state else [],
+        "clock": _clock(state.clock) if state and state.clock else None,
+        "ports": [_port(port) for port in (state.ports if state else ())],
+    }
+
+
+def _clock(clock: ClockState) -> dict[str, Any]:
+    return {
+        "source": clock.source,
+        "ahead_ms": clock.ahead_ms,
+        "steps": clock.steps,
+        "corrections": clock.corrections,
+        "undated": clock.undated,
+    }
+
+
+def _port(port: PortCounters) -> dict[str, Any]:
+    """A port; `units` are the devices polled on it."""
+    return {
+        "name": port.name,
+        "up": port.up,
+        "frames": port.frames,
+        "bad": port.bad,
+        "readings": port.readings,
+        "lost": port.lost,
+        "problem": port.problem,
+        "units": [
+            {
+                "sensor": unit.sensor,
+                "asked": unit.asked,
+                "unanswered": unit.unanswered,
+                "unanswered_in_a_row": unit.unanswered_in_a_row,
+                "bad": unit.bad,
+            }
+            for unit in port.devices
         ],
     }
 

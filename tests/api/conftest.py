@@ -21,7 +21,7 @@ from storage.open import open_store
 from storage.store import Columns
 from telemetry.anomaly import Anomaly, AnomalyKind, Severity, anomaly_id
 from telemetry.inventory import Sensor, Site
-from telemetry.messages import Birth, PortCounters, State
+from telemetry.messages import Birth, ClockState, PortCounters, State
 from telemetry.quarantine import Quarantined, Reason
 from telemetry.reading import Reading
 
@@ -113,7 +113,18 @@ async def filled(tmp_path: Path) -> AsyncIterator[Hub]:
     with Book(tmp_path / "book.sqlite") as book:
         book.register(Birth("gw-bai-chay", SITE, SENSORS, (1, 1), NOW_MS), NOW_MS)
         port = PortCounters("/dev/dust", up=True, frames=9, bad=1, readings=9)
-        book.record_state(State("gw-bai-chay", True, (1, 1), NOW_MS, accepted=270, ports=(port,)), NOW_MS)
+        book.record_state(
+            State(
+                "gw-bai-chay",
+                True,
+                (1, 1),
+                NOW_MS,
+                accepted=270,
+                ports=(port,),
+                clock=ClockState("ntp", NOW_MS, 2),
+            ),
+            NOW_MS,
+        )
         book.put_anomaly(anomaly(AnomalyKind.SPIKE, NOW_MS - 600_000))
         aside = Quarantined(Reason.UNDECODABLE, "not SenML", "halong/v1/up/x", "gw-bai-chay", "", b"\xff\x00")
         book.quarantine([aside], NOW_MS)

@@ -1,6 +1,7 @@
 """The page in a real Chromium: it shows the city, changes as readings come, and finds its way back to a restarted hub."""
 
 import os
+import re
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -141,6 +142,23 @@ async def test_the_fleet_and_the_list_of_alarms(hub: Hub, page: Page, tmp_path: 
         await expect(page.locator("#alarms li[data-id]")).to_have_count(2)
         await page.get_by_role("button", name="open", exact=True).click()
         await expect(page.locator("#alarms li[data-id]")).to_have_count(1)
+
+
+async def test_a_day_of_the_calendar_tells_its_figures(hub: Hub, page: Page, tmp_path: Path) -> None:
+    await page.clock.install(time=NOW_MS / 1000)
+    async with served(hub) as url:
+        await page.goto(f"{url}/#/data")
+        today = page.locator('#calendar [data-row="bai-chay"] td').last.get_by_role("button")
+        await expect(today).to_have_attribute("aria-label", re.compile("Bãi Cháy.*stored 270.*estimated"))
+        await today.focus()
+        await expect(page.locator("#detail")).to_contain_text("stored 270")
+        await expect(page.locator("#quarantine tr")).to_contain_text("not SenML")
+        await page.screenshot(path=tmp_path / "data.png", full_page=True)
+        await today.press("ArrowLeft")
+        await expect(page.locator("#detail")).to_contain_text("No ledger yet.")
+        await page.get_by_role("button", name="Bãi Cháy", exact=True).click()
+        row = page.locator('#calendar [data-row="bai-chay-pm-1"] td').last.get_by_role("button")
+        await expect(row).to_have_attribute("aria-label", re.compile("stored 90"))
 
 
 async def sign_in(page: Page, key: str) -> None:
