@@ -1,8 +1,8 @@
 """The live feed: what was just stored, once a second, encoded once for all listeners.
 
-At most one event of each kind (`readings`, `anomaly`, `alarm`) a second; a listener may want only a part of them. An event's
-id is `<epoch>-<counter>`; a listener that comes back with the id of its last event gets what it missed, or one `reset` when that
-is too old or from another life of the hub.
+At most one event of a kind (`readings`, `anomaly`, `alarm`) and two in all a second; a listener may want only a part of
+them. An event's id is `<epoch>-<counter>`; a listener that comes back with the id of its last event gets what it missed, or
+one `reset` when that is too old or from another life of the hub.
 Every listener has a bounded queue: one that does not keep up is told (`dropped`) and let go, the others never notice.
 """
 
@@ -57,6 +57,7 @@ class Feed:
         self._alarms: deque[Alarm] = deque(maxlen=ANOMALIES)
         self._listeners: set[_Listener] = set()
         self._latest: dict[tuple[str, str], Latest] = {}
+        self._waits = ANOMALY
         self._closed = False
         self.dropped = 0
 
@@ -111,14 +112,17 @@ class Feed:
     def flush(self) -> list[Event]:
         """Make events of what has gathered and hand every listener its part; the events as who wants everything has them."""
         news = []
+        crowded = bool(self._readings and self._anomalies and self._alarms)
+        if crowded:  # two events a second at most: the one that went last time waits
+            self._waits = ALARM if self._waits == ANOMALY else ANOMALY
         if self._readings:
             news.append(self._news(READINGS, [_reading_part(latest) for latest in self._readings.values()]))
             self._readings = {}
-        if self._anomalies:
+        if self._anomalies and not (crowded and self._waits == ANOMALY):
             newest = {anomaly.id: anomaly for anomaly in self._anomalies}
             news.append(self._news(ANOMALY, [_anomaly_part(anomaly) for anomaly in newest.values()]))
             self._anomalies.clear()
-        if self._alarms:
+        if self._alarms and not (crowded and self._waits == ALARM):
             alarms = {alarm.id: alarm for alarm in self._alarms}
             news.append(self._news(ALARM, [_alarm_part(alarm) for alarm in alarms.values()]))
             self._alarms.clear()

@@ -11,6 +11,7 @@ import pytest
 
 from runtime import feed as feed_module
 from runtime.feed import BEHIND, HISTORY, Event, Feed, Latest, Only, encode_latest
+from telemetry.alarm import Alarm, AlarmFamily, AlarmState
 from telemetry.anomaly import Anomaly, AnomalyKind, Severity
 from telemetry.reading import Flag, Reading
 
@@ -26,6 +27,14 @@ def reading(at: int = 0, value: float = 1.0, sensor: str = "pm-1", flags: int = 
 def anomaly(identifier: str, value: float = 1.0) -> Anomaly:
     return Anomaly(
         identifier, "pm-1", "pm25", "s", AnomalyKind.SPIKE, Severity.INFO, T, None, 1.0, value, None, None, None, "", ""
+    )  # fmt: skip
+
+
+def alarm(identifier: str) -> Alarm:
+    return Alarm(
+        id=identifier, group="city/s", family=AlarmFamily.CITY, kind=AnomalyKind.SPIKE, severity=Severity.INFO,
+        state=AlarmState.OPEN, site="s", sensors=("pm-1",), quantity="pm25", start_ms=T, end_ms=None, score=1.0,
+        value=None, expected=None, low=None, high=None, text="", text_vi="", anomalies=("a",), opened_ms=T,
     )  # fmt: skip
 
 
@@ -113,6 +122,17 @@ def test_one_event_of_a_kind_with_an_anomaly_in_its_last_state() -> None:
     readings, anomalies = feed.flush()
     assert (readings.id, readings.kind, anomalies.id, anomalies.kind) == ("e-1", "readings", "e-2", "anomaly")
     assert [(item["id"], item["value"]) for item in content(anomalies)] == [("a", 2.0), ("b", 1.0)]
+
+
+def test_two_events_at_once_are_the_most_and_none_waits_for_ever() -> None:
+    feed = Feed("e")
+    kinds = []
+    for _ in range(4):
+        feed.stored([("s", reading(next(NUMBERS)))])
+        feed.anomaly(anomaly("a"))
+        feed.alarm(alarm("one"))
+        kinds.append([event.kind for event in feed.flush()])
+    assert kinds == [["readings", "anomaly"], ["readings", "alarm"]] * 2
 
 
 def test_a_flood_of_anomalies_keeps_the_newest() -> None:
