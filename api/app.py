@@ -72,7 +72,7 @@ def create(services: Services) -> FastAPI:
         app.include_router(module.router)
     app.include_router(live.sockets)
     app.include_router(sensorthings.router)
-    pages.install(app)
+    pages.install(app, services.tiles.origin)
     app.openapi = complete(app.openapi, open_reading=services.access.open_reading)  # type: ignore[method-assign]
     app.add_middleware(
         Gate, book=lambda: services.book, access=services.access, clock=lambda: services.clock()

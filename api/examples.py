@@ -188,6 +188,7 @@ _EXAMPLES: dict[str, Any] = {
 _EXAMPLES["overview"] = {
     "time": "2026-11-23T01:00:00.500Z",
     "version": "0.1.0",
+    "map": {"tiles": "", "attribution": ""},
     **{part: _EXAMPLES[part]["items"] for part in ("sites", "sensors", "gateways", "quantities")},
     "latest": [
         {

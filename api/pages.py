@@ -5,6 +5,7 @@ from hashlib import blake2b
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request, Response
 
@@ -13,6 +14,22 @@ from api.problems import ProblemError
 PAGE = files("api") / "page"
 MEDIA_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 POLICY = "default-src 'self'; img-src 'self' data:{tiles}; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+
+
+class Tiles(NamedTuple):
+    """The base map: an address with {z}, {x} and {y}, "" for none, and whom it is to be attributed to."""
+
+    address: str = ""
+    attribution: str = ""
+
+    @property
+    def origin(self) -> str:
+        """The one server that a browser may ask for them; "" for none."""
+        parts = urlsplit(self.address)
+        return f"{parts.scheme}://{parts.netloc}" if self.address else ""
+
+
+NO_TILES = Tiles()
 
 
 class Asset(NamedTuple):

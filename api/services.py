@@ -9,6 +9,7 @@ from starlette.requests import HTTPConnection
 from api.caches import Caches
 from api.gate import OPEN, Access
 from api.identity import ANYBODY, Principal
+from api.pages import NO_TILES, Tiles
 from api.problems import ProblemError, did_you_mean
 from runtime.feed import Feed, Latest
 from storage.book import Book
@@ -36,6 +37,7 @@ class Services:
     reasons: Callable[[], Mapping[str, str]] = dict
     access: Access = OPEN
     caches: Caches = field(default_factory=Caches)
+    tiles: Tiles = NO_TILES
     allowed: frozenset[str] | None = None  # the sites whoever asks may see; None: all
 
     def may_see(self, site: str) -> bool:

@@ -17,9 +17,10 @@ import msgspec
 import structlog
 
 from api.app import Services, create
+from api.pages import Tiles
 from halong import retention, serving
 from halong.follower import Follower
-from halong.serving import ApiSettings, Server
+from halong.serving import ApiSettings, PageSettings, Server
 from halong.vitals_loop import Sources, keep_telling
 from ingest.alarms import channels, limits
 from ingest.alarms import settings as alarm_settings
@@ -84,6 +85,7 @@ class HubConfig(msgspec.Struct, frozen=True):
     broker: BrokerSettings = BrokerSettings()
     store: StoreSettings = StoreSettings()
     api: ApiSettings = ApiSettings()
+    page: PageSettings = PageSettings()
     ingest: IngestSettings = IngestSettings()
     alarms: AlarmSettings = AlarmSettings()
 
@@ -101,6 +103,7 @@ def check(config: HubConfig) -> None:
     except ValueError as error:
         raise ConfigError(str(error)) from None
     serving.check(config.api)
+    serving.check_page(config.page)
     ingest = config.ingest
     if not (0 < ingest.past_days <= 36_500 and 0 <= ingest.future_s <= 86_400 * 365):
         raise ConfigError(
@@ -241,6 +244,7 @@ async def run(
             clock=clock,
             reasons=pipeline.reasons,
             access=config.api.access(),
+            tiles=Tiles(config.page.tiles, config.page.attribution),
         )
         server = Server(create(services), config.api)
         await _open(store)

@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import re
 import socket
 import ssl
 from pathlib import Path
@@ -14,6 +15,7 @@ import uvicorn
 from api.gate import Access
 from runtime.config import ConfigError
 
+PLAIN_HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 BACKLOG = 1024
 UNREAD_MS = 30_000
 HEAD_BYTES = 256 * 1024  # of a request with its query: 200 names of sensors fit
@@ -48,6 +50,29 @@ class ApiSettings(msgspec.Struct, frozen=True):
         """How the API's door is set: open for reading on this machine, with a key from elsewhere, unless it is said."""
         is_open = self.is_local if self.reading == "auto" else self.reading == "open"
         return Access(is_open, self.requests_per_minute, self.origins)
+
+
+class PageSettings(msgspec.Struct, frozen=True):
+    """The base map of the page: `https://host/{z}/{x}/{y}.png` of a tile server, "" for none, and its attribution."""
+
+    tiles: str = ""
+    attribution: str = ""
+
+
+def check_page(settings: PageSettings) -> None:
+    """What the types cannot say; raises ConfigError. The server's name goes into a header, so it must be a plain one."""
+    if not settings.tiles:
+        return
+    parts = urlsplit(settings.tiles)
+    plain = all(mark in settings.tiles for mark in ("{z}", "{x}", "{y}")) and PLAIN_HOST.fullmatch(
+        parts.netloc
+    )
+    if parts.scheme not in ("http", "https") or not plain:
+        raise ConfigError(
+            f"page.tiles: {settings.tiles!r} must look like https://tiles.example/{{z}}/{{x}}/{{y}}.png, one server by its name"
+        )
+    if not settings.attribution:
+        raise ConfigError("page.attribution: say whose map it is, makers of maps ask for it")
 
 
 def check(settings: ApiSettings) -> None:

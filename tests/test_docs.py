@@ -8,6 +8,7 @@ from typer.main import get_command
 
 from api.app import DESCRIPTION, create
 from api.gate import Access
+from api.pages import Tiles
 from api.services import Services
 from halong.__main__ import app
 from telemetry.reading import Flag
@@ -31,6 +32,7 @@ def test_the_table_of_routes_is_the_api(tmp_path: Path) -> None:
     services = Services.__new__(Services)
     object.__setattr__(services, "version", "0")
     object.__setattr__(services, "access", Access())
+    object.__setattr__(services, "tiles", Tiles())
     assert listed == set(create(services).openapi()["paths"])
     assert DESCRIPTION
 

@@ -7,7 +7,7 @@ import { keyed, mark, node, shape, write } from "./dom.js";
 import { drawMap } from "./map.js";
 import { ago, amount, title, unitOf, whole, word } from "./words.js";
 
-const SHOWN = 30, SPARK = 60, FLAGGED = 4 | 8 | 16; // range, spike, stuck
+const SHOWN = 30, FEW = 5, FLAGGED = 4 | 8 | 16; // range, spike, stuck
 
 export function open(host) {
   const figures = node("section", { class: "figures", id: "figures" });
@@ -101,7 +101,7 @@ function valueCell(first) {
     if (drawn === reading.t) return;
     drawn = reading.t;
     const low = Math.min(...reading.history), span = Math.max(...reading.history) - low || 1;
-    line.setAttribute("points", reading.history.length < 2 ? "" : reading.history.map((value, i) => `${((i / (SPARK - 1)) * 52).toFixed(1)},${(17 - ((value - low) / span) * 16).toFixed(1)}`).join(" "));
+    line.setAttribute("points", reading.history.length < FEW ? "" : reading.history.map((value, i) => `${((i / (reading.history.length - 1)) * 52).toFixed(1)},${(17 - ((value - low) / span) * 16).toFixed(1)}`).join(" "));
   };
   return cell;
 }

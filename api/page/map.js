@@ -7,7 +7,7 @@ import { amount, keep, kept, word } from "./words.js";
 
 const LAYERS = ["air", "traffic", "noise", "health"];
 const NOTES = { air: "provisional", traffic: "speedNote", noise: "noiseNote", health: "healthNote" };
-const HIDDEN_PX = 120; // a name that would lie on more than that of its neighbours is left out
+const HIDDEN_PX = 40; // a name that would lie on more than that of its neighbours is left out
 const NOISE = [[55, "#7fbf7b"], [65, "#d9d26a"], [70, "#f0a04b"], [Infinity, "#d7553f"]]; // dBA, a scale of this page, no limit of law
 
 // What a site shows on a layer: { text, colour, ink, title, dashed }; null where nothing of the kind is measured.
@@ -50,7 +50,7 @@ export function drawMap(host) {
   host.append(buttons, ground, note);
   const map = L.map(ground, { zoomControl: true, attributionControl: Boolean(city.settings.tiles), scrollWheelZoom: false, zoomSnap: 0.1, minZoom: 9, maxZoom: 18 });
   map.zoomControl.setPosition("bottomright");
-  if (city.settings.tiles) L.tileLayer(city.settings.tiles, { attribution: city.settings.attribution ?? "" }).addTo(map);
+  if (city.settings.tiles) L.tileLayer(city.settings.tiles, { attribution: node("span", {}, city.settings.attribution).innerHTML, referrerPolicy: "strict-origin-when-cross-origin" }).addTo(map);
   ground.classList.toggle("plain", !city.settings.tiles);
   const markers = new Map();
   let known = "";
@@ -102,7 +102,7 @@ export function drawMap(host) {
     const width = map.getSize().x;
     const overlap = (a, b) => Math.max(0, Math.min(a[2], b[2]) - Math.max(a[0], b[0])) * Math.max(0, Math.min(a[3], b[3]) - Math.max(a[1], b[1]));
     sites.forEach((site, i) => {
-      const { x, y } = points[i], w = 6.4 * site.name.length;
+      const { x, y } = points[i], w = 7.2 * site.name.length;
       const choices = [["below", x - w / 2, y + 18], ["above", x - w / 2, y - 32], ["right", x + 20, y - 7], ["left", x - 20 - w, y - 7]].map(([side, left, top]) => ({ side, box: [left, top, left + w, top + 14] }));
       const cost = ({ box }) => taken.reduce((sum, other) => sum + overlap(box, other), 0) + (box[0] < 0 || box[2] > width ? 1e4 : 0);
       const best = choices.reduce((a, b) => (cost(b) < cost(a) ? b : a));

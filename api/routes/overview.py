@@ -38,6 +38,7 @@ async def overview(
     content: dict[str, Any] = {
         "time": rfc3339(hub.clock()),
         "version": hub.version,
+        "map": {"tiles": hub.tiles.address, "attribution": hub.tiles.attribution},
         "sites": [one for one in (await inventory.sites(hub))["items"] if site in (None, one["id"])],
         "sensors": [one.data for one in inventory.shown_sensors(hub, site)],
         "gateways": [one for one in gateways if site in (None, one["site"]["id"])],

@@ -1,9 +1,13 @@
 """The page in a real Chromium: it shows the city, changes as readings come, and finds its way back to a restarted hub."""
 
+import asyncio
+import base64
 import os
 import re
 import shutil
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace as replace_services
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,7 +16,7 @@ from msgspec.structs import replace
 from playwright.async_api import Locator, Page, async_playwright, expect
 
 from api.gate import Access
-from api.pages import load
+from api.pages import Tiles, load
 from storage.keys import Role
 from telemetry.anomaly import AnomalyKind
 from telemetry.reading import Reading
@@ -159,6 +163,75 @@ async def test_a_day_of_the_calendar_tells_its_figures(hub: Hub, page: Page, tmp
         await page.get_by_role("button", name="Bãi Cháy", exact=True).click()
         row = page.locator('#calendar [data-row="bai-chay-pm-1"] td').last.get_by_role("button")
         await expect(row).to_have_attribute("aria-label", re.compile("stored 90"))
+
+
+PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+
+
+@asynccontextmanager
+async def tile_server(asked: list[str]) -> AsyncIterator[str]:
+    """A map server on 127.0.0.1 whose every tile is one pixel; what it was asked goes to `asked`."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        asked.append(head.split()[1].decode())
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nConnection: close\r\n\r\n" + PIXEL)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+async def test_a_base_map_comes_from_the_server_of_the_configuration(hub: Hub, page: Page) -> None:
+    asked: list[str] = []
+    async with tile_server(asked) as origin:
+        tiles = Tiles(f"{origin}/{{z}}/{{x}}/{{y}}.png", "<i>Somebody's</i> map")
+        async with served(Hub(replace_services(hub.services, tiles=tiles), hub.ready)) as url:
+            await page.goto(url)
+            await expect(page.locator("#map img.leaflet-tile-loaded").first).to_be_attached()
+            await expect(page.locator("#map .leaflet-control-attribution")).to_contain_text(
+                "<i>Somebody's</i>"
+            )
+            await expect(page.locator(".panel.map .note")).not_to_contain_text("no base map")
+    assert asked
+    assert all(re.fullmatch(r"/\d+/\d+/\d+\.png", path) for path in asked)
+
+
+def shades(block: str) -> dict[str, tuple[float, float, float]]:
+    """The opaque colours that a rule gives names to, as sRGB 0 to 1."""
+    found = re.findall(r"(--[a-z-]+): #([0-9a-f]{3}|[0-9a-f]{6});", block)
+    wide = {name: code if len(code) == 6 else "".join(2 * digit for digit in code) for name, code in found}
+    return {name: tuple(int(code[i : i + 2], 16) / 255 for i in (0, 2, 4)) for name, code in wide.items()}  # type: ignore[misc]
+
+
+def luminance(colour: tuple[float, float, float]) -> float:
+    """Relative luminance (WCAG 2.1)."""
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("theme", [":root {", ':root[data-theme="dark"] {\n', ":root:not([data-theme]) {"])
+@pytest.mark.parametrize(
+    ("ink", "ground", "least"),
+    [
+        *(
+            (ink, ground, 4.5)
+            for ground in ("--panel", "--ground")
+            for ink in ("--ink", "--soft", "--accent")
+        ),
+        *((ink, "--panel", 4.5) for ink in ("--good", "--warning", "--critical", "--info")),
+        ("--edge", "--panel", 3.0),  # the border of what can be pressed
+    ],
+)
+def test_text_can_be_read_in_every_theme(theme: str, ink: str, ground: str, least: float) -> None:
+    sheet = load()["page.css"].plain.decode()
+    colours = shades(sheet.split(theme, 1)[1].split("}", 1)[0])
+    bright, dim = sorted((luminance(colours[ink]), luminance(colours[ground])), reverse=True)
+    assert (bright + 0.05) / (dim + 0.05) >= least
 
 
 async def sign_in(page: Page, key: str) -> None:

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from halong.serving import ApiSettings, Server, check, listen
+from halong.serving import ApiSettings, PageSettings, Server, check, check_page, listen
 from runtime.config import ConfigError
 
 
@@ -105,3 +105,21 @@ async def test_https_with_a_certificate(tmp_path: Path) -> None:
         await serving
     assert answer.text == "https"
     assert "server" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("page", "word"),
+    [
+        (PageSettings("https://tiles.example/map.png", "©"), "page.tiles"),
+        (PageSettings("https://tiles.example; script-src */{z}/{x}/{y}.png", "©"), "page.tiles"),
+        (PageSettings("ftp://tiles.example/{z}/{x}/{y}.png", "©"), "page.tiles"),
+        (PageSettings("https://tiles.example/{z}/{x}/{y}.png"), "page.attribution"),
+    ],
+)
+def test_a_base_map_that_cannot_be_is_told(page: PageSettings, word: str) -> None:
+    with pytest.raises(ConfigError, match=word):
+        check_page(page)
+
+
+def test_a_base_map_with_its_maker_is_taken() -> None:
+    check_page(PageSettings("http://127.0.0.1:8099/{z}/{x}/{y}.png", "© Hạ Long"))
