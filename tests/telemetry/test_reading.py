@@ -13,6 +13,8 @@ def test_the_bits_of_stored_flags_never_move() -> None:
         "CALIBRATING": 32,
         "FAULT": 64,
         "GUESSED_TIME": 128,
+        "UNUSUAL": 256,
+        "UNWELL": 512,
         "INVALID": 1024,
         "CORRECTED": 2048,
     }
