@@ -22,6 +22,7 @@ from runtime.brokerurl import BrokerUrl as BrokerUrl
 KEEPALIVE_S = 15
 CONNECT_TIMEOUT_S = 10.0
 PUBLISH_TIMEOUT_S = 20.0
+TOLD_AGAIN_S = 5.0  # a session that was told to end and goes on is told again
 BACKOFF_FIRST_S = 0.2
 BACKOFF_LAST_S = 5.0
 INCOMING_MAX = (
@@ -203,8 +204,11 @@ async def _run_session(session: Callable[[Connection], Awaitable[None]], connect
     try:
         await asyncio.wait([running])
     except asyncio.CancelledError:
-        running.cancel()
-        await asyncio.wait([running])
+        while (
+            not running.done()
+        ):  # wait_for of Python 3.11 may swallow a cancellation that comes with its result
+            running.cancel()
+            await asyncio.wait([running], timeout=TOLD_AGAIN_S)
         with suppress(LinkLostError, asyncio.CancelledError):
             _outcome(running)
         raise

@@ -243,3 +243,26 @@ async def test_a_bug_in_a_session_is_no_lost_link(mosquitto_url: str) -> None:
     with pytest.raises(ExceptionGroup, match="unhandled"):
         async with asyncio.timeout(15):
             await keep_connected(url, f"b-{uuid4().hex}", session, rng=Random(1))
+
+
+async def test_a_session_that_swallows_being_told_to_end_is_told_again(mosquitto_url: str) -> None:
+    inside, told = asyncio.Event(), 0
+
+    async def session(connection: Connection) -> None:
+        nonlocal told
+        inside.set()
+        while told < 2:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                told += 1
+        raise asyncio.CancelledError
+
+    url = BrokerUrl.parse(mosquitto_url)
+    task = asyncio.create_task(keep_connected(url, f"deaf-{uuid4().hex}", session, rng=Random(1)))
+    await inside.wait()
+    task.cancel()
+    async with asyncio.timeout(30):
+        await asyncio.wait([task])
+    assert task.cancelled()
+    assert told == 2
