@@ -64,6 +64,12 @@ class PtyPort:
             whole = False
         return Written(whole, since)
 
+    @property
+    def unread(self) -> int:
+        """Bytes that whoever listens has not taken yet."""
+        (unread,) = struct.unpack("i", fcntl.ioctl(self._host, termios.FIONREAD, b"\0\0\0\0"))
+        return int(unread)
+
     def close(self) -> None:
         """Take the link away and let go."""
         if self._link.is_symlink() and os.readlink(self._link) == os.ttyname(self._host):
@@ -72,8 +78,7 @@ class PtyPort:
         os.close(self._host)
 
     def _unheard_since(self, now_s: float) -> float | None:
-        (unread,) = struct.unpack("i", fcntl.ioctl(self._host, termios.FIONREAD, b"\0\0\0\0"))
-        if unread == 0 or self._last_read_s is None:
+        if self.unread == 0 or self._last_read_s is None:
             self._last_read_s = now_s
             return None
         return self._last_read_s if now_s - self._last_read_s > STALE_S else None

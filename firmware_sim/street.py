@@ -6,7 +6,7 @@ import math
 import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from random import Random
 
@@ -26,6 +26,7 @@ from runtime.mqtt import BrokerUrl
 from telemetry.quantities import QUANTITIES
 
 FLUSH_S = 3.0
+LINGER_S = 0.5
 IDLE_S = 0.25  # the longest a device sleeps: a host's command may wake it meanwhile
 REPLAY = "replay"
 PROTOCOLS = {protocol: (kind.quantities, kind.period_s) for protocol, kind in WIRED.items()} | {
@@ -71,6 +72,7 @@ async def run(
             await stop.wait()
             await _end(tasks[1:])
             await publisher.flush(FLUSH_S)
+            await _linger(list(ports.values()))
             await _end(tasks[:1])
 
 
@@ -119,6 +121,15 @@ async def run_device(
             living = group.create_task(street.live(None, plan, port), name=sensor)
             await stop.wait()
             await _end([living])
+            await _linger([port])
+
+
+async def _linger(ports: Sequence[PtyPort]) -> None:
+    """A pseudo-terminal that is closed takes with it what nobody has read yet: give them the time, up to LINGER_S."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LINGER_S):
+            while any(port.unread for port in ports):
+                await asyncio.sleep(0.02)
 
 
 class Street:
