@@ -36,14 +36,10 @@ app.add_typer(alarm_cli.app, name="alarm")
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(key_app, name="key")
 app.add_typer(pki_app, name="pki")
-app.command()(ledger_cli.ledger)
 app.command()(doctor_cli.doctor)
-app.command()(backup_cli.backup)
-app.command()(backup_cli.restore)
 app.add_typer(amendments_cli.correction, name="correction")
 app.add_typer(amendments_cli.validity, name="validity")
 app.add_typer(ledger_cli.gateway, name="gateway")
-store_cli.register(app)
 
 Faults = Annotated[
     list[str] | None,
@@ -458,6 +454,12 @@ def resend(
         asyncio.run(ask_resend(gateway, from_, to, broker, root))
     except (ValueError, OSError) as error:
         raise fail(str(error), 2) from None
+
+
+app.command()(ledger_cli.ledger)
+app.command()(backup_cli.backup)
+app.command()(backup_cli.restore)
+store_cli.register(app)
 
 
 def main() -> None:
