@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
@@ -68,7 +69,19 @@ def influx(url: str, path: str, **query: str) -> None:
     """A statement or, with `body`, lines, as anybody could send them."""
     body = query.pop("body", "")
     address = f"{url}/{path}?{urllib.parse.urlencode(query)}"
-    urllib.request.urlopen(urllib.request.Request(address, data=body.encode(), method="POST")).close()
+    request = urllib.request.Request(address, data=body.encode(), method="POST")
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            urllib.request.urlopen(request).close()
+        except urllib.error.HTTPError as error:
+            if (
+                error.code != 404 or time.monotonic() > deadline
+            ):  # a database just created may not be known yet
+                raise
+            time.sleep(0.1)
+        else:
+            return
 
 
 class Site:
