@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs mosquitto, influxd and chromium for the tests when they are absent; quiet when they are there. Debian or Ubuntu.
+# Installs mosquitto, influxd, chromium and systemd-analyze for the tests when they are absent; quiet when they are there. Debian or Ubuntu.
 # The packaged services are not started and do not stay running: the tests start their own on free ports.
 set -eu
 PATH="$PATH:/usr/sbin:/sbin"
@@ -8,10 +8,11 @@ missing=""
 command -v mosquitto >/dev/null || missing="$missing mosquitto"
 command -v influxd >/dev/null || missing="$missing influxdb"
 command -v chromium >/dev/null || missing="$missing chromium"
+command -v systemd-analyze >/dev/null || missing="$missing systemd"
 [ -n "$missing" ] || exit 0
 
 if ! command -v apt-get >/dev/null; then
-    echo "please install:$missing (with mosquitto, influxd and chromium on the PATH)" >&2
+    echo "please install:$missing (with mosquitto, influxd, chromium and systemd-analyze on the PATH)" >&2
     exit 1
 fi
 if [ "$(id -u)" -eq 0 ]; then

@@ -19,9 +19,11 @@ ROOT = Path(__file__).parents[2]
 UNITS = ROOT / "deploy" / "systemd"
 CONFINED = Path(__file__).with_name("confined.py")
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed"
-)
+
+@pytest.fixture(autouse=True)
+def _systemd_analyze() -> None:
+    if shutil.which("systemd-analyze") is None:
+        pytest.fail("systemd-analyze is not installed: run scripts/servers.sh", pytrace=False)
 
 
 @pytest.mark.parametrize("name", ["halong-edge", "halong-hub"])
