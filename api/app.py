@@ -24,6 +24,7 @@ from api.routes import (
     readings,
     system,
     traffic,
+    usual,
     validity,
 )
 from api.sensorthings import routes as sensorthings
@@ -65,6 +66,7 @@ def create(services: Services) -> FastAPI:
         completeness,
         corrections,
         validity,
+        usual,
         live,
         access,
         system,

@@ -65,6 +65,23 @@ EXAMPLES: dict[str, Any] = {
         ],
         "next": None,
     },
+    "usual": {
+        "sensor": "bai-chay-pm-1",
+        "quantity": "pm25",
+        "unit": "ug/m3",
+        "items": [
+            {
+                "start": "2026-11-23T01:00:00.000Z",
+                "t": 1795395600000,
+                "low": 18.4,
+                "expected": 26.1,
+                "high": 33.8,
+                "holiday": None,
+                "holiday_vi": None,
+            }
+        ],
+        "next": None,
+    },
     "corrections": {"items": [_CORRECTION], "next": None},
     "correction": _CORRECTION,
     "validity": {"items": [_NOTED], "next": None},

@@ -19,12 +19,18 @@ from storage.store import Store
 from storage.view import View
 from telemetry.inventory import Site
 from telemetry.quantities import QUANTITIES
+from telemetry.usual import UsualHour
+
+
+def nothing_usual(sensor: str, quantity: str, start_ms: int, end_ms: int) -> Sequence[UsualHour]:
+    """Where no detectors are."""
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
     """`account` gives the counters of ingest, `ready` what must be true to be of use, `clock` wall time in ms; `reasons` why
-    what is not ready is not."""
+    what is not ready is not, `usual` what is usual for (sensor, quantity) in the hours of [start, end)."""
 
     store: Store
     book: Book
@@ -35,6 +41,7 @@ class Services:
     started_ms: int
     clock: Callable[[], int]
     reasons: Callable[[], Mapping[str, str]] = dict
+    usual: Callable[[str, str, int, int], Sequence[UsualHour]] = nothing_usual
     access: Access = OPEN
     caches: Caches = field(default_factory=Caches)
     tiles: Tiles = NO_TILES

@@ -7,6 +7,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from random import Random
@@ -22,6 +23,7 @@ from halong import retention, serving
 from halong.follower import Follower
 from halong.serving import ApiSettings, PageSettings, Server
 from halong.vitals_loop import Sources, keep_telling
+from ingest import usual
 from ingest.alarms import channels, limits
 from ingest.alarms import settings as alarm_settings
 from ingest.alarms.annotator import Annotator
@@ -243,6 +245,7 @@ async def run(
             started_ms=clock(),
             clock=clock,
             reasons=pipeline.reasons,
+            usual=partial(usual.hours, book),
             access=config.api.access(),
             tiles=Tiles(config.page.tiles, config.page.attribution),
         )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
+from functools import lru_cache
 
 import holidays
 
@@ -17,3 +18,14 @@ def holidays_vn_around(now_ms: int) -> frozenset[int]:
     """Those of last year, this year and the five after it: a hub runs long."""
     year = datetime.fromtimestamp(now_ms / 1000, UTC).year
     return holidays_vn(range(year - 1, year + 6))
+
+
+def names_vn(day: date) -> tuple[str, str]:
+    """The day's name in English and in Vietnamese, "" and "" when it is no public holiday."""
+    english, vietnamese = (_named(day.year, language).get(day, "") for language in ("en_US", "vi"))
+    return english, vietnamese
+
+
+@lru_cache(maxsize=32)
+def _named(year: int, language: str) -> dict[date, str]:
+    return dict(holidays.country_holidays("VN", years=year, language=language))

@@ -14,6 +14,7 @@ from ingest.detectors.bank import Bank, band, rounds
 from ingest.detectors.finding import Finding
 from ingest.detectors.residuals import Frame
 from ingest.detectors.unusual import NAMED, OPEN
+from ingest.profile import Band, Profile
 from telemetry.anomaly import AnomalyKind
 from telemetry.quantities import QUANTITIES, Kind
 
@@ -49,7 +50,7 @@ class Survey:
     def __init__(
         self, holidays: frozenset[int], *, offset_ms: int = VIET_NAM_MS, max_series: int = MAX_SERIES
     ) -> None:
-        self._bank = Bank(holidays)
+        self._bank, self._profile = Bank(holidays), Profile(holidays)
         self._offset_ms, self._max_series = offset_ms, max_series
         self._lane: dict[tuple[str, str], int] = {}
         self._kind: list[int] = []  # index into TOLD + 1 of what is being told, 0 = nothing
@@ -60,7 +61,7 @@ class Survey:
         self._count = np.zeros(0, np.int64)
         self._period = np.zeros(0)
         self._changed: set[int] = set()
-        self._make = self._bank.lanes.make()  # what a state has to be of
+        self._make = self._bank.lanes.make() ^ self._profile.lanes.make()  # what a state has to be of
 
     def __len__(self) -> int:
         return len(self._lane)
@@ -79,7 +80,9 @@ class Survey:
                     self._kind[lane],
                     self._calm[lane],
                 )
-                states.append((sensor, quantity, head + self._bank.lanes.dump(lane)))
+                states.append(
+                    (sensor, quantity, head + self._bank.lanes.dump(lane) + self._profile.lanes.dump(lane))
+                )
         return states
 
     def dumped(self) -> None:
@@ -100,8 +103,17 @@ class Survey:
                 _, minute, last, total, count, self._kind[lane], self._calm[lane] = _HEAD.unpack_from(state)
                 self._minute[lane], self._last[lane] = minute, last
                 self._sum[lane], self._count[lane] = total, count
-                self._bank.lanes.load(lane, state[_HEAD.size :])
+                ends = _HEAD.size + self._bank.lanes.dumped_bytes()
+                self._bank.lanes.load(lane, state[_HEAD.size : ends])
+                self._profile.lanes.load(lane, state[ends:])
         return strange
+
+    def usual(self, sensor: str, quantity: str, at_ms: NDArray[np.int64]) -> Band | None:
+        """What is usual for a minute of this series at these times; None for one that is not surveyed."""
+        lane = self._lane.get((sensor, quantity))
+        if lane is None:
+            return None
+        return self._profile.band(np.full(len(at_ms), lane, np.int64), at_ms + self._offset_ms)
 
     def look(
         self,
@@ -137,6 +149,7 @@ class Survey:
         if QUANTITIES[key[1]].kind not in FLAT or len(self._lane) >= self._max_series:
             return -1
         lane = self._lane[key] = self._bank.lanes.add()
+        self._profile.lanes.add()
         self._kind.append(0)
         self._calm.append(0)
         if lane >= len(self._last):
@@ -221,6 +234,8 @@ class Survey:
                     one = Finding(score, float(values[column]), int(at_ms[column]), expected, low, high)
                     told.setdefault(int(rows[column]), []).append((kind, one))
         self._bank.learn(frame)
+        calm = np.array([not self._kind[lane] for lane in lanes.tolist()], bool)
+        self._profile.learn(lanes[calm], at_ms[calm] + self._offset_ms, values[calm])
 
     def _tell(self, frame: Frame, column: int, at_ms: int) -> tuple[AnomalyKind, float] | None:
         """The kind being told and how far from usual it is now: at least 1 while it lasts."""

@@ -14,3 +14,11 @@ def keep(database: sqlite3.Connection, states: Iterable[State]) -> None:
 def kept(database: sqlite3.Connection) -> list[State]:
     """All of them."""
     return database.execute("SELECT sensor, quantity, state FROM detector_state").fetchall()
+
+
+def of(database: sqlite3.Connection, sensor: str, quantity: str) -> list[State]:
+    """That of one series, when there is one."""
+    return database.execute(
+        "SELECT sensor, quantity, state FROM detector_state WHERE sensor = ? AND quantity = ?",
+        (sensor, quantity),
+    ).fetchall()

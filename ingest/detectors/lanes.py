@@ -3,6 +3,7 @@
 Rows are float32. What a batch of lanes remembers is read as views when the lanes are neighbours (a slice), else gathered.
 """
 
+import math
 import zlib
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -71,6 +72,10 @@ class Lanes:
         tables = [(name, table.shape[1:], str(table.dtype)) for name, table in sorted(self.tables.items())]
         return zlib.crc32(repr((self.names, tables)).encode())
 
+    def dumped_bytes(self) -> int:
+        """How many bytes `dump` gives."""
+        return 4 * len(self.names) + sum(_block_bytes(table) for table in self.tables.values())
+
     def dump(self, lane: int) -> bytes:
         """One series as bytes, for a snapshot."""
         parts = [self._values[:, lane].tobytes()]
@@ -79,7 +84,7 @@ class Lanes:
 
     def load(self, lane: int, dumped: bytes) -> None:
         """Take back what `dump` gave. Raises ValueError when it is of another make."""
-        sizes = [4 * len(self.names), *(self.tables[name][0].nbytes for name in sorted(self.tables))]
+        sizes = [4 * len(self.names), *(_block_bytes(self.tables[name]) for name in sorted(self.tables))]
         if len(dumped) != sum(sizes):
             raise ValueError(f"a series' state has {sum(sizes)} bytes, not {len(dumped)}")
         self._values[:, lane] = np.frombuffer(dumped[: sizes[0]], np.float32)
@@ -88,6 +93,10 @@ class Lanes:
             table = self.tables[name]
             table[lane] = np.frombuffer(dumped[begin : begin + size], table.dtype).reshape(table.shape[1:])
             begin += size
+
+
+def _block_bytes(table: NDArray[Any]) -> int:
+    return table.dtype.itemsize * math.prod(table.shape[1:])
 
 
 def _grown(array: NDArray[Any], room: int, axis: int) -> NDArray[Any]:

@@ -53,6 +53,7 @@ OTHERS = {
     "/v1/commands/{number}",
     "/v1/gateways/{gateway}/retire",
     "/v1/sensors/{sensor}/history",
+    "/v1/sensors/{sensor}/usual",
     "/v1/corrections",
     "/v1/corrections/{number}",
     "/v1/validity",
