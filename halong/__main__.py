@@ -354,7 +354,10 @@ def sim_city(
 @app.command()
 def verify(
     record: Annotated[list[Path], typer.Option(help="What simulated devices say they sent; repeatable.")],
-    store: Annotated[str, typer.Option(help="duckdb:FILE, or http://[user:secret@]host:8086/database.")],
+    store: Annotated[
+        str,
+        typer.Option(help="duckdb:FILE, or http://host:8086/database, user:secret in HALONG_STORE_SECRET."),
+    ],
     journal: Annotated[
         list[Path] | None,
         typer.Option(help="Journals of agents; repeatable. Without: emitted against stored."),
@@ -362,11 +365,13 @@ def verify(
     as_json: Annotated[bool, typer.Option("--json", help="The account as JSON.")] = False,
 ) -> None:
     """Compare emitted, accepted and stored reading by reading. Exit 0 when the account balances."""
+    from halong import storesecret
     from halong.commands import verify_sets
     from storage.store import StoreUnavailableError
 
+    address = storesecret.of_command(store) if store.startswith("http") else store
     try:
-        account = asyncio.run(verify_sets(record, store, journal or []))
+        account = asyncio.run(verify_sets(record, address, journal or []))
     except (ValueError, OSError, StoreUnavailableError) as error:
         raise fail(str(error), 2) from None
     if as_json:

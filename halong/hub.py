@@ -12,14 +12,14 @@ from importlib.metadata import version
 from pathlib import Path
 from random import Random
 from typing import Literal
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import msgspec
 import structlog
 
 from api.app import Services, create
 from api.pages import Tiles
-from halong import retention, serving
+from halong import retention, serving, storesecret
 from halong.follower import Follower
 from halong.serving import ApiSettings, PageSettings, Server
 from halong.vitals_loop import Sources, keep_telling
@@ -45,9 +45,6 @@ from storage.store import Store, StoreUnavailableError
 from storage.view import HUMIDITY, View
 from telemetry.reading import Reading
 from telemetry.topics import DEFAULT_ROOT
-
-SECRET_VARIABLE = "HALONG_STORE_SECRET"
-SECRET_FILE_VARIABLE = "HALONG_STORE_SECRET_FILE"
 
 log = structlog.get_logger(__name__)
 
@@ -116,8 +113,8 @@ def check(config: HubConfig) -> None:
     alarm_settings.check(config.alarms)
     if config.store.url.startswith("http") and urlsplit(config.store.url).password is not None:
         raise ConfigError(
-            f"store.url holds a secret, and addresses are logged: put it into {SECRET_VARIABLE}"
-            f" or into a file that {SECRET_FILE_VARIABLE} names"
+            f"store.url holds a secret, and addresses are logged: put it into {storesecret.VARIABLE}"
+            f" or into a file that {storesecret.VARIABLE}{storesecret.SUFFIX} names"
         )
     retention.check(config.store.url, config.store.keep_days)
     if config.store.vitals_s and not 1 <= config.store.vitals_s <= 600:
@@ -134,23 +131,7 @@ def store_url(config: HubConfig, data: Path, environment: Mapping[str, str]) -> 
     url = config.store.url
     if url.startswith("duckdb:"):
         return f"duckdb:{data / url.removeprefix('duckdb:')}"
-    secret = environment.get(SECRET_VARIABLE) or _content(environment.get(SECRET_FILE_VARIABLE))
-    if not secret:
-        return url
-    user, _, password = secret.partition(":")
-    parts = urlsplit(url)
-    return parts._replace(
-        netloc=f"{quote(user, safe='')}:{quote(password, safe='')}@{parts.netloc.rpartition('@')[2]}"
-    ).geturl()
-
-
-def _content(path: str | None) -> str:
-    if not path:
-        return ""
-    try:
-        return Path(path).read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise ConfigError(f"{SECRET_FILE_VARIABLE}: cannot read {path}: {error.strerror}") from None
+    return storesecret.with_secret(url, storesecret.secret(environment))
 
 
 async def _open(store: Store) -> None:
@@ -262,7 +243,7 @@ async def run(
                 beat = heartbeat(config.alarms, os.environ, clock=clock, state=pipeline.ready)
                 working.append(group.create_task(beat.run(), name="heartbeat"))
             if isinstance(store, EmbeddedStore) and config.store.keep_days:
-                keeping = retention.keep(store, config.store.keep_days, clock)
+                keeping = retention.keep(store, book, config.store.keep_days, clock)
                 working.append(group.create_task(keeping, name="retention"))
             if isinstance(store, InfluxStore) and config.store.vitals_s and part != "api":
                 told = Sources(pipeline.account.as_mapping, pipeline.ready, lambda: feed.latest, clock)

@@ -1,4 +1,5 @@
-"""Retention of the embedded store: what is older than the days to keep goes, an hour of readings at a time."""
+"""Retention of the embedded store: what is older than the days to keep goes, an hour of readings at a time, and so do the
+manifests of those days: the ledger begins where the store does."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,7 +7,9 @@ from collections.abc import Callable
 import structlog
 
 from runtime.config import ConfigError
+from storage.book import Book, BookUnavailableError
 from storage.embedded import EmbeddedStore
+from storage.manifests import forget
 from storage.store import StoreUnavailableError
 
 EVERY_S = 3600.0
@@ -27,17 +30,30 @@ def check(store_url: str, keep_days: int) -> None:
         )
 
 
-async def keep(store: EmbeddedStore, days: int, clock: Callable[[], int]) -> None:
+async def keep(store: EmbeddedStore, book: Book, days: int, clock: Callable[[], int]) -> None:
     """For ever: once an hour. `clock` is wall time in ms; the days count back from the newest reading when that is earlier, so
     that a clock that has jumped ahead forgets nothing."""
     while True:
         try:
             newest_ms = await store.newest_ms() or 0
-            removed = await store.forget(min(clock(), newest_ms) - days * DAY_MS)
-        except StoreUnavailableError as error:
+            before_ms = min(clock(), newest_ms) - days * DAY_MS
+            removed = await store.forget(before_ms)
+            manifests = await _forget_manifests(book, before_ms)
+        except (StoreUnavailableError, BookUnavailableError) as error:
             log.warning("old readings not removed, trying again", reason=str(error))
             await asyncio.sleep(RETRY_S)
             continue
-        if removed:
-            log.info("old readings removed", readings=removed, older_than_days=days)
+        if removed or manifests:
+            log.info("old readings removed", readings=removed, manifests=manifests, older_than_days=days)
         await asyncio.sleep(EVERY_S)
+
+
+async def _forget_manifests(book: Book, before_ms: int) -> int:
+    removed = 0
+    while True:
+        with book.writing() as database:
+            day = forget(database, before_ms)
+        if not day:
+            return removed
+        removed += day
+        await asyncio.sleep(0)  # ingest writes too

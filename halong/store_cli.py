@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from halong import storesecret
 from halong.console import fail, instant_ms
 from halong.records import DATA, AsJson, print_json
 from storage.store import Store, StoreUnavailableError
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from halong import extract, migrate
 
 KEY_VARIABLE = "HALONG_KEY"
-SECRET_VARIABLE = "HALONG_STORE_SECRET"
 STORE_FILE = "store.duckdb"
 
 
@@ -30,22 +30,20 @@ def register(app: typer.Typer) -> None:
     app.command("migrate")(migrate_command)
 
 
-def _address(given: str) -> str:
+def _address(given: str, *secrets: str) -> str:
     """A store's address from one, or from a hub's data directory or DuckDB file; exit 2 when it cannot be."""
-    from storage.open import with_secret
-
     path = Path(given.removeprefix("duckdb:"))
     if given.startswith("http"):
-        return with_secret(given, os.environ.get(SECRET_VARIABLE, ""))
+        return storesecret.of_command(given, *secrets)
     if path.is_dir():
         path /= STORE_FILE
     return f"duckdb:{path}"
 
 
-def _open(given: str, *, must_exist: bool) -> Store:
+def _open(given: str, *secrets: str, must_exist: bool) -> Store:
     from storage.open import open_store
 
-    address = _address(given)
+    address = _address(given, *secrets)
     path = Path(address.removeprefix("duckdb:"))
     if must_exist and not address.startswith("http") and not path.exists():
         raise fail(f"there is no store at {path}", 2)
@@ -147,7 +145,8 @@ def migrate_command(
     """Move every reading from one store to another, and count each series in both at the end.
 
     Broken off, the same command goes on where it was. The hub must not run on an embedded store meanwhile. user:secret of an
-    InfluxDB comes from HALONG_STORE_SECRET, or stands in its address. Exit 0 only when every series has the same count.
+    InfluxDB comes from HALONG_STORE_SECRET (or a file that HALONG_STORE_SECRET_FILE names), of a destination with another one
+    from HALONG_DEST_SECRET. Exit 0 only when every series has the same count.
     """
     if _address(source) == _address(dest):
         raise fail("source and destination are the same store", 2)
@@ -174,7 +173,8 @@ def migrate_command(
 async def _migrate(source: str, dest: str, state: Path) -> "migrate.Moved":
     from halong import migrate
 
-    here, there = _open(source, must_exist=True), _open(dest, must_exist=False)
+    here = _open(source, must_exist=True)
+    there = _open(dest, storesecret.DEST_VARIABLE, storesecret.VARIABLE, must_exist=False)
     name = migrate.name(source, dest)
     start_ms = migrate.resumed(state, name)
 

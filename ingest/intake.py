@@ -10,7 +10,7 @@ from ingest import checks
 from ingest.account import Account
 from ingest.batch import Batch, Packet
 from ingest.judge import Judge
-from ingest.registry import Registry
+from ingest.registry import Newcomer, Registry
 from ingest.survey import Survey, Told
 from telemetry import senml, topics, undatable
 from telemetry.packs import PackColumns, decode_columns
@@ -104,13 +104,15 @@ class Intake:
 
     def check(self, batch: Batch) -> None:
         """Take out what is impossible or not the sender's, register what nobody has listed, sort by observation."""
-        faults = self._faults(batch)
+        faults = self._impossible(batch)
+        series = list(zip(batch.columns.sensor, batch.columns.quantity, strict=True))
+        if unlisted := self._registry.unlisted(set(series)):
+            self._admit(
+                batch, [row for row, key in enumerate(series) if row not in faults and key in unlisted]
+            )
+        faults = dict(sorted({**self._foreign(batch), **faults}.items()))
         kept = np.ones(len(batch), bool)
         kept[list(faults)] = False
-        series = list(zip(batch.columns.sensor, batch.columns.quantity, strict=True))
-        unlisted = self._registry.unlisted(set(series))
-        if unlisted:
-            self._admit(batch, [row for row, key in enumerate(series) if kept[row] and key in unlisted])
         batch.quarantined += [batch.set_aside(row, fault) for row, fault in faults.items()]
         batch.refused = len(faults)
         (rows,) = np.nonzero(kept)
@@ -121,8 +123,8 @@ class Intake:
         for row, seconds in zip(late.tolist(), (delays[late] // 1000).tolist(), strict=True):
             batch.columns.late_s[row] = seconds
 
-    def _faults(self, batch: Batch) -> dict[int, checks.Fault]:
-        """Of each row that is refused, in their order."""
+    def _impossible(self, batch: Batch) -> dict[int, checks.Fault]:
+        """Of each row that cannot be right whoever sent it: its time, or a sensor that nobody may introduce."""
         observed, arrived, columns = batch.observed(), batch.arrived(), batch.columns
         found: dict[int, checks.Fault] = {}
         (suspect,) = np.nonzero(checks.are_impossible(observed, arrived, self._policy.window))
@@ -130,22 +132,27 @@ class Intake:
             fault = checks.time_fault(columns.observed_at[row], int(arrived[row]), self._policy.window)
             if fault is not None:
                 found[row] = fault
-        gateways = [source.gateway for source in batch.sources]
-        senders = list(zip(columns.sensor, map(gateways.__getitem__, batch.origin), strict=True))
-        foreign = self._registry.foreign(set(senders))
-        if foreign:
-            for row, (sensor, gateway) in enumerate(senders):
-                if (sensor, gateway) in foreign and row not in found:
-                    owner = self._registry.owner(sensor, gateway, columns.observed_at[row])
-                    fault = checks.owner_fault(sensor, gateway, owner)
-                    if fault is not None:
-                        found[row] = fault
         if self._policy.refuse_unknown_sensors:
             unknown = self._registry.unknown(set(columns.sensor))
             for row, sensor in enumerate(columns.sensor):
                 if sensor in unknown:
                     found.setdefault(row, checks.unknown_fault(sensor))
-        return dict(sorted(found.items()))
+        return found
+
+    def _foreign(self, batch: Batch) -> dict[int, checks.Fault]:
+        """Of each row whose sensor belongs to another gateway."""
+        columns, gateways = batch.columns, [source.gateway for source in batch.sources]
+        senders = list(zip(columns.sensor, map(gateways.__getitem__, batch.origin), strict=True))
+        foreign = self._registry.foreign(set(senders))
+        found: dict[int, checks.Fault] = {}
+        if foreign:
+            for row, (sensor, gateway) in enumerate(senders):
+                if (sensor, gateway) in foreign:
+                    owner = self._registry.owner(sensor, gateway, columns.observed_at[row])
+                    fault = checks.owner_fault(sensor, gateway, owner)
+                    if fault is not None:
+                        found[row] = fault
+        return found
 
     def faults(self, reading: Reading, gateway: str, arrived_ms: int) -> Iterator[checks.Fault]:
         """Every reason why a single reading must not be stored."""
@@ -164,15 +171,18 @@ class Intake:
 
     def _admit(self, batch: Batch, rows: Iterable[int]) -> None:
         columns = batch.columns
+        found: dict[tuple[str, str, str], Newcomer] = {}
         for row in rows:
-            source = batch.sources[batch.origin[row]]
-            self._registry.admit(
+            source, sensor, quantity = (
+                batch.sources[batch.origin[row]],
                 columns.sensor[row],
                 columns.quantity[row],
-                gateway=source.gateway,
-                site=columns.site[row],
-                now_ms=source.packet.arrived_ms,
             )
+            if (key := (sensor, quantity, source.gateway)) not in found:
+                found[key] = Newcomer(
+                    sensor, source.gateway, columns.site[row], quantity, source.packet.arrived_ms
+                )
+        self._registry.admit(found.values())
 
     def judge(self, batch: Batch, now_ms: int, at_most: int = JUDGE_READINGS) -> bool:
         """Judge the next readings of the batch; False when all are judged."""

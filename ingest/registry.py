@@ -1,12 +1,23 @@
 """What the judge must know of the inventory, read from the book once and kept until a birth changes it."""
 
-from collections.abc import Set
+from collections.abc import Iterable, Set
+from typing import NamedTuple
 
 from ingest.judge import Known
 from storage.book import Book
-from storage.inventory import SensorRow
+from storage.inventory import Inventory, SensorRow
 from telemetry.inventory import Sensor, Site
 from telemetry.messages import Birth, State
+
+
+class Newcomer(NamedTuple):
+    """A series that no birth lists, from a reading that arrived at `now_ms`."""
+
+    sensor: str
+    gateway: str
+    site: str
+    quantity: str
+    now_ms: int
 
 
 class Registry:
@@ -58,16 +69,26 @@ class Registry:
         self._load()
         return series - self._quantities
 
-    def admit(self, sensor: str, quantity: str, *, gateway: str, site: str, now_ms: int) -> None:
-        """Register what no birth has listed: the sensor, or a new quantity of it."""
+    def admit(self, found: Iterable[Newcomer]) -> None:
+        """Register what no birth has listed, in one transaction: sensors, or new quantities of them."""
         owners = self._load()
-        if (sensor, quantity) in self._quantities or owners.get(sensor, gateway) != gateway:
+        claimed: dict[str, str] = {}
+        new: dict[tuple[str, str], Newcomer] = {}
+        for one in found:
+            owner = owners.get(one.sensor) or claimed.setdefault(one.sensor, one.gateway)
+            if owner == one.gateway and (one.sensor, one.quantity) not in self._quantities:
+                new.setdefault((one.sensor, one.quantity), one)
+        if not new:
             return
-        self._book.adopt(sensor, gateway, site, quantity, now_ms)
-        owners.setdefault(sensor, gateway)
-        self._sensors.setdefault(sensor, Known(sensor, site, gateway, 0.0))
-        self._gateways.setdefault(gateway, site)
-        self._quantities.add((sensor, quantity))
+        with self._book.writing() as database:
+            inventory = Inventory(database)
+            for one in new.values():
+                inventory.adopt(*one)
+        for key, one in new.items():
+            owners.setdefault(one.sensor, one.gateway)
+            self._sensors.setdefault(one.sensor, Known(one.sensor, one.site, one.gateway, 0.0))
+            self._gateways.setdefault(one.gateway, one.site)
+            self._quantities.add(key)
 
     def register(self, birth: Birth, now_ms: int) -> list[str]:
         """Take over a birth; the sensors refused because another gateway owns them."""

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 
 from telemetry.manifest import Manifest
 
+DAY_MS = 86_400_000
+
 _COLUMNS = (
     "gateway, journal, sensor, hour_ms, expected, read, bad, accepted, duplicate, late, given_up, received_ms"
 )
@@ -58,3 +60,16 @@ def rows(
     ).fetchall()
     names = _COLUMNS.split(", ")
     return [ManifestRow(**dict(zip(names, row, strict=True))) for row in found]
+
+
+def forget(database: sqlite3.Connection, before_ms: int) -> int:
+    """Remove the oldest day of hours before `before_ms`, and what the quarantine's bound removed then; how many manifests.
+
+    A day at a time, so that a transaction stays short. 0: there is none.
+    """
+    (oldest,) = database.execute("SELECT min(hour_ms) FROM manifests").fetchone()
+    database.execute("DELETE FROM quarantine_removed WHERE hour_ms < ?", (before_ms,))
+    if oldest is None or oldest >= before_ms:
+        return 0
+    below = min(before_ms, oldest + DAY_MS)
+    return database.execute("DELETE FROM manifests WHERE hour_ms < ?", (below,)).rowcount

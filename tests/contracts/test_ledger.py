@@ -151,12 +151,8 @@ def a_pack_each(group: list[Reading]) -> list[list[Reading]]:
     return [[reading] for reading in group]
 
 
-@pytest.fixture(params=["embedded", pytest.param("influx", marks=pytest.mark.influxd)])
-async def hub(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Hub]:
-    if request.param == "embedded":
-        address = f"duckdb:{tmp_path / 'store.duckdb'}"
-    else:
-        address = f"{request.getfixturevalue('influxd_url')}/{request.getfixturevalue('influx_database')}"
+@pytest.fixture
+async def hub(address: str, tmp_path: Path) -> AsyncIterator[Hub]:
     store = open_store(address)
     await store.open()
     with Book(tmp_path / "book.sqlite") as book:

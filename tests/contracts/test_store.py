@@ -20,13 +20,6 @@ T0 = 1_760_000_000_000
 FAR = T0 + 10**12
 
 
-@pytest.fixture(params=["embedded", pytest.param("influx", marks=pytest.mark.influxd)])
-def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "embedded":
-        return f"duckdb:{tmp_path / 'deep' / 'readings.duckdb'}"
-    return f"{request.getfixturevalue('influxd_url')}/{request.getfixturevalue('influx_database')}"
-
-
 @asynccontextmanager
 async def opened(address: str) -> AsyncIterator[Store]:
     store = open_store(address)

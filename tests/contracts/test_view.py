@@ -22,13 +22,6 @@ END = T0 + 240 * MINUTE
 FUNCTIONS = [f for f in Aggregate if f is not Aggregate.VECTOR_MEAN]
 
 
-@pytest.fixture(params=["embedded", pytest.param("influx", marks=pytest.mark.influxd)])
-def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "embedded":
-        return f"duckdb:{tmp_path / 'readings.duckdb'}"
-    return f"{request.getfixturevalue('influxd_url')}/{request.getfixturevalue('influx_database')}"
-
-
 @pytest.fixture
 def book(tmp_path: Path) -> Iterator[Book]:
     with Book(tmp_path / "book.sqlite") as one:

@@ -7,8 +7,10 @@ import pytest
 
 from halong import retention
 from runtime.config import ConfigError
+from storage.book import Book
 from storage.embedded import EmbeddedStore
 from storage.store import Columns
+from telemetry.manifest import HOUR_MS, Manifest
 from telemetry.reading import Reading
 
 DAY_MS = retention.DAY_MS
@@ -22,11 +24,15 @@ async def test_old_days_go_and_the_rest_stays(tmp_path: Path, today: int) -> Non
     for day in range(10):
         columns.append("bai-chay", Reading("pm-1", "pm25", day * DAY_MS, 1.0), 0, None)
     await store.write(columns)
-    keeping = asyncio.create_task(retention.keep(store, 3, lambda: today * DAY_MS))
-    async with asyncio.timeout(20):
-        while len(await store.readings("pm-1", "pm25", 0, 10 * DAY_MS, limit=20)) > 4:
-            await asyncio.sleep(0.01)
-    keeping.cancel()
+    with Book(tmp_path / "book.sqlite") as book:
+        told = [Manifest(sensor="pm-1", hour_ms=12 * hour * HOUR_MS, journal="abcd") for hour in range(20)]
+        book.put_manifests([("gw-1", one) for one in told], 0)
+        keeping = asyncio.create_task(retention.keep(store, book, 3, lambda: today * DAY_MS))
+        async with asyncio.timeout(20):
+            while len(book.manifests(0, 10 * DAY_MS)) > 8:
+                await asyncio.sleep(0.01)
+        keeping.cancel()
+        assert [row.hour_ms // DAY_MS for row in book.manifests(0, 10 * DAY_MS)] == [6, 6, 7, 7, 8, 8, 9, 9]
     left = await store.readings("pm-1", "pm25", 0, 10 * DAY_MS, limit=20)
     assert [reading.observed_at // DAY_MS for reading in left] == [6, 7, 8, 9]
     await store.close()

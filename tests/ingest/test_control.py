@@ -8,7 +8,7 @@ import pytest
 
 from ingest.account import Account
 from ingest.control import Control
-from ingest.registry import Registry
+from ingest.registry import Newcomer, Registry
 from runtime.mqtt import Message
 from storage.book import Book
 from telemetry.inventory import Sensor, Site
@@ -119,7 +119,7 @@ def test_a_sensor_that_moves_is_its_new_owners_and_the_old_owners_past_stays(des
 
 def test_an_unknown_sensor_is_registered_with_each_quantity_once(desk: Desk):
     for quantity in ("pm25", "pm10", "pm25"):
-        desk.registry.admit("pm-7", quantity, gateway="gw-1", site="bai-chay", now_ms=5)
+        desk.registry.admit([Newcomer("pm-7", "gw-1", "bai-chay", quantity, 5)])
     (row,) = desk.book.sensors()
     assert (row.id, row.gateway, row.quantities) == ("pm-7", "gw-1", ("pm25", "pm10"))
     assert desk.registry.gateways() == {"gw-1": "bai-chay"}

@@ -132,3 +132,30 @@ def test_the_newest_of_each_series_is_shown_and_nothing_refused(registry: Regist
     batch, _ = run(registry, Packet(TOPIC, encode_pack("bai-chay", readings + newer), NOW))
     assert batch.newest() == [("bai-chay", readings[1]), ("bai-chay", newer[0])]
     assert batch.newest({3}) == [("bai-chay", readings[1]), ("bai-chay", readings[0])]
+
+
+def test_newcomers_are_registered_in_one_transaction_and_belong_to_who_was_first(tmp_path: Path) -> None:
+    names = [PackName(f"gw-{number}", "aaaa", 1) for number in (1, 2)]
+    found = [
+        [
+            Reading(f"new-{sensor}", quantity, NOW + at, 1.0)
+            for sensor in range(100)
+            for quantity in ("pm25", "pm10")
+        ]
+        for at in (0, 1)
+    ]
+    packets = [
+        Packet(up("t", "bai-chay", name), encode_pack("bai-chay", some), NOW + at)
+        for at, (name, some) in enumerate(zip(names, found, strict=True))
+    ]
+    with Book(tmp_path / "book.sqlite") as book:
+        statements: list[str] = []
+        with book.reading() as database:
+            database.set_trace_callback(statements.append)
+        batch, _ = run(Registry(book), *packets)
+        assert statements.count("BEGIN IMMEDIATE") == 1
+        owners = book.owners()
+        assert {row.quantities for row in book.sensors()} == {("pm25", "pm10")}
+    assert owners == {f"new-{sensor}": "gw-1" for sensor in range(100)}
+    assert len(batch) == batch.refused == 200  # of the second gateway nothing slips through beside the first
+    assert {(entry.reason, entry.gateway) for entry in batch.quarantined} == {(Reason.NOT_OWNER, "gw-2")}
