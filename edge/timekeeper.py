@@ -35,6 +35,7 @@ class Timekeeper:
         self._clock: Clock = settings.clock()
         self._host = host
         self._events: deque[ClockEvent] = deque(maxlen=EVENTS_MAX)
+        self._writing = asyncio.Lock()  # the clock's own loop writes, and whoever dates readings
         self.moved = asyncio.Event()
         self.moves = 0
 
@@ -105,10 +106,12 @@ class Timekeeper:
 
     async def write(self, journal: JournalThread) -> None:
         """What happened into the journal; what it cannot take now waits."""
-        events = tuple(self._events)
-        if events and await journal.note(self.boot_id, events):
-            for _ in events:
-                self._events.popleft()
+        async with self._writing:
+            events = tuple(self._events)
+            if events and await journal.note(self.boot_id, events):
+                written = set(map(id, events))  # of which the oldest may have gone meanwhile
+                while self._events and id(self._events[0]) in written:
+                    self._events.popleft()
 
     def _take(self, events: list[ClockEvent]) -> None:
         for event in events:
