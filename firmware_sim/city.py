@@ -71,7 +71,7 @@ def plan(seed: int, gateways: int = MAX_GATEWAYS) -> City:
 
 
 def demo_faults(seed: int, gateways: int = MAX_GATEWAYS) -> list[Fault]:
-    """One fault of each kind in the first minutes, each on a sensor of its own where there are enough of them."""
+    """Four kinds of faults in the first minutes, each on a sensor of its own where there are enough of them."""
     rng = Random(seed)
     devices = [device for gateway in plan(seed, gateways).gateways for device in gateway.devices]
     particles = [device.sensor for device in devices if device.protocol == "pms5003"]

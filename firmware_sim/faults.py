@@ -6,25 +6,42 @@ from collections.abc import Collection, Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
-DEFAULT_DURATION_S = {"spike": 3.0, "stuck": 120.0, "silence": 30.0, "garbage": 3.0}
+from telemetry.quantities import QUANTITIES
+
+DEFAULT_DURATION_S = {
+    "spike": 3.0, "stuck": 120.0, "jitter": 120.0, "range": 30.0, "rate": 60.0, "noise": 120.0, "drift": 1800.0,
+    "bias": 600.0, "zero": 120.0, "unit": 120.0, "silence": 30.0, "gap": 120.0, "garbage": 3.0, "clock": 60.0,
+}  # fmt: skip
 
 
 class FaultKind(StrEnum):
-    """What can go wrong with a device."""
+    """What can go wrong with a device: first with what it measures, from `silence` on with what it says."""
 
     SPIKE = "spike"  # values far from what they should be
     STUCK = "stuck"  # the same values again and again
+    JITTER = "jitter"  # the same values but for the last digit
+    RANGE = "range"  # values that cannot be
+    RATE = "rate"  # jumps that nothing in the street makes
+    NOISE = "noise"  # values that scatter widely
+    DRIFT = "drift"  # values that move away slowly
+    BIAS = "bias"  # values that are off by as much all the time
+    ZERO = "zero"  # exactly 0
+    UNIT = "unit"  # ten times as much; of a temperature degrees Fahrenheit
     SILENCE = "silence"  # the device says nothing
+    GAP = "gap"  # most of what it says is lost
     GARBAGE = "garbage"  # noise between frames, and frames with a flipped bit
+    CLOCK = "clock"  # its own clock is a quarter of an hour fast; devices without one do not mind
 
 
 class Fault(NamedTuple):
-    """One fault. `sensor` None means every device there is; times in seconds since the start of the simulation."""
+    """One fault. `sensor` None means every device there is, `quantity` None all that it measures; times in seconds since the
+    start of the simulation."""
 
     sensor: str | None
     kind: FaultKind
     start_s: float
     duration_s: float
+    quantity: str | None = None
 
     def active(self, sensor: str, at_s: float) -> bool:
         """Whether it concerns this sensor at this time."""
@@ -41,8 +58,9 @@ def check_sensors(faults: Iterable[Fault], known: Collection[str]) -> None:
 
 
 def parse_fault(text: str) -> Fault:
-    """`[SENSOR:]KIND@START[+SECONDS]`; raises ValueError with one line."""
-    sensor, colon, rest = text.rpartition(":")
+    """`[SENSOR[/QUANTITY]:]KIND@START[+SECONDS]`; raises ValueError with one line."""
+    place, colon, rest = text.rpartition(":")
+    sensor, slash, quantity = place.partition("/")
     kind, at, when = rest.partition("@")
     start, plus, duration = when.partition("+")
     try:
@@ -51,8 +69,10 @@ def parse_fault(text: str) -> Fault:
         lasts = float(duration) if plus else DEFAULT_DURATION_S[known]
     except ValueError:
         began = lasts = -1.0
+    if slash and quantity not in QUANTITIES:
+        raise ValueError(f"fault {text!r}: unknown quantity {quantity!r}")
     if not at or not 0 <= began < math.inf or not 0 < lasts < math.inf:
         raise ValueError(
             f"fault {text!r} must look like spike@10 or bai-chay-pm-1:silence@5+20; kinds: {', '.join(FaultKind)}"
         )
-    return Fault(sensor if colon else None, known, began, lasts)
+    return Fault(sensor if colon else None, known, began, lasts, quantity if slash else None)

@@ -5,6 +5,7 @@ canonical units of telemetry.quantities; times in seconds since 1970 UTC.
 """
 
 import math
+from collections.abc import Sequence
 from random import Random
 from typing import NamedTuple
 
@@ -36,8 +37,16 @@ class Model:
     def value(self, sensor: str, kind: str, quantity: str, at_s: float) -> float:
         """What a healthy sensor at a place of this kind would measure."""
         rng = Random(f"{self._seed}/{sensor}/{quantity}/{int(at_s * 4)}")
-        place = Random(f"{self._seed}/{sensor}").uniform(-1, 1)
-        return _clean(quantity, self._typical(kind, quantity, at_s, place), rng)
+        return _clean(quantity, self._typical(kind, quantity, at_s, self._place(sensor)), rng)
+
+    def values(self, sensor: str, kind: str, quantity: str, times_s: Sequence[float]) -> list[float]:
+        """The same at many moments, quickly: another draw of the noise than `value` has."""
+        rng = Random(f"{self._seed}/{sensor}/{quantity}/{times_s[0] if times_s else 0}")
+        place = self._place(sensor)
+        return [_clean(quantity, self._typical(kind, quantity, at_s, place), rng) for at_s in times_s]
+
+    def _place(self, sensor: str) -> float:
+        return Random(f"{self._seed}/{sensor}").uniform(-1, 1)
 
     def passes(self, sensor: str, kind: str, second: int) -> list[Pass]:
         """The vehicles of one whole second."""
@@ -87,6 +96,8 @@ class Model:
                 return 62000 * sun
             case "solar_radiation":
                 return 900 * sun
+            case "vehicle_speed":
+                return 42.0 - 14.0 * rush(at_s)
             case "water_level":
                 return 2.1 + 1.6 * math.sin(at_s / TIDE_S * 2 * math.pi) + 0.1 * place
             case "rain":
@@ -106,7 +117,7 @@ _NOISE = {
     "pm25": 1.6, "pm1": 1.2, "pm4": 1.8, "pm10": 2.4, "water_level": 0.01, "solar_radiation": 8.0,
     "co2": 4.0, "temperature": 0.12, "device_temperature": 0.2, "humidity": 0.4,
     "pressure": 0.08, "noise_level": 1.8, "wind_speed": 0.35, "wind_direction": 9.0, "illuminance": 250.0,
-    "voltage": 0.5, "current": 0.15, "power": 18.0,
+    "voltage": 0.5, "current": 0.15, "power": 18.0, "vehicle_speed": 7.0,
 }  # fmt: skip
 
 

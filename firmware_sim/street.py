@@ -190,12 +190,19 @@ class Street:
             return WIRED[plan.protocol].build(senses)
         if plan.protocol == "mqtt-senml":
             return SenmlPublisher(
-                measure, plan.sensor, plan.quantities, start_s=start_s, period_s=plan.period_s
+                measure,
+                plan.sensor,
+                plan.quantities,
+                start_s=start_s,
+                period_s=plan.period_s,
+                clock=injector.clock_s,
             )
         if plan.replay:
             series = self._recorded or {quantity: replay.load(quantity) for quantity in plan.quantities}
             measure = injector.wrap(Recording(series, start_s=start_s, period_s=plan.period_s).measure)
-        return JsonPublisher(measure, plan.fields, start_s=start_s, period_s=plan.period_s)
+        return JsonPublisher(
+            measure, plan.fields, start_s=start_s, period_s=plan.period_s, clock=injector.clock_s
+        )
 
     def _hear(
         self, plan: DevicePlan, device: Device, injector: Injector, wire: PtyPort, spoken: asyncio.Event
@@ -241,10 +248,10 @@ class Street:
 
     def _announce(self, plan: DevicePlan, injector: Injector, now_s: float) -> None:
         """Faults that begin; noise may also swallow the good frame that follows it."""
-        for kind, start_s, end_s in injector.begun(now_s):
+        for fault, start_s, end_s in injector.begun(now_s):
             start_ms, end_ms = round(start_s * 1000), round(end_s * 1000)
-            self._recorder.write(FaultRecord(plan.sensor, kind, start_ms, end_ms))
-            if kind is FaultKind.GARBAGE:
+            self._recorder.write(FaultRecord(plan.sensor, fault.kind, start_ms, end_ms, fault.quantity or ""))
+            if fault.kind is FaultKind.GARBAGE:
                 self._recorder.write(
                     Window(plan.sensor, "corrupted", start_ms, end_ms + round(1000 * max(1.0, plan.period_s)))
                 )

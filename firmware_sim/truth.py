@@ -3,7 +3,8 @@
 {"type":"device","sensor":…,"protocol":…,"period_s":…,"quantities":[…],"at":ms}
 {"type":"reading","sensor":…,"quantity":…,"value":…,"at":ms}     value in the canonical unit, exactly as its bytes decode;
                                                                  at = when its last byte was written
-{"type":"fault","sensor":…,"kind":…,"start":ms,"end":ms}         what was done to the sensor on purpose
+{"type":"fault","sensor":…,"kind":…,"start":ms,"end":ms,"quantity":…}   what was done to the sensor on purpose; "" = to all it
+                                                                 measures
 {"type":"window","sensor":…,"cause":…,"start":ms,"end":ms}       readings in it may be missed, and why
 """
 
@@ -40,6 +41,7 @@ class FaultRecord(msgspec.Struct, frozen=True, tag_field="type", tag="fault"):
     kind: str
     start: int
     end: int
+    quantity: str = ""
 
 
 class Window(msgspec.Struct, frozen=True, tag_field="type", tag="window"):

@@ -44,7 +44,9 @@ app.add_typer(ledger_cli.gateway, name="gateway")
 Faults = Annotated[
     list[str] | None,
     typer.Option(
-        "--fault", help="KIND@T[+SECONDS]: spike, stuck, silence or garbage at second T; repeatable."
+        "--fault",
+        help="KIND@T[+SECONDS], also SENSOR:KIND@T or SENSOR/QUANTITY:KIND@T. From second T on: spike, stuck, jitter, range,"
+        " rate, noise, drift, bias, zero, unit, silence, gap, garbage or clock; repeatable.",
     ),
 ]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same city.")]

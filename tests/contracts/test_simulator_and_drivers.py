@@ -29,7 +29,7 @@ from firmware_sim.devices.ops243 import Ops243
 from firmware_sim.devices.payloads import JsonPublisher, Recording, SenmlPublisher
 from firmware_sim.devices.pms5003 import Pms5003
 from firmware_sim.faults import Fault, FaultKind
-from firmware_sim.injection import Injector
+from firmware_sim.injection import CHANGES, Injector
 from firmware_sim.model import Model
 from halong.street import edge_config
 
@@ -188,6 +188,19 @@ def test_the_driver_reads_what_the_device_says_it_sends(
             assert len(answers) == 1
             assert {quantity for quantity, _ in said(answers)} == set(one.driver.quantities)
             assert_same(decoded(one.driver, answers[0].data, request, rng, first=True), said(answers))
+
+
+@pytest.mark.parametrize("kind", [*CHANGES, FaultKind.STUCK, FaultKind.JITTER])
+@pytest.mark.parametrize("protocol", SERIAL)
+def test_what_a_faulty_sensor_measures_still_fits_its_bytes(protocol: str, kind: FaultKind) -> None:
+    one, _ = wired(protocol, 7, 1_700_000_000.0, faults=[Fault(None, kind, 0.0, 1e6)])
+    assert one.driver is not None
+    for _, answers, request in turns(one, 1_700_000_000.0):
+        stream = b"".join(emission.data for emission in answers)
+        if (protocol, kind) == ("mhz19", FaultKind.ZERO):  # its driver knows that 0 ppm is never real
+            assert decoded(one.driver, stream, request, None, first=True) == []
+            continue
+        assert_same(decoded(one.driver, stream, request, None, first=request is not None), said(answers))
 
 
 @pytest.mark.parametrize("protocol", PUBLISHED)

@@ -63,10 +63,15 @@ def test_places_are_in_ha_long() -> None:
 
 
 @pytest.mark.parametrize("gateways", range(1, 13))
-def test_demonstration_faults_are_one_of_each_kind_on_sensors_that_are_there(gateways: int) -> None:
+def test_demonstration_faults_are_of_four_kinds_on_sensors_that_are_there(gateways: int) -> None:
     there = [device.sensor for gateway in plan(3, gateways).gateways for device in gateway.devices]
     faults = demo_faults(3, gateways)
-    assert sorted(fault.kind for fault in faults) == sorted(FaultKind)
+    assert {fault.kind for fault in faults} == {
+        FaultKind.GARBAGE,
+        FaultKind.SILENCE,
+        FaultKind.STUCK,
+        FaultKind.SPIKE,
+    }
     check_sensors(faults, there)
     assert faults == demo_faults(3, gateways)
     if gateways > 2:

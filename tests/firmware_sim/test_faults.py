@@ -14,6 +14,7 @@ from firmware_sim.faults import DEFAULT_DURATION_S, Fault, FaultKind, check_sens
         ("stuck@0", Fault(None, FaultKind.STUCK, 0.0, 120.0)),
         ("silence@5.5+20", Fault(None, FaultKind.SILENCE, 5.5, 20.0)),
         ("bai-chay-pm-1:garbage@1+0.5", Fault("bai-chay-pm-1", FaultKind.GARBAGE, 1.0, 0.5)),
+        ("bai-chay-pm-1/pm25:bias@1+60", Fault("bai-chay-pm-1", FaultKind.BIAS, 1.0, 60.0, "pm25")),
     ],
 )
 def test_good_ones(text: str, fault: Fault) -> None:

@@ -90,12 +90,16 @@ def test_garbage_spoils_about_half() -> None:
 def test_a_fault_is_announced_once_with_its_times() -> None:
     faulty = injector(FaultKind.SPIKE)
     assert faulty.begun(START + 9.9) == []
-    assert faulty.begun(START + 10.0) == [(FaultKind.SPIKE, START + 10.0, START + 15.0)]
+    assert [(fault.kind, *span) for fault, *span in faulty.begun(START + 10.0)] == [
+        (FaultKind.SPIKE, START + 10.0, START + 15.0)
+    ]
     assert faulty.begun(START + 11.0) == []
 
 
 def test_a_short_fault_that_passed_between_two_looks_is_announced_too() -> None:
-    assert injector(FaultKind.SPIKE).begun(START + 99.0) == [(FaultKind.SPIKE, START + 10.0, START + 15.0)]
+    assert [span for _, *span in injector(FaultKind.SPIKE).begun(START + 99.0)] == [
+        [START + 10.0, START + 15.0]
+    ]
 
 
 def test_the_first_clean_bytes_after_noise_are_told_once_however_late_they_come() -> None:
@@ -106,3 +110,51 @@ def test_the_first_clean_bytes_after_noise_are_told_once_however_late_they_come(
     assert faulty.first_clean(START + 14) is None
     assert faulty.first_clean(START + 400) == START + 12
     assert faulty.first_clean(START + 401) is None
+
+
+def test_a_fault_of_one_quantity_leaves_the_others_alone() -> None:
+    fault = Fault("pm-1", FaultKind.ZERO, 10.0, 5.0, "pm25")
+    measure = Injector("pm-1", [fault], start_s=START, rng=Random(1)).wrap(lambda quantity, at_s: 20.0)
+    assert [measure(quantity, START + 12) for quantity in ("pm25", "pm10")] == [0.0, 20.0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "quantity", "first", "last"),
+    [
+        (FaultKind.BIAS, "temperature", 25.4, 25.4),
+        (FaultKind.DRIFT, "temperature", 20.0, 29.0),
+        (FaultKind.UNIT, "temperature", 68.0, 68.0),
+        (FaultKind.UNIT, "pm25", 200.0, 200.0),
+        (FaultKind.UNIT, "rain", 20.0, 20.0),
+        (FaultKind.RANGE, "humidity", 105.0, 105.0),
+        (FaultKind.BIAS, "humidity", 8.0, 8.0),
+    ],
+)
+def test_what_is_said_instead(kind: FaultKind, quantity: str, first: float, last: float) -> None:
+    measure = injector(kind).wrap(lambda quantity, at_s: 20.0)
+    assert measure(quantity, START + 10) == pytest.approx(first)
+    assert measure(quantity, START + 14.999) == pytest.approx(last, abs=0.01)
+
+
+def test_a_stuck_sensor_may_jitter_by_its_last_digit_and_no_more() -> None:
+    measure = injector(FaultKind.JITTER).wrap(rising)
+    values = {measure("temperature", START + 10 + moment / 10) for moment in range(50)}
+    assert values == {10.0, 10.1}
+
+
+def test_noise_stays_inside_what_a_sensor_can_say() -> None:
+    measure = injector(FaultKind.NOISE).wrap(lambda quantity, at_s: 20.0)
+    values = [measure("pm25", START + 10 + moment / 50) for moment in range(250)]
+    assert min(values) == 0.0
+    assert 60 < max(values) <= 1000
+
+
+def test_a_gap_loses_most_of_what_is_said() -> None:
+    faulty = injector(FaultKind.GAP)
+    sent = [bool(faulty.spoil([FRAME], START + 10 + moment / 50)) for moment in range(250)]
+    assert 5 < sum(sent) < 60
+
+
+def test_a_clock_is_fast_while_the_fault_lasts() -> None:
+    faulty = injector(FaultKind.CLOCK)
+    assert [faulty.clock_s(START + at) - START for at in (9.0, 12.0, 15.0)] == [9.0, 912.0, 15.0]

@@ -140,3 +140,14 @@ def test_power_is_voltage_times_current(hour: int) -> None:
 def test_what_the_city_does_not_have_is_told() -> None:
     with pytest.raises(ValueError, match="no 'so2'"):
         Model(1).value("s", "homes", "so2", MIDNIGHT)
+
+
+@pytest.mark.parametrize("quantity", MEASURED)
+def test_many_moments_at_once_are_of_the_same_city(quantity: str) -> None:
+    times = [MIDNIGHT + 600.0 * step for step in range(144)]
+    many = Model(2).values("s", "homes", quantity, times)
+    each = [Model(2).value("s", "homes", quantity, at_s) for at_s in times]
+    spread = max(each) - min(each)
+    assert max(abs(a - b) for a, b in zip(many, each, strict=True)) <= 0.6 * spread
+    assert fmean(many) == pytest.approx(fmean(each), abs=max(0.05 * spread, 1e-9))
+    assert Model(2).values("s", "homes", quantity, times) == many
