@@ -1,14 +1,15 @@
 """`halong alarm …`: open alarms, who looks after them, what is muted, where work goes on, and whether channels work."""
 
-import asyncio
-import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import msgspec
 import typer
 
-from halong.console import fail, load, near, seconds
+from halong.channels_cli import try_channels
+from halong.console import fail, near, seconds
 from halong.records import (
     DATA,
     AsJson,
@@ -22,18 +23,19 @@ from halong.records import (
     shown,
     who,
 )
+from halong.remote import Remote, Url
 from storage import alarms as page
 from storage import quiet
 from storage.book import Book
 from storage.notes import Note, Notes, TooManyNotesError
 from storage.quiet import Maintenance, Mute, Verdict
-from telemetry.alarm import Alarm, AlarmFamily, AlarmState, family_of
-from telemetry.anomaly import AnomalyKind, Severity
+from telemetry.alarm import Alarm, AlarmFamily, AlarmState
+from telemetry.anomaly import Severity
 
 app = typer.Typer(
     no_args_is_help=True,
     help="What people are called for: list, acknowledge, mute, announce maintenance, try the channels"
-    " (docs/alarms.md). Works beside the hub, which takes it up within a second.",
+    " (docs/alarms.md). Beside the hub's files (--data), or from anywhere by its API (--url); it takes it up within a second.",
 )
 AlarmId = Annotated[str, typer.Argument(metavar="ALARM", help="Its id, as `list` shows it.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why: it is kept with your name.")]
@@ -57,28 +59,40 @@ def list_(
     site: Annotated[str | None, typer.Option(help="Only this site.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many, newest first.")] = 50,
     as_json: AsJson = False,
+    url: Url = None,
 ) -> None:
     """Alarms that are open or acknowledged, newest first."""
-    with opened(data) as book, book.reading() as database:
-        found = page.listed(
-            database,
-            states=() if every else (AlarmState.OPEN, AlarmState.ACKNOWLEDGED),
-            families=(family,) if family else (),
-            severities=(severity,) if severity else (),
-            site=site,
-            limit=limit,
-        )
+    states = () if every else (AlarmState.OPEN, AlarmState.ACKNOWLEDGED)
+    if url is not None:
+        query = {"state": states, "family": family, "severity": severity, "site": site}
+        items = Remote(url).listed("/v1/alarms", limit, **query)["items"]
+    else:
+        with opened(data) as book, book.reading() as database:
+            found = page.listed(
+                database,
+                states=states,
+                families=(family,) if family else (),
+                severities=(severity,) if severity else (),
+                site=site,
+                limit=limit,
+            )
+        items = [msgspec.to_builtins(one) for one in found]
     if as_json:
-        print_json({"items": [msgspec.to_builtins(one) for one in found]})
+        print_json({"items": items})
         return
     print_table(
         ("id", "since", "state", "severity", "family", "site", "text"),
-        [(a.id, shown(a.start_ms), _state(a), a.severity, a.family, a.site, a.text) for a in found],
+        [
+            (a["id"], shown(a["start_ms"]), _state(a), a["severity"], a["family"], a["site"], a["text"])
+            for a in items
+        ],
     )
 
 
-def _state(alarm: Alarm) -> str:
-    return f"{alarm.state} ({alarm.acknowledged_by})" if alarm.acknowledged_by else alarm.state
+def _state(alarm: Mapping[str, Any]) -> str:
+    taken = alarm.get("acknowledged") or {}
+    by = taken.get("who") or alarm.get("acknowledged_by")
+    return f"{alarm['state']} ({by})" if by else str(alarm["state"])
 
 
 @app.command()
@@ -86,8 +100,13 @@ def ack(
     alarm: AlarmId,
     data: Data = DATA,
     comment: Annotated[str, typer.Option(help="What you do about it.")] = "",
+    url: Url = None,
 ) -> None:
     """Say that you look after it: everybody who was told is told that, and nobody is called by an escalation."""
+    if url is not None:
+        taken = Remote(url).post(_path(alarm, "acknowledge"), {"comment": comment.strip()})
+        print(f"acknowledged: {taken['text']}")
+        return
     with opened(data) as book:
         found = _alarm(book, alarm)
         if found.state is AlarmState.CLOSED:
@@ -107,9 +126,16 @@ def mute(
     verdict: Annotated[Verdict, typer.Option(help="Why it is none.")] = Verdict.FALSE,
     for_: Annotated[str, typer.Option("--for", help="How long: 8h, 7d.")] = "1d",
     as_json: AsJson = False,
+    url: Url = None,
 ) -> None:
     """Say that it was none: it ends, and its patterns (sensor, quantity, kind) raise no alarm for a time."""
-    until_ms = now_ms() + round(1000 * seconds(for_))
+    lasts_s = seconds(for_)
+    if url is not None:
+        asked = {"verdict": verdict, "hours": lasts_s / 3600, "reason": reason}
+        answer = Remote(url).post(_path(alarm, "mute"), asked)
+        _show_mutes([_mute(one) for one in answer["items"]], as_json)
+        return
+    until_ms = now_ms() + round(1000 * lasts_s)
     with opened(data) as book:
         found = _alarm(book, alarm)
         with book.writing() as database:
@@ -120,23 +146,55 @@ def mute(
 
 
 @app.command()
-def mutes(data: Data = DATA, every: Every = False, as_json: AsJson = False) -> None:
+def mutes(data: Data = DATA, every: Every = False, as_json: AsJson = False, url: Url = None) -> None:
     """Patterns that raise no alarm."""
-    with opened(data) as book, book.reading() as database:
-        found = quiet.mutes(database, None if every else now_ms())
+    if url is not None:
+        found = [_mute(one) for one in Remote(url).get("/v1/mutes", ended=every)["items"]]
+    else:
+        with opened(data) as book, book.reading() as database:
+            found = quiet.mutes(database, None if every else now_ms())
     _show_mutes(found, as_json)
 
 
 @app.command()
 def unmute(
-    number: Annotated[int, typer.Argument(metavar="ID", help="Its number, from `mutes`.")], data: Data = DATA
+    number: Annotated[int, typer.Argument(metavar="ID", help="Its number, from `mutes`.")],
+    data: Data = DATA,
+    url: Url = None,
 ) -> None:
     """Take a mute back: what happens from now on raises alarms again."""
-    with opened(data) as book, book.writing() as database:
-        found = quiet.unmute(database, number, who=who(), now_ms=now_ms())
+    if url is not None:
+        found: Mute | None = _mute(Remote(url).delete(f"/v1/mutes/{number}"))
+    else:
+        with opened(data) as book, book.writing() as database:
+            found = quiet.unmute(database, number, who=who(), now_ms=now_ms())
     if found is None:
         raise fail(f"no mute {number} works now; `halong alarm mutes` shows them")
     print(f"not muted any more: {found.sensor} {found.quantity} {found.kind}".rstrip())
+
+
+def _path(alarm: str, action: str) -> str:
+    return f"/v1/alarms/{quote(alarm, safe='')}/{action}"
+
+
+def _mute(one: Mapping[str, Any]) -> Mute:
+    """From the API's words."""
+    times = {f"{name}_ms": _ms(one[name]) for name in ("noted", "until", "ended")}
+    words = {name: one[name] or "" for name in ("sensor", "quantity", "kind", "reason", "who")}
+    return msgspec.convert(
+        {**times, **words, "id": one["id"], "verdict": one["verdict"], "ended_by": one["ended_by"]}, Mute
+    )
+
+
+def _work(one: Mapping[str, Any]) -> Maintenance:
+    """From the API's words."""
+    times = {f"{name}_ms": _ms(one[name]) for name in ("start", "end", "noted", "ended")}
+    words = {name: one[name] or "" for name in ("site", "sensor", "reason", "who")}
+    return msgspec.convert({**times, **words, "id": one["id"], "ended_by": one["ended_by"]}, Maintenance)
+
+
+def _ms(text: str | None) -> int | None:
+    return moment(text, "a time") if text is not None else None
 
 
 def _show_mutes(found: list[Mute], as_json: bool) -> None:
@@ -161,24 +219,23 @@ def maintenance(
     done: Annotated[int | None, typer.Option(metavar="ID", help="The work with this number is done.")] = None,
     every: Every = False,
     as_json: AsJson = False,
+    url: Url = None,
 ) -> None:
     """Announce work (--site or --sensor), end it (--done), or list it. Meanwhile nobody is called for what begins there."""
     if site is not None and sensor is not None:
         raise fail("give --site or --sensor, not both", 2)
-    with opened(data) as book:
-        if site is not None or sensor is not None:
-            if not reason.strip():
-                raise fail("--reason says what is done there", 2)
-            start_ms = moment(from_, "--from") if from_ is not None else now_ms()
-            end_ms = start_ms + round(1000 * seconds(for_))
-            _known(book, site, sensor)
-            new = Maintenance(0, site or "", sensor or "", start_ms, end_ms, reason.strip(), who(), now_ms())
-            with book.writing() as database:
-                quiet.begin(database, new)
-        with book.writing() as database:
-            if done is not None and quiet.finish(database, done, who=who(), now_ms=now_ms()) is None:
-                raise fail(f"no work {done} goes on or is to come; `halong alarm maintenance` shows it")
-            found = quiet.works(database, None if every else now_ms())
+    new: Maintenance | None = None
+    if site is not None or sensor is not None:
+        if not reason.strip():
+            raise fail("--reason says what is done there", 2)
+        start_ms = moment(from_, "--from") if from_ is not None else now_ms()
+        end_ms = start_ms + round(1000 * seconds(for_))
+        new = Maintenance(0, site or "", sensor or "", start_ms, end_ms, reason.strip(), who(), now_ms())
+    found = (
+        _works_there(Remote(url), new, done, every=every)
+        if url is not None
+        else _works_here(data, new, done, every=every)
+    )
     if as_json:
         print_json({"items": [msgspec.to_builtins(one) for one in found]})
         return
@@ -189,82 +246,33 @@ def maintenance(
     print_table(("id", "where", "from", "to", "who", "reason"), rows)
 
 
-def _known(book: Book, site: str | None, sensor: str | None) -> None:
-    if site is not None:
-        names = [one.id for one in book.sites()]
-    else:
+def _works_here(data: Path, new: Maintenance | None, done: int | None, *, every: bool) -> list[Maintenance]:
+    with opened(data) as book:
+        if new is not None:
+            _known(book, new.site, new.sensor)
+        with book.writing() as database:
+            if new is not None:
+                quiet.begin(database, new)
+            if done is not None and quiet.finish(database, done, who=who(), now_ms=now_ms()) is None:
+                raise fail(f"no work {done} goes on or is to come; `halong alarm maintenance` shows it")
+            return quiet.works(database, None if every else now_ms())
+
+
+def _works_there(hub: Remote, new: Maintenance | None, done: int | None, *, every: bool) -> list[Maintenance]:
+    if new is not None:
+        place = {"site": new.site or None, "sensor": new.sensor or None, "reason": new.reason}
+        hub.post("/v1/maintenance", place | {"start": rfc3339(new.start_ms), "end": rfc3339(new.end_ms)})
+    if done is not None:
+        hub.delete(f"/v1/maintenance/{done}")
+    return [_work(one) for one in hub.get("/v1/maintenance", ended=every)["items"]]
+
+
+def _known(book: Book, site: str, sensor: str) -> None:
+    names = [one.id for one in book.sites()]
+    if not site:
         names = [row.id for row in book.sensors()] + [row.id for row in book.gateways()]
-    name = site if site is not None else sensor
-    if name is not None and name not in names:
+    if (name := site or sensor) not in names:
         raise fail(f"nobody has heard of {name!r}; {near(name, names)}", 2)
 
 
-@app.command("test")
-def try_channels(
-    config: Annotated[Path, typer.Argument(help="The hub's TOML configuration.")],
-    channel: Annotated[list[str] | None, typer.Option(help="Only this one; repeatable.")] = None,
-    severity: Annotated[Severity, typer.Option(help="Of the test alarm.")] = Severity.INFO,
-    as_json: AsJson = False,
-) -> None:
-    """Send a test alarm to every channel of the configuration, at once and past all routing. Exit 0 when all took it."""
-    from halong.hub import HubConfig, check
-    from ingest.alarms.channels import Channel, NotSentError, build
-    from runtime.config import ConfigError
-    from storage.outbox import OPEN, Notice
-
-    settings = load(config, HubConfig, check)
-    try:
-        channels = build(settings.alarms, os.environ)
-    except ConfigError as error:
-        raise fail(str(error), 2) from None
-    names = [one.route.channel for one in channels]
-    for name in channel or ():
-        if name not in names:
-            raise fail(f"no channel {name!r}; {near(name, names)}", 2)
-    chosen = [one for one in channels if not channel or one.route.channel in channel]
-    if not chosen:
-        raise fail(f"{config} has no [[alarms.channels]]: docs/alarms.md shows some", 2)
-
-    async def try_one(one: Channel) -> dict[str, Any]:
-        try:
-            await one.send(Notice(_sample(severity), one.route.channel, OPEN))
-        except NotSentError as error:
-            return {"channel": one.route.channel, "sent": False, "reason": str(error)}
-        return {"channel": one.route.channel, "sent": True, "reason": ""}
-
-    async def try_all() -> list[dict[str, Any]]:
-        return list(await asyncio.gather(*map(try_one, chosen)))
-
-    results = asyncio.run(try_all())
-    if as_json:
-        print_json({"items": results})
-    else:
-        for one in results:
-            print(f"{one['channel']}: {'sent' if one['sent'] else 'NOT sent, ' + one['reason']}")
-    raise typer.Exit(0 if all(one["sent"] for one in results) else 1)
-
-
-def _sample(severity: Severity) -> Alarm:
-    at_ms = now_ms()
-    return Alarm(
-        id=f"test-{at_ms}",
-        group="test",
-        family=family_of(AnomalyKind.GATEWAY),
-        kind=AnomalyKind.GATEWAY,
-        severity=severity,
-        state=AlarmState.OPEN,
-        site="",
-        sensors=("test",),
-        quantity="",
-        start_ms=at_ms,
-        end_ms=None,
-        score=1.0,
-        value=None,
-        expected=None,
-        low=None,
-        high=None,
-        text=f"Test of the alarms, {rfc3339(at_ms)}: nothing has happened.",
-        text_vi=f"Thử cảnh báo, {rfc3339(at_ms)}: không có gì xảy ra.",
-        anomalies=(),
-        opened_ms=at_ms,
-    )
+app.command("test")(try_channels)

@@ -1,5 +1,8 @@
 """`halong correction …` and `halong validity …`: what is known of stored values, dated, applied on reading."""
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
@@ -19,6 +22,7 @@ from halong.records import (
     shown,
     who,
 )
+from halong.remote import Remote, Url
 from storage.amendments import AmendmentError, Corrected, Invalid, Noted, Pages
 from telemetry.corrections import Correction, Form
 from telemetry.inventory import check_id
@@ -67,42 +71,44 @@ def add_correction(
     humidity: Annotated[
         str, typer.Option(help="The sensor whose humidity counts; default: the sensor itself.")
     ] = "",
+    url: Url = None,
 ) -> None:
     """Correct a series from a date on."""
     _known(sensor, quantity)
     start_ms, end_ms = moment(from_, "--from"), moment(to, "--to") if to is not None else None
-    with opened(data) as book:
-        try:
-            number = Pages(book).correct(
-                sensor,
-                quantity,
-                Correction(form, factor, offset, kappa, humidity),
-                start_ms,
-                end_ms,
-                reason=reason,
-                who=who(),
-                now_ms=now_ms(),
+    found = Correction(form, factor, offset, kappa, humidity)
+    if url is not None:
+        asked = {"sensor": sensor, "quantity": quantity, **msgspec.to_builtins(found)}
+        number = Remote(url).post("/v1/corrections", asked | _period(start_ms, end_ms, reason))["id"]
+    else:
+        with _noting(data) as pages:
+            number = pages.correct(
+                sensor, quantity, found, start_ms, end_ms, reason=reason, who=who(), now_ms=now_ms()
             )
-        except AmendmentError as error:
-            raise fail(str(error)) from None
     print(f"correction {number} of {sensor} {quantity} holds since {shown(start_ms)}")
 
 
 @correction.command("list")
-def list_corrections(data: Data = DATA, every: Every = False, as_json: AsJson = False) -> None:
+def list_corrections(
+    data: Data = DATA, every: Every = False, as_json: AsJson = False, url: Url = None
+) -> None:
     """Corrections in force."""
-    with opened(data) as book:
-        found = Pages(book).corrections(in_force=not every)
+    if url is not None:
+        found = Remote(url).get("/v1/corrections", removed=every)["items"]
+    else:
+        with opened(data) as book:
+            kept = Pages(book).corrections(in_force=not every)
+        found = [_described(one) | msgspec.to_builtins(one.correction) for one in kept]
     if as_json:
-        print_json([_described(one) | msgspec.to_builtins(one.correction) for one in found])
-        return
-    print_table((*HEAD, "correction"), [(*_cells(one), _words(one.correction)) for one in found])
+        print_json(found)
+    else:
+        print_table((*HEAD, "correction"), [(*_cells(one), _words(one)) for one in found])
 
 
 @correction.command("remove")
-def remove_correction(number: Number, data: Data = DATA) -> None:
+def remove_correction(number: Number, data: Data = DATA, url: Url = None) -> None:
     """Take a correction back: the raw values are shown again."""
-    _undo(Corrected, number, data)
+    _undo(Corrected, number, data, url)
 
 
 @validity.command("invalidate")
@@ -113,67 +119,87 @@ def invalidate(
     data: Data = DATA,
     to: Until = None,
     quantity: Annotated[str | None, typer.Option(help="Only this quantity.")] = None,
+    url: Url = None,
 ) -> None:
     """Declare a period invalid: its readings stay and are flagged, aggregates and indices leave them out."""
     _known(sensor, quantity)
     start_ms, end_ms = moment(from_, "--from"), moment(to, "--to") if to is not None else None
-    with opened(data) as book:
-        try:
-            number = Pages(book).invalidate(
+    if url is not None:
+        asked = {"sensor": sensor, "quantity": quantity} | _period(start_ms, end_ms, reason)
+        number = Remote(url).post("/v1/validity", asked)["id"]
+    else:
+        with _noting(data) as pages:
+            number = pages.invalidate(
                 sensor, quantity or "", start_ms, end_ms, reason=reason, who=who(), now_ms=now_ms()
             )
-        except AmendmentError as error:
-            raise fail(str(error)) from None
     print(f"period {number} of {sensor} is invalid since {shown(start_ms)}")
 
 
 @validity.command("list")
-def list_invalid(data: Data = DATA, every: Every = False, as_json: AsJson = False) -> None:
+def list_invalid(data: Data = DATA, every: Every = False, as_json: AsJson = False, url: Url = None) -> None:
     """Invalid periods in force."""
-    with opened(data) as book:
-        found = Pages(book).invalid(in_force=not every)
+    if url is not None:
+        found = Remote(url).get("/v1/validity", undone=every)["items"]
+    else:
+        with opened(data) as book:
+            found = [_described(one) for one in Pages(book).invalid(in_force=not every)]
     if as_json:
-        print_json([_described(one) for one in found])
+        print_json(found)
     else:
         print_table(HEAD, [_cells(one) for one in found])
 
 
 @validity.command("undo")
-def undo_invalid(number: Number, data: Data = DATA) -> None:
+def undo_invalid(number: Number, data: Data = DATA, url: Url = None) -> None:
     """Take it back: the period counts again."""
-    _undo(Invalid, number, data)
+    _undo(Invalid, number, data, url)
 
 
 HEAD = ("id", "sensor", "quantity", "from", "to", "who", "reason")
 
 
-def _undo(kind: type[Noted], number: int, data: Any) -> None:
+@contextmanager
+def _noting(data: Path) -> Iterator[Pages]:
     with opened(data) as book:
-        if not Pages(book).undo(kind, number, who=who(), now_ms=now_ms()):
-            raise fail(f"nothing with the id {number} is in force")
+        try:
+            yield Pages(book)
+        except AmendmentError as error:
+            raise fail(str(error)) from None
+
+
+def _period(start_ms: int, end_ms: int | None, reason: str) -> dict[str, Any]:
+    """As the API takes it."""
+    return {
+        "start": rfc3339(start_ms),
+        "end": rfc3339(end_ms) if end_ms is not None else None,
+        "reason": reason,
+    }
+
+
+def _undo(kind: type[Noted], number: int, data: Path, url: str | None) -> None:
+    if url is not None:
+        Remote(url).delete(f"/v1/{'corrections' if kind is Corrected else 'validity'}/{number}")
+    else:
+        with opened(data) as book:
+            if not Pages(book).undo(kind, number, who=who(), now_ms=now_ms()):
+                raise fail(f"nothing with the id {number} is in force")
     print(f"{number} is taken back")
 
 
-def _cells(one: Noted) -> tuple[object, ...]:
-    return (
-        one.id,
-        one.sensor,
-        one.quantity or "all",
-        shown(one.start_ms),
-        shown(one.end_ms),
-        one.who,
-        one.reason,
-    )
+def _cells(one: Mapping[str, Any]) -> tuple[object, ...]:
+    period = (shown(moment(one[name], name)) if one[name] else "" for name in ("start", "end"))
+    return (one["id"], one["sensor"], one["quantity"] or "all", *period, one["who"], one["reason"])
 
 
-def _words(correction: Correction) -> str:
-    match correction.form:
-        case Form.LINEAR:
-            return f"× {correction.factor:g} {correction.offset:+g}"
+def _words(one: Mapping[str, Any]) -> str:
+    humidity = f"by the humidity of {one['humidity'] or 'its own'}" if "humidity" in one else ""
+    match one["form"]:
         case Form.EPA:
-            return f"epa by the humidity of {correction.humidity or 'its own'}"
+            return f"epa {humidity}"
         case Form.KOHLER:
-            return f"κ {correction.kappa:g} by the humidity of {correction.humidity or 'its own'}"
+            return f"κ {one['kappa']:g} {humidity}"
+        case _:
+            return f"× {one['factor']:g} {one['offset']:+g}"
 
 
 def _described(one: Noted) -> dict[str, Any]:

@@ -161,8 +161,12 @@ class Client:
 
     def get(self, path: str, **query: Any) -> Any:
         """Any answer in JSON, for what has no method here."""
+        return self.ask("GET", path, query)
+
+    def ask(self, method: str, path: str, query: Query, body: Any = None) -> Any:
+        """The same by any method, with a body in JSON."""
         try:
-            return msgspec.json.decode(self._ask("GET", path, query))
+            return msgspec.json.decode(self._ask(method, path, query, body))
         except msgspec.DecodeError as error:
             raise UnreachableError(f"{self._url}{path} does not answer in JSON: {error}") from error
 

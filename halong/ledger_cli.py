@@ -4,6 +4,7 @@ import asyncio
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import msgspec
 import typer
@@ -25,6 +26,7 @@ from halong.records import (
     unheld_store,
     who,
 )
+from halong.remote import Remote, Url
 from storage.book import Book
 from storage.ledger import Figures, LedgerRow, total
 from storage.ledger import ledger as draw_up
@@ -51,6 +53,7 @@ def ledger(
     sensor: Annotated[str | None, typer.Option(help="Only this sensor, hour by hour.")] = None,
     hours: Annotated[bool, typer.Option("--hours", help="Every sensor, hour by hour.")] = False,
     as_json: AsJson = False,
+    url: Url = None,
 ) -> None:
     """Of every sensor: what was expected, read, accepted, stored, quarantined, late, given up, lost, pending.
 
@@ -68,7 +71,35 @@ def ledger(
     start = datetime(wanted.year, wanted.month, wanted.day, tzinfo=CITY_ZONE)
     start_ms = round(start.timestamp() * 1000)
     end_ms = round((start + timedelta(days=1)).timestamp() * 1000)
-    asked = {"start_ms": start_ms, "end_ms": end_ms, "sensor": sensor}
+    rows = (
+        _asked(Remote(url), start_ms, end_ms, sensor)
+        if url is not None
+        else _found(data, start_ms, end_ms, sensor)
+    )
+    if as_json:
+        print_json([_described(row) for row in rows])
+    else:
+        _print(rows, by_hour=hours or sensor is not None)
+    raise typer.Exit(1 if any(row.figures.lost for row in rows) else 0)
+
+
+def _asked(hub: Remote, start_ms: int, end_ms: int, sensor: str | None) -> list[LedgerRow]:
+    """What the hub at the address answers."""
+    items = hub.get("/v1/completeness", start=rfc3339(start_ms), end=rfc3339(end_ms), sensor=sensor)["items"]
+    return [
+        LedgerRow(
+            one["sensor"],
+            one["site"],
+            one["gateway"],
+            one["t"],
+            msgspec.convert({name: one[name] for name in Figures.__struct_fields__}, Figures),
+        )
+        for one in items
+    ]
+
+
+def _found(data: Path, start_ms: int, end_ms: int, sensor: str | None) -> list[LedgerRow]:
+    """From the files of this machine; the hub is asked where it holds the store."""
     with opened(data) as book:
         try:
             rows = asyncio.run(_unheld(book, data, start_ms, end_ms, sensor))
@@ -77,13 +108,10 @@ def ledger(
         except StoreUnavailableError as error:
             raise fail(str(error)) from None
         if rows is None:  # the hub has the store, or InfluxDB's address
-            result = carry_out(book, "ledger", asked, patience_s=120.0)
+            span = {"start_ms": start_ms, "end_ms": end_ms, "sensor": sensor}
+            result = carry_out(book, "ledger", span, patience_s=120.0)
             rows = msgspec.convert(result["rows"], list[LedgerRow])
-    if as_json:
-        print_json([_described(row) for row in rows])
-    else:
-        _print(rows, by_hour=hours or sensor is not None)
-    raise typer.Exit(1 if any(row.figures.lost for row in rows) else 0)
+    return rows
 
 
 async def _unheld(
@@ -130,12 +158,16 @@ def retire(
     name: Annotated[str, typer.Argument(help="The gateway's id.")],
     data: Data = DATA,
     since: Annotated[str | None, typer.Option(help="When it was gone, RFC 3339; now without it.")] = None,
+    url: Url = None,
 ) -> None:
     """A gateway will not come back: its sensors are free for others, what it accepted and did not bring counts as lost.
 
     If it does come back, its next birth undoes this.
     """
     at_ms = moment(since, "--since") if since is not None else now_ms()
-    with opened(data) as book:
-        carry_out(book, "retire", {"gateway": name, "at_ms": at_ms, "who": who()})
+    if url is not None:
+        Remote(url).carry_out(f"/v1/gateways/{quote(name, safe='')}/retire", {"since": rfc3339(at_ms)})
+    else:
+        with opened(data) as book:
+            carry_out(book, "retire", {"gateway": name, "at_ms": at_ms, "who": who()})
     print(f"{name} is retired since {shown(at_ms)}")

@@ -1,6 +1,7 @@
 """`halong quarantine …`: look through what was set aside, and try it again once the cause is mended."""
 
 import base64
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +12,7 @@ from halong.records import (
     AsJson,
     Data,
     carry_out,
+    moment,
     now_ms,
     opened,
     print_json,
@@ -19,6 +21,7 @@ from halong.records import (
     shown,
     who,
 )
+from halong.remote import Remote, Url
 from storage.quarantine import Quarantine, QuarantineFilter, QuarantineRow, ReplayOrder
 from telemetry.quarantine import Reason
 
@@ -51,26 +54,40 @@ def list_(
     every: Annotated[bool, typer.Option("--all", help="Also what a replay has settled.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many, newest first.")] = 50,
     as_json: AsJson = False,
+    url: Url = None,
 ) -> None:
     """Open entries, newest first."""
     wanted = QuarantineFilter(
         reason=_reason(reason), gateway=gateway, sensor=sensor, is_open=None if every else True
     )
-    with opened(data) as book:
-        rows = book.quarantined(limit, wanted=wanted)
-        total = book.quarantine_total()
+    if url is not None:
+        query = {"reason": wanted.reason, "gateway": gateway, "sensor": sensor}
+        page = Remote(url).listed("/v1/quarantine", limit, **query, state="all" if every else "open")
+        items, total = page["items"], page["total"]
+    else:
+        with opened(data) as book:
+            items = [_described(row) for row in book.quarantined(limit, wanted=wanted)]
+            total = book.quarantine_total()
     if as_json:
-        print_json({"items": [_described(row) for row in rows], "total": total})
+        print_json({"items": items, "total": total})
         return
     head = ("id", "last seen", "count", "reason", "gateway", "sensor", "detail")
     print_table(
         head,
-        [(r.id, shown(r.last_ms), r.count, r.reason, r.gateway, r.sensor, _told(r)) for r in rows],
+        [
+            (r["id"], _time(r["last_seen"]), r["count"], r["reason"], r["gateway"], r["sensor"], _told(r))
+            for r in items
+        ],
     )
 
 
-def _told(row: QuarantineRow) -> str:
-    return row.detail if row.replay is None else f"{row.detail} [{row.replay.outcome}: {row.replay.detail}]"
+def _time(text: str) -> str:
+    return shown(moment(text, "a time"))
+
+
+def _told(row: Mapping[str, Any]) -> str:
+    replay, detail = row["replay"], str(row["detail"])
+    return detail if replay is None else f"{detail} [{replay['outcome']}: {replay['detail']}]"
 
 
 def _described(row: QuarantineRow) -> dict[str, Any]:
@@ -95,15 +112,20 @@ def _described(row: QuarantineRow) -> dict[str, Any]:
 
 @app.command()
 def show(
-    entry: Annotated[int, typer.Argument(help="The entry's id.")], data: Data = DATA, as_json: AsJson = False
+    entry: Annotated[int, typer.Argument(help="The entry's id.")],
+    data: Data = DATA,
+    as_json: AsJson = False,
+    url: Url = None,
 ) -> None:
-    """One entry whole, with its payload as text where it is text, else in hexadecimal."""
-    with opened(data) as book:
-        rows = book.quarantined(1, wanted=QuarantineFilter(ids=(entry,)))
-    if not rows:
+    """One entry whole, with its payload as text where it is text, else in hexadecimal. A hub (--url) shows 4 KiB of it."""
+    if url is not None:
+        items = Remote(url).get("/v1/quarantine", limit=1, cursor=entry + 1)["items"]
+    else:
+        with opened(data) as book:
+            items = [_described(row) for row in book.quarantined(1, wanted=QuarantineFilter(ids=(entry,)))]
+    if not items or items[0]["id"] != entry:
         raise fail(f"no entry {entry} in the quarantine")
-    row = rows[0]
-    described = _described(row)
+    described = items[0]
     if as_json:
         print_json(described)
         return
@@ -120,10 +142,11 @@ def show(
         "state",
     ):
         print(f"{name:11}{described[name]}")
-    if row.replay is not None:
-        print(f"replay     {shown(row.replay.at_ms)} {row.replay.outcome}: {row.replay.detail}")
-    text = row.payload.decode("utf-8", "replace")
-    print(f"payload    {text if text.isprintable() else row.payload.hex(' ')}")
+    if replay := described["replay"]:
+        print(f"replay     {_time(replay['at'])} {replay['outcome']}: {replay['detail']}")
+    payload = base64.b64decode(described["payload"])
+    text = payload.decode("utf-8", "replace")
+    print(f"payload    {text if text.isprintable() else payload.hex(' ')}")
 
 
 @app.command()
@@ -131,10 +154,15 @@ def dismiss(
     ids: Annotated[list[int], typer.Argument(help="Entries by id.")],
     note: Annotated[str, typer.Option(help="Why: it is kept with your name.")],
     data: Data = DATA,
+    url: Url = None,
 ) -> None:
     """Take entries off the list that will not be stored; seen again, they are open again."""
-    with opened(data) as book, book.writing() as database:
-        done = Quarantine(database).dismiss(QuarantineFilter(ids=tuple(ids)), f"{note} ({who()})", now_ms())
+    if url is not None:
+        done = Remote(url).post("/v1/quarantine/dismiss", {"ids": ids, "note": note})["dismissed"]
+    else:
+        with opened(data) as book, book.writing() as database:
+            wanted = QuarantineFilter(ids=tuple(ids))
+            done = Quarantine(database).dismiss(wanted, f"{note} ({who()})", now_ms())
     print(f"{done} dismissed")
     raise typer.Exit(0 if done == len(set(ids)) else 1)
 
@@ -155,6 +183,7 @@ def replay(
         ),
     ] = None,
     as_json: AsJson = False,
+    url: Url = None,
 ) -> None:
     """Try entries again. What passes the checks is stored by its own identity: nothing is doubled.
 
@@ -164,8 +193,12 @@ def replay(
         raise fail("say which: ids, --reason, --gateway or --sensor", 2)
     waived = tuple(found for found in map(_reason, accept or ()) if found is not None)
     wanted = QuarantineFilter(ids=tuple(ids or ()), reason=_reason(reason), gateway=gateway, sensor=sensor)
-    with opened(data) as book:
-        result = carry_out(book, "replay", ReplayOrder(wanted, waived), patience_s=60.0)
+    if url is not None:
+        order = {"ids": ids or [], "reason": wanted.reason, "gateway": gateway, "sensor": sensor}
+        result = Remote(url).carry_out("/v1/quarantine/replay", order | {"accept": waived})
+    else:
+        with opened(data) as book:
+            result = carry_out(book, "replay", ReplayOrder(wanted, waived), patience_s=60.0)
     if as_json:
         print_json(result)
     else:

@@ -1,7 +1,6 @@
 """`halong export` and `halong migrate`: readings out of a store, and from one store to another."""
 
 import asyncio
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,13 +13,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from halong import storesecret
 from halong.console import fail, instant_ms
 from halong.records import DATA, AsJson, print_json
+from halong.remote import Url, key
 from storage.store import Store, StoreUnavailableError
 from telemetry.quantities import QUANTITIES
 
 if TYPE_CHECKING:
     from halong import extract, migrate
 
-KEY_VARIABLE = "HALONG_KEY"
 STORE_FILE = "store.duckdb"
 
 
@@ -59,9 +58,7 @@ def export(
     store: Annotated[
         str | None, typer.Option(help="A store instead: duckdb:FILE or http://host:8086/database.")
     ] = None,
-    url: Annotated[
-        str | None, typer.Option(help="Ask a running hub instead: http://host:8080; a key in HALONG_KEY.")
-    ] = None,
+    url: Url = None,
     from_: Annotated[
         str | None, typer.Option("--from", help="2026-11-23 or 2026-11-23T08:00+07:00; default: the first.")
     ] = None,
@@ -106,7 +103,7 @@ async def _export(out: Path, wanted: "extract.Wanted", store: str, url: str | No
     if url is not None:
         with output as target, bar:
             task = bar.add_task("exporting", total=None)
-            async for columns in extract.from_hub(url, os.environ.get(KEY_VARIABLE, ""), wanted):
+            async for columns in extract.from_hub(url, key() or "", wanted):
                 target.add(columns)
                 rows += len(columns)
                 bar.update(task, completed=rows)
