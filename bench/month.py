@@ -10,6 +10,7 @@ import numpy as np
 from bench.processes import query
 from storage.book import Book
 from storage.duckfile import DuckFile
+from storage.influx import InfluxStore
 from telemetry.inventory import Sensor, Site
 from telemetry.messages import Birth
 
@@ -103,6 +104,14 @@ def influx(directory: Path, port: int, say: Callable[[str], None]) -> None:
             raise OSError(f"InfluxDB answers {answer.status}: {content[:200]!r}")
     connection.close()
     _built(directory)
+
+
+async def figures(store: InfluxStore, say: Callable[[str], None]) -> None:
+    """Roll every hour of an open store, whose clock is to be a day after the month; what is there already stays."""
+    hours = 0
+    while number := await store.roll():
+        hours += number
+        say(f"hourly figures in InfluxDB, once: {hours} hours")
 
 
 def _is_built(directory: Path) -> bool:

@@ -22,7 +22,7 @@ from bench.month import DATABASE, END_MS, START_MS
 from bench.processes import influxd
 from halong.hub import collecting_seldom
 from runtime.feed import Feed
-from storage import influxql, rollup
+from storage import figures, influxql, rollup
 from storage.book import Book
 from storage.embedded import EmbeddedStore
 from storage.embedded_sql import aggregate_sql
@@ -72,6 +72,12 @@ ROUTES = {
         {"site": PLACE, "quantity": "pm25", "window": "PT1H", "start": END_MS - DAY_MS, "end": END_MS},
     ),
 }
+
+
+async def _rolled(store: InfluxStore, say: Callable[[str], None]) -> None:
+    await store.open()
+    await month.figures(store, say)
+    await store.close()
 
 
 class _Server(uvicorn.Server):
@@ -176,14 +182,15 @@ def _bare_influx(port: int) -> dict[str, Ask]:
 
     day = influxql.where(END_MS - DAY_MS, END_MS, [ONE])
     newest = influxql.newest(influxql.where(END_MS - DAY_MS, END_MS))
+    mean = figures.FIELDS[Aggregate.MEAN]
     month_of_one = influxql.where(START_MS, END_MS, [ONE])
     of_site = influxql.where(END_MS - DAY_MS, END_MS, AT_PLACE)
     return {
         "latest": ask(newest),
         "overview": ask(newest),
         "24 h of one sensor": ask(influxql.rows("pm25", day, limit=1000, descending=False)),
-        "30 d of one sensor": ask(influxql.windows(Aggregate.MEAN, "pm25", month_of_one, HOUR_MS, 0)),
-        "aggregate over a site": ask(influxql.windows(Aggregate.MEAN, "pm25", of_site, HOUR_MS, 0)),
+        "30 d of one sensor": ask(figures.of_figures("pm25", mean, month_of_one)),
+        "aggregate over a site": ask(figures.of_figures("pm25", mean, of_site)),
     }
 
 
@@ -221,6 +228,8 @@ def _measure_both(say: Callable[[str], None]) -> Iterator[Timed]:
         directory = month.BUILD / "influx"
         server = stack.enter_context(influxd(directory))
         month.influx(directory, server.port, say)
-        store = InfluxStore(InfluxUrl.parse(f"http://127.0.0.1:{server.port}/{DATABASE}"))
+        address = InfluxUrl.parse(f"http://127.0.0.1:{server.port}/{DATABASE}")
+        store = InfluxStore(address, clock=lambda: END_MS + DAY_MS)
+        asyncio.run(_rolled(store, say))
         port = stack.enter_context(serving(store, directory))
         yield from _measure("InfluxDB", port, _bare_influx(server.port), say)

@@ -1,4 +1,4 @@
-"""`halong export` and `halong migrate`: readings out of a store, and from one store to another."""
+"""`halong export`, `migrate` and `rollup`: readings out of a store, from one to another, and their hourly figures."""
 
 import asyncio
 import sys
@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from halong import extract, migrate
 
 STORE_FILE = "store.duckdb"
+HOURS_AT_ONCE = 168
 
 
 def register(app: typer.Typer) -> None:
     """Put the commands into `app`."""
     app.command()(export)
     app.command("migrate")(migrate_command)
+    app.command()(rollup)
 
 
 def _address(given: str, *secrets: str) -> str:
@@ -199,6 +201,62 @@ async def _migrate(source: str, dest: str, state: Path) -> "migrate.Moved":
     finally:
         await here.close()
         await there.close()
+
+
+def rollup(
+    data: Annotated[Path, typer.Option(help="The data directory of a hub that does not run now.")] = DATA,
+    store: Annotated[
+        str | None, typer.Option(help="A store instead: duckdb:FILE or http://host:8086/database.")
+    ] = None,
+    from_: Annotated[
+        str | None, typer.Option("--from", help="Compute anew from here on, also what is there already.")
+    ] = None,
+    to: Annotated[str | None, typer.Option(help="Up to here, not included; default: the last.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compute the hourly figures that long charts are drawn from, now and all of them.
+
+    The hub does that by itself beside its work, some hours every ten seconds, the newest first. This is for afterwards: after
+    `halong migrate`, or, with --from, after readings were removed from the store past this program. user:secret of an
+    InfluxDB comes from HALONG_STORE_SECRET; a hub may run on it meanwhile.
+    """
+    from storage.batch import TIME_MAX_MS
+
+    if to is not None and from_ is None:
+        raise fail("--to goes with --from", 2)
+    anew = (
+        (instant_ms(from_, "--from"), instant_ms(to, "--to") if to else TIME_MAX_MS)
+        if from_ is not None
+        else None
+    )
+    try:
+        hours = asyncio.run(_rollup(_open(store or str(data), must_exist=True), anew))
+    except StoreUnavailableError as error:
+        raise fail(f"{error}; the same command goes on from here") from None
+    if as_json:
+        print_json({"hours": hours})
+    else:
+        print(f"{hours:,} hours computed" if hours else "every hour that is over has its figures")
+
+
+async def _rollup(opened: Store, anew: tuple[int, int] | None) -> int:
+    from storage.embedded import EmbeddedStore
+    from storage.influx import InfluxStore
+
+    assert isinstance(opened, EmbeddedStore | InfluxStore)
+    bar, hours = _bar("hours"), 0
+    try:
+        await opened.open()
+        if anew is not None:
+            await opened.distrust(*anew)
+        with bar:
+            task = bar.add_task("computing", total=None)
+            while number := await opened.roll(HOURS_AT_ONCE):
+                hours += number
+                bar.update(task, completed=hours)
+    finally:
+        await opened.close()
+    return hours
 
 
 def _bar(unit: str) -> Progress:

@@ -238,6 +238,15 @@ class DuckFile:
         connection.execute(f"DELETE FROM hours WHERE start_ms IN ({named})")
         connection.execute(f"DELETE FROM rolled WHERE start_ms IN ({named})")
 
+    def distrust(self, start_ms: int, end_ms: int) -> int:
+        """Take the rolled hours that touch the range out again; how many. Raises duckdb.Error."""
+        hours = {hour for hour in self._rolled if start_ms - rollup.HOUR_MS < hour < end_ms}
+        if hours:
+            self._take_out(self.connection, hours)
+            self._rolled -= hours
+            self._waiting = None
+        return len(hours)
+
     def roll(self, most: int) -> int:
         """Roll up to `most` hours that are over and have been quiet since; how many were. Raises duckdb.Error."""
         connection, now = self.connection, self._clock()

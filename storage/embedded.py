@@ -173,6 +173,10 @@ class EmbeddedStore:
         """Compute hourly figures of up to `most` hours that are over; how many were there to compute."""
         return await self._attempt(lambda: self._in_writer(lambda: self._file.roll(most)))
 
+    async def distrust(self, start_ms: int, end_ms: int) -> int:
+        """Let the hourly figures of the range be computed anew, after rows were removed past this program; how many hours."""
+        return await self._attempt(lambda: self._in_writer(lambda: self._file.distrust(start_ms, end_ms)))
+
     async def _read(self, sql: str, parameters: Sequence[int] = ()) -> Rows:
         return await self._attempt(lambda: self._query(sql, parameters))
 

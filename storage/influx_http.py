@@ -27,6 +27,7 @@ RETRY_MAX_S = 300.0
 GZIP_FROM_BYTES = 1024
 _THIS_MACHINE = ("localhost", "127.0.0.1", "::1")  # nothing to save there, and it costs both sides
 CHUNK_ROWS = 10_000
+LINES_AT_ONCE = 500
 REASON_CHARACTERS = 500  # of a server's words; InfluxDB 1.x echoes every bad line
 _DATABASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _POLICY_ABSENT = re.compile(r"retention policy not found", re.IGNORECASE)
@@ -208,7 +209,9 @@ class InfluxHttp:
             raise error
         tables: list[Table] = []
         partial = False
-        for line in answer.splitlines():
+        for number, line in enumerate(answer.splitlines()):
+            if number % LINES_AT_ONCE == LINES_AT_ONCE - 1:
+                await asyncio.sleep(0)  # the others on this loop have their turn, too
             try:
                 results = msgspec.json.decode(line, type=_Answer).results
             except msgspec.DecodeError as error:

@@ -86,7 +86,12 @@ class Encoder:
 
 
 def _head(quantity: str, sensor: str, site: str) -> str:
-    return f"{quantity.translate(_MEASUREMENT)},sensor={sensor.translate(_TAG)},site={site.translate(_TAG)}"
+    return f"{quantity.translate(_MEASUREMENT)},sensor={tag(sensor)},site={tag(site)}"
+
+
+def tag(text: str) -> str:
+    """A tag's value."""
+    return text.translate(_TAG)
 
 
 def _numbers(numbers: Sequence[float]) -> list[str]:

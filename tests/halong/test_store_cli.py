@@ -20,6 +20,7 @@ from halong.installation import free_port
 from storage.book import Book
 from storage.open import open_store
 from storage.store import Columns
+from telemetry.quantities import Aggregate
 from telemetry.reading import Reading
 
 T0 = 1_795_395_600_000
@@ -247,3 +248,51 @@ def test_the_same_store_twice_is_refused(tmp_path: Path) -> None:
     fill(f"duckdb:{tmp_path / 'store.duckdb'}", 1)
     code, _, complaint = call("migrate", tmp_path, tmp_path / "store.duckdb")
     assert (code, complaint) == (2, "halong: source and destination are the same store\n")
+
+
+@pytest.fixture(params=["embedded", pytest.param("influx", marks=pytest.mark.influxd)])
+def either(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty store of each kind."""
+    if request.param == "embedded":
+        return f"duckdb:{tmp_path / 'store.duckdb'}"
+    return f"{request.getfixturevalue('influxd_url')}/cli_{uuid4().hex[:8]}"
+
+
+def test_hourly_figures_of_a_store_and_anew(either: str) -> None:
+    async def sums() -> list[tuple[str, int]]:
+        store = open_store(either)
+        await store.open()
+        start = T0 - T0 % 86_400_000
+        found = await store.aggregate(
+            ["pm-1", "pm-2"],
+            "pm25",
+            start,
+            start + 86_400_000,
+            window_ms=3_600_000,
+            function=Aggregate.COUNT,
+        )
+        await store.close()
+        return [(bucket.sensor, bucket.count) for bucket in found]
+
+    fill(either)
+    before = asyncio.run(sums())
+    done = RUNNER.invoke(app, ["rollup", "--store", either, "--json"])
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["hours"] > 0
+    assert asyncio.run(sums()) == before == [("pm-1", 300), ("pm-2", 300)]
+    assert "every hour that is over" in RUNNER.invoke(app, ["rollup", "--store", either]).stdout
+    again = RUNNER.invoke(app, ["rollup", "--store", either, "--from", "2026-11-23", "--json"])
+    assert json.loads(again.stdout)["hours"] > 0
+    assert asyncio.run(sums()) == before
+
+
+def test_hourly_figures_of_nothing_are_one_line(tmp_path: Path) -> None:
+    for arguments, words in (
+        (["--data", str(tmp_path)], "there is no store"),
+        (["--to", "2026-11-23"], "--to goes with --from"),
+        (["--store", "http://127.0.0.1:9/x"], "cannot reach"),
+    ):
+        done = RUNNER.invoke(app, ["rollup", *arguments])
+        assert done.exit_code != 0
+        assert words in done.output
+        assert "Traceback" not in done.output

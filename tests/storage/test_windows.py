@@ -41,7 +41,7 @@ def test_the_streaming_increase_equals_the_reference(
     wanted = []
     for start, inside in groupby(rows, key=lambda row: row[0] - (row[0] - offset_ms) % window_ms):
         numbers = [value for _, value in inside]
-        wanted.append((start, aggregates.increase(numbers), len(numbers)))
+        wanted.append((start, len(numbers), aggregates.increase(numbers), numbers[0], numbers[-1]))
     assert fold.windows() == wanted
 
 

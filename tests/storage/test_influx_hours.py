@@ -1,0 +1,290 @@
+"""Hourly figures in a real InfluxDB: what is answered from them is what the readings say, whoever writes late and rolls when."""
+
+import asyncio
+import math
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from storage import figures
+from storage.figures import FIELDS
+from storage.influx import InfluxStore
+from storage.influx_hours import FRESH_MS, QUIET_MS
+from storage.influx_http import InfluxUrl
+from storage.rollup import HOUR_MS
+from storage.store import Bucket, Columns
+from telemetry.quantities import QUANTITIES, Aggregate
+from telemetry.reading import Reading
+from tests.storage.test_rollup import HOURS, T0, VALUES, Clock, expected
+
+pytestmark = pytest.mark.influxd
+DAY = 24 * HOUR_MS
+OVER = T0 + (HOURS + 1) * HOUR_MS + QUIET_MS
+
+# A quantity whose own kind of mean it is, for the functions that need figures of their own.
+OF = {
+    Aggregate.ENERGY_MEAN: "noise_laeq",
+    Aggregate.VECTOR_MEAN: "wind_direction",
+    Aggregate.INCREASE: "rain",
+}
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def address(influxd_url: str, influx_database: str) -> str:
+    return f"{influxd_url}/{influx_database}"
+
+
+async def opened(address: str, clock: Clock) -> InfluxStore:
+    store = InfluxStore(InfluxUrl.parse(address), clock=clock, roll_every_s=math.inf)
+    await store.open()
+    store._next_roll = math.inf  # the test rolls
+    return store
+
+
+@pytest.fixture
+async def store(address: str, clock: Clock) -> AsyncIterator[InfluxStore]:
+    one = await opened(address, clock)
+    yield one
+    await one.close()
+
+
+async def write(store: InfluxStore, *readings: Reading, site: str = "bai-chay") -> None:
+    columns = Columns()
+    for reading in readings:
+        columns.append(site, reading, 0, None)
+    await store.write(columns)
+
+
+async def roll_all(store: InfluxStore) -> int:
+    total = 0
+    while number := await store.roll():
+        total += number
+    return total
+
+
+def hourly(sensor: str = "a", hours: int = 30, quantity: str = "pm25") -> list[Reading]:
+    return [Reading(sensor, quantity, T0 + hour * HOUR_MS, float(hour)) for hour in range(hours)]
+
+
+async def counts(store: InfluxStore, hours: int = 30, sensor: str = "a") -> list[int]:
+    found = await store.aggregate(
+        [sensor], "pm25", T0, T0 + hours * HOUR_MS, window_ms=HOUR_MS, function=Aggregate.COUNT
+    )
+    return [int(bucket.value) for bucket in found]
+
+
+async def remove_readings(store: InfluxStore, condition: str = "") -> None:
+    """Past the store: what is answered afterwards comes from figures."""
+    await store._http.query(f'DELETE FROM "pm25" {condition}')
+
+
+@pytest.mark.parametrize("function", sorted(FIELDS))
+async def test_it_equals_the_reference_also_after_late_readings(
+    store: InfluxStore, clock: Clock, function: Aggregate
+) -> None:
+    quantity = OF.get(function, "pm25")
+    rows = st.lists(
+        st.tuples(
+            st.sampled_from(["a", "b"]),
+            st.integers(0, HOURS * 60).map(lambda minute: minute * 60_000),
+            VALUES.get(function, st.floats(-1e6, 1e6)),
+        ),
+        min_size=1,
+        max_size=60,
+        unique_by=lambda row: row[:2],
+    )
+    cases: list[tuple[list[tuple[str, int, float]], int, int, int, int]] = []
+
+    @settings(max_examples=5, deadline=None, database=None)
+    @given(
+        rows,
+        st.integers(0, 12 * HOUR_MS),
+        st.integers(24, 50),
+        st.sampled_from([1, 3, 24]),
+        st.integers(0, 60),
+    )
+    def examples(rows: list[tuple[str, int, float]], start: int, hours: int, window: int, late: int) -> None:
+        cases.append((rows, start, hours, window, late))
+
+    examples()
+    for rows_given, start, hours, window, late in cases:
+        prefix = uuid4().hex[:8]
+        readings = [Reading(f"{prefix}-{name}", quantity, T0 + at, value) for name, at, value in rows_given]
+        await write(store, *readings[late:])
+        clock.now = max(OVER, clock.now + QUIET_MS)
+        await roll_all(store)
+        await write(store, *readings[:late])
+        sensors = sorted({reading.sensor for reading in readings})
+        span = (T0 + start, T0 + start + hours * HOUR_MS)
+        window_ms, offset_ms = window * HOUR_MS, 17 * HOUR_MS
+        found = await store.aggregate(
+            sensors, quantity, *span, window_ms=window_ms, function=function, offset_ms=offset_ms
+        )
+        wanted = expected(readings, span, window_ms, offset_ms, function)
+        assert [(b.sensor, b.start_ms, b.count) for b in found] == [
+            (b.sensor, b.start_ms, b.count) for b in wanted
+        ]
+        for one, other in zip(found, wanted, strict=True):
+            if function is Aggregate.VECTOR_MEAN:
+                assert abs((one.value - other.value + 180) % 360 - 180) < 1e-5
+            else:
+                assert math.isclose(one.value, other.value, rel_tol=1e-9, abs_tol=1e-6)
+
+
+async def test_a_long_range_reads_no_readings(store: InfluxStore, clock: Clock) -> None:
+    await write(store, *hourly())
+    clock.now = OVER
+    await roll_all(store)
+    await remove_readings(store)
+    assert await counts(store) == [1] * 30
+    means = await store.aggregate(
+        ["a"], "pm25", T0, T0 + 30 * HOUR_MS, window_ms=HOUR_MS, function=Aggregate.MEAN
+    )
+    assert means == [Bucket("a", T0 + hour * HOUR_MS, float(hour), 1) for hour in range(30)]
+
+
+async def test_only_hours_that_are_over_and_quiet_are_rolled(store: InfluxStore, clock: Clock) -> None:
+    await write(store, *hourly(hours=5))
+    clock.now = T0 + 3 * HOUR_MS + QUIET_MS
+    assert await roll_all(store) == 3
+    await write(store, Reading("a", "pm25", T0 + HOUR_MS + 5, 1.0))
+    assert await roll_all(store) == 0
+    clock.now += QUIET_MS
+    assert await roll_all(store) == 1
+
+
+async def test_what_another_process_writes_late_is_seen_by_all(
+    store: InfluxStore, address: str, clock: Clock
+) -> None:
+    await write(store, *hourly())
+    clock.now = OVER
+    await roll_all(store)
+    assert await counts(store) == [1] * 30
+    other = await opened(address, clock)
+    try:
+        await write(other, Reading("a", "pm25", T0 + 7 * HOUR_MS + 5, 1.0))
+        clock.now += FRESH_MS
+        assert await counts(store) == await counts(other) == [1] * 7 + [2] + [1] * 22
+        clock.now += QUIET_MS
+        assert await roll_all(other) == 1
+        clock.now += FRESH_MS
+        await remove_readings(store)
+        assert await counts(store) == [1] * 7 + [2] + [1] * 22
+        assert await roll_all(store) == 0
+    finally:
+        await other.close()
+
+
+async def test_a_reading_that_comes_while_its_hour_is_rolled_is_not_lost(
+    store: InfluxStore, address: str, clock: Clock
+) -> None:
+    """Figures, readings and marks in any order: at the end every hour says what its readings say."""
+    await write(store, *hourly())
+    clock.now = OVER
+    other = await opened(address, clock)
+    try:
+        late = [Reading("a", "pm25", T0 + hour * HOUR_MS + 5, 1.0) for hour in range(30)]
+        await asyncio.gather(
+            roll_all(store), *(write(one, reading) for reading in late for one in (store, other))
+        )
+        clock.now += FRESH_MS
+        assert await counts(store) == await counts(other) == [2] * 30
+        clock.now += QUIET_MS
+        await roll_all(other)
+        clock.now += FRESH_MS
+        assert await counts(store) == await counts(other) == [2] * 30
+    finally:
+        await other.close()
+
+
+async def test_a_clock_that_was_ahead_leaves_no_wrong_figures(store: InfluxStore, clock: Clock) -> None:
+    await write(store, *hourly())
+    clock.now = OVER + 10 * DAY
+    await roll_all(store)
+    clock.now = OVER
+    await write(store, Reading("a", "pm25", T0 + 5, 1.0))
+    clock.now += QUIET_MS
+    for _ in range(2):
+        assert await counts(store) == [2] + [1] * 29
+        await roll_all(store)
+        clock.now += FRESH_MS
+
+
+async def test_after_a_restart_only_what_is_new_is_rolled(
+    store: InfluxStore, address: str, clock: Clock
+) -> None:
+    await write(store, *hourly())
+    clock.now = T0 + 20 * HOUR_MS + QUIET_MS
+    assert await roll_all(store) == 20
+    again = await opened(address, clock)
+    try:
+        clock.now = T0 + 30 * HOUR_MS + QUIET_MS
+        assert await roll_all(again) == 10
+    finally:
+        await again.close()
+
+
+async def test_a_sensor_that_moved_in_an_hour_is_one(store: InfluxStore, clock: Clock) -> None:
+    await write(store, *hourly())
+    await write(store, Reading("a", "pm25", T0 + 5, 3.0), site="hon-gai")
+    clock.now = OVER
+    await roll_all(store)
+    (bucket,) = await store.aggregate(
+        ["a"], "pm25", T0, T0 + DAY, window_ms=DAY, function=Aggregate.SUM, offset_ms=T0 % DAY
+    )
+    assert (bucket.value, bucket.count) == (sum(range(24)) + 3.0, 25)
+
+
+async def test_readings_removed_by_hand_are_gone_from_the_figures_when_told(
+    store: InfluxStore, clock: Clock
+) -> None:
+    await write(store, *hourly(), *hourly("b"))
+    clock.now = OVER
+    await roll_all(store)
+    await remove_readings(store, "WHERE \"sensor\" = 'a'")
+    assert await counts(store) == [1] * 30
+    assert await store.distrust(T0, T0 + 10 * HOUR_MS) == 10
+    assert await counts(store) == [1] * 20
+    assert await roll_all(store) == 10
+    clock.now += FRESH_MS
+    assert await counts(store) == [1] * 20
+    assert await counts(store, sensor="b") == [1] * 30
+
+
+async def test_figures_are_no_readings(store: InfluxStore, clock: Clock) -> None:
+    await write(store, *hourly())
+    clock.now = OVER
+    await roll_all(store)
+    assert sum((await store.count(0, OVER)).values()) == 30
+    assert len(await store.latest(0)) == len(await store.series()) == 1
+    assert sum([len(some) async for some in store.scan(0, OVER)]) == 30
+    assert sum((await store.count_windows(0, OVER, window_ms=HOUR_MS)).values()) == 30
+
+
+async def test_hours_are_rolled_after_a_write_by_themselves(address: str, clock: Clock) -> None:
+    clock.now = OVER
+    store = InfluxStore(InfluxUrl.parse(address), clock=clock, roll_every_s=0)
+    await store.open()
+    try:
+        await write(store, *hourly(hours=3))
+        assert store._rolling is not None
+        await store._rolling
+        clock.now += QUIET_MS
+        await roll_all(store)
+        await remove_readings(store)
+        assert await counts(store, hours=24) == [1] * 3
+    finally:
+        await store.close()
+
+
+def test_no_quantity_is_named_like_the_figures_of_another() -> None:
+    names = {figures.measurement(name) for name in QUANTITIES} | {figures.MARKS}
+    assert not names & QUANTITIES.keys()
