@@ -196,6 +196,7 @@ _EXAMPLES["overview"] = {
             for key in ("sensor", "site", "quantity", "t", "value", "flags")
         }
     ],
+    "alarms": ALARMS["alarms"]["items"],
     "anomalies": _EXAMPLES["anomalies"]["items"],
 }
 _EXAMPLES |= {

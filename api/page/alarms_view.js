@@ -1,105 +1,42 @@
-// Alarms: what is unusual, why, who looks after it and what was said about it.
+// Alarms: what people are called for, how this page calls them, and what is muted.
 
+import { alarmLine } from "./alarm_line.js";
 import { ask } from "./ask.js";
-import { city, isOpen, newestFirst, takeAnomalies } from "./city.js";
-import { keyed, mark, node, write } from "./dom.js";
+import { switchWay, wants } from "./callout.js";
+import { byUrgency, city, isOpen, takeAlarms } from "./city.js";
+import { keyed, node, write } from "./dom.js";
 import { mayOperate } from "./session.js";
-import { isVietnamese, moment, word } from "./words.js";
+import { moment, title, word } from "./words.js";
 
-const COMMENT_CHARACTERS = 1000;
-const CITY = new Set(["spike", "regime", "unusual", "limit"]); // the rest is a sensor, a gateway or a clock that is not well
-
-export const person = (who) => who.replace(/ \([0-9a-f]{12}\)$/, ""); // without the number of the key
-
-export function alarmLine() {
-  const when = node("time", {}), text = node("p", {}), kind = node("small", {}), link = node("a", {}), known = node("small", { class: "known-by" });
-  const care = node("button", { type: "button", class: "care", on: { click: acknowledge } });
-  const open = node("button", { type: "button", class: "open-notes", "aria-expanded": "false", on: { click: toggle } });
-  const notes = notesOf(() => item.shown), wrong = node("p", { class: "wrong", role: "alert" });
-  const item = node("li", {}, when, text, node("footer", {}, link, kind, known, node("span", { class: "actions" }, open, care)), wrong, notes.element);
-
-  async function acknowledge() {
-    try {
-      write(wrong, "");
-      takeAnomalies([await ask(`v1/anomalies/${item.shown.id}/acknowledge`, { method: "POST", body: {} })]);
-      if (!notes.element.hidden) await notes.look();
-    } catch (error) {
-      write(wrong, `${word("failed")}: ${error.message}`);
-    }
-  }
-
-  async function toggle() {
-    notes.element.hidden = !notes.element.hidden;
-    open.setAttribute("aria-expanded", String(!notes.element.hidden));
-    if (!notes.element.hidden) await notes.look();
-  }
-
-  item.show = (one) => {
-    item.shown = one;
-    item.dataset.id = one.id;
-    write(when, `${word("since")} ${moment(one.start_ms)}${isOpen(one) ? "" : ` ${word("until")} ${moment(one.end_ms)}`}`);
-    write(text, isVietnamese() ? one.text_vi : one.text);
-    write(link, city.sensors.get(one.sensor)?.name ?? one.sensor);
-    link.href = city.sensors.has(one.sensor) ? `#/sensor/${one.sensor}${one.quantity ? `?quantity=${one.quantity}` : ""}` : "#/fleet";
-    write(kind, word(CITY.has(one.kind) ? "cityEvent" : "sensorFault"));
-    const by = one.acknowledged;
-    write(known, by ? `✓ ${word("acknowledgedBy")} ${person(by.who)}, ${moment(Date.parse(by.time))}` : "");
-    write(care, word("lookAfter"));
-    care.hidden = !isOpen(one) || Boolean(by) || !mayOperate();
-    write(open, word("comments"));
-    notes.update();
-    mark(item, { over: !isOpen(one), known: by, critical: one.severity === "critical", warning: one.severity === "warning", info: one.severity === "info" });
-  };
-  return item;
-}
-
-// What was said about an anomaly; looked up when it is opened.
-function notesOf(anomaly) {
-  let said = null;
-  const list = node("ol", { class: "said" }), nothing = node("p", { class: "note" }), viewer = node("p", { class: "note" }), wrong = node("p", { class: "wrong", role: "alert" });
-  const field = node("textarea", { rows: "2", maxlength: String(COMMENT_CHARACTERS), required: true }), send = node("button", { type: "submit" });
-  const form = node("form", { on: { submit } }, field, send);
-  const element = node("div", { class: "notes" }, list, nothing, form, viewer, wrong);
-  element.hidden = true;
-
-  async function submit(event) {
-    event.preventDefault();
-    await say(() => ask(`v1/anomalies/${anomaly().id}/comments`, { method: "POST", body: { comment: field.value } }), () => { field.value = ""; });
-  }
-
-  async function say(question, done = () => {}) {
-    try {
-      write(wrong, "");
-      said = (await question()).comments;
-      done();
-      update();
-    } catch (error) {
-      write(wrong, `${word("failed")}: ${error.message}`);
-    }
-  }
-
-  function update() {
-    if (element.hidden) return;
-    keyed(list, (said ?? []).map((one, i) => [i, one]), ([i]) => i, () => node("li", {}, node("small", {}), node("p", {})), (row, [, one]) => {
-      write(row.firstChild, `${moment(Date.parse(one.time))} · ${person(one.who)}${one.acknowledges ? ` · ${word("acknowledged")}` : ""}`);
-      write(row.lastChild, one.comment);
-    });
-    write(nothing, said && !said.length ? word("noComments") : "");
-    form.hidden = !mayOperate();
-    write(viewer, mayOperate() ? "" : word("asViewer"));
-    field.setAttribute("aria-label", word("writeComment"));
-    field.placeholder = word("writeComment");
-    write(send, word("send"));
-  }
-  return { element, update, look: () => say(() => ask(`v1/anomalies/${anomaly().id}`)) };
-}
+const OLDER = 100, AGAIN_MS = 30_000;
+const FAMILIES = ["", "city", "health"];
 
 export function open(host) {
-  let onlyOpen = true, site = "";
-  const heading = node("h2", {}), list = node("ol", { class: "alarms wide", id: "alarms" }), nothing = node("p", { class: "note" });
-  const which = node("div", { class: "segments", role: "group" });
-  const sites = node("select", { on: { change: () => { site = sites.value; update(); } } });
-  host.append(node("section", { class: "panel" }, node("div", { class: "bar" }, heading, which, sites), list, nothing));
+  let onlyOpen = true, site = "", family = "", exhausted = false;
+  const heading = node("h2", {}), list = node("ol", { class: "alarms wide", id: "alarms" }), nothing = node("p", { class: "empty-state" }), wrong = node("p", { class: "wrong", role: "alert" });
+  const which = node("div", { class: "segments", role: "group" }), calls = node("div", { class: "segments calls", role: "group" });
+  const sites = node("select", { on: { change: () => { site = sites.value; update(); } } }), families = node("select", { on: { change: () => { family = families.value; update(); } } });
+  const more = node("button", { type: "button", on: { click: older } }), muted = mutesPanel();
+  host.append(node("section", { class: "panel", "aria-labelledby": "alarms-title" }, node("div", { class: "bar" }, heading, which, families, sites, calls), wrong, list, nothing, more), muted.element);
+  heading.id = "alarms-title";
+
+  async function older() {
+    const closed = [...city.alarms.values()].filter((one) => !isOpen(one));
+    const end = Math.min(Date.now(), ...closed.map((one) => one.start_ms));
+    try {
+      const found = await ask(`v1/alarms?state=closed&end=${end}&limit=${OLDER}`);
+      exhausted = found.next === null;
+      takeAlarms(found.items);
+    } catch (error) {
+      write(wrong, `${word("failed")}: ${error.message}`);
+    }
+    update();
+  }
+
+  function choices(select, items, label) {
+    select.setAttribute("aria-label", label);
+    keyed(select, items, ([value]) => value, ([value]) => node("option", { value }), (option, [, name]) => write(option, name));
+  }
 
   function update() {
     write(heading, word("alarms"));
@@ -108,11 +45,64 @@ export function open(host) {
       button.setAttribute("aria-pressed", String(wanted === onlyOpen));
     });
     which.setAttribute("aria-label", word("state"));
-    sites.setAttribute("aria-label", word("site"));
-    keyed(sites, [{ id: "", name: word("all") }, ...city.sites.values()], (one) => one.id, (one) => node("option", { value: one.id }), (option, one) => write(option, one.name));
-    const shown = newestFirst(city.anomalies.values()).filter((one) => (!onlyOpen || isOpen(one)) && (!site || one.site === site));
+    calls.setAttribute("aria-label", word("callMe"));
+    keyed(calls, ["notify", "sound"], String, (way) => node("button", { type: "button", "data-way": way, on: { click: async () => { write(wrong, await switchWay(way)); update(); } } }), (button, way) => {
+      write(button, word(way));
+      button.title = word(`${way}Why`);
+      button.setAttribute("aria-pressed", String(wants(way)));
+    });
+    choices(sites, [["", word("allSites")], ...[...city.sites.values()].map((one) => [one.id, one.name])], word("site"));
+    choices(families, FAMILIES.map((name) => [name, word(`family_${name}`)]), word("family_"));
+    const shown = byUrgency(city.alarms.values()).filter((one) => (!onlyOpen || isOpen(one)) && (!site || one.site === site) && (!family || one.family === family));
     keyed(list, shown, (one) => one.id, () => alarmLine(), (element, one) => element.show(one));
-    write(nothing, shown.length ? "" : word("none"));
+    write(nothing, shown.length ? "" : word(onlyOpen ? "noneOpen" : "noneEver"));
+    write(more, word("older"));
+    more.hidden = onlyOpen || exhausted;
+    muted.update();
   }
+  list.addEventListener("muted", muted.look);
+  muted.look();
   return { update, close() {} };
+}
+
+// Patterns that raise no alarm, and their way back.
+function mutesPanel() {
+  let found = [], refused = "", asked = Date.now();
+  const heading = node("h2", {}), list = node("ul", { class: "mutes", id: "mutes" }), nothing = node("p", { class: "note" });
+  const element = node("section", { class: "panel", "aria-labelledby": "mutes-title" }, heading, list, nothing);
+  heading.id = "mutes-title";
+
+  async function look() {
+    asked = Date.now();
+    try {
+      found = (await ask("v1/mutes")).items;
+      refused = "";
+    } catch (error) {
+      refused = error.message; // a key for some sites only is told so
+    }
+    update();
+  }
+
+  async function unmute(one) {
+    try {
+      await ask(`v1/mutes/${one.id}`, { method: "DELETE" });
+      await look();
+    } catch (error) {
+      write(nothing, `${word("failed")}: ${error.message}`);
+    }
+  }
+
+  function update() {
+    if (Date.now() - asked > AGAIN_MS) { look(); return; }
+    write(heading, word("muted"));
+    keyed(list, found, (one) => one.id, (one) => node("li", {}, node("span", {}), node("small", {}), node("button", { type: "button", on: { click: () => unmute(one) } })), (row, one) => {
+      const [what, why, back] = row.children;
+      write(what, [city.sensors.get(one.sensor)?.name ?? one.sensor, one.quantity ? title(city.quantities.get(one.quantity)) : "", one.kind ? word(`kind_${one.kind}`) : ""].filter(Boolean).join(" · "));
+      write(why, [word(`verdict_${one.verdict}`), one.reason, `${word("until")} ${moment(Date.parse(one.until))}`].filter(Boolean).join(" · "));
+      write(back, word("unmute"));
+      back.hidden = !mayOperate();
+    });
+    write(nothing, refused || (found.length ? "" : word("nothingMuted")));
+  }
+  return { element, look, update };
 }

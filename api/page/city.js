@@ -3,17 +3,19 @@
 import { ask, isClosed } from "./ask.js";
 import { lookAtSession, session } from "./session.js";
 
-const HISTORY = 60, ANOMALIES = 200, REFRESH_MS = 60_000, AGAIN_MS = 2000, RATE_MS = 10_000;
+const HISTORY = 60, CLOSED = 200, REFRESH_MS = 60_000, AGAIN_MS = 2000, RATE_MS = 10_000;
 
 export const city = {
-  sites: new Map(), sensors: new Map(), quantities: new Map(), gateways: new Map(), anomalies: new Map(),
+  sites: new Map(), sensors: new Map(), quantities: new Map(), gateways: new Map(), alarms: new Map(),
   latest: new Map(), // "sensor/quantity" → the newest reading, with the values since the page was opened
   air: new Map(), // site → its VN_AQI of the hour
-  settings: {}, link: "opening", account: null,
+  ledger: new Map(), // site → what of the last 24 hours was expected and is stored
+  settings: {}, link: "opening", version: "",
 };
-const arrivals = [], listeners = new Set();
+const arrivals = [], listeners = new Set(), callers = new Set();
 
 export const onChange = (listener) => listeners.add(listener);
+export const onCall = (caller) => callers.add(caller); // alarms that are news to this page, as they come
 const changed = () => { for (const listener of listeners) listener(); };
 
 export function readingsPerSecond() {
@@ -22,16 +24,21 @@ export function readingsPerSecond() {
   return arrivals.reduce((sum, [, count]) => sum + count, 0) / (RATE_MS / 1000);
 }
 
-export const isOpen = (anomaly) => anomaly.end_ms === null || anomaly.end_ms === undefined;
-export const openAnomalies = () => [...city.anomalies.values()].filter(isOpen);
-export const newestFirst = (anomalies) => [...anomalies].sort((a, b) => b.start_ms - a.start_ms);
-
 const RANKS = ["critical", "warning", "info"];
-export const worst = (anomalies) => RANKS.find((rank) => anomalies.some((one) => one.severity === rank)) ?? "";
+export const rank = (severity) => RANKS.indexOf(severity);
+export const worst = (alarms) => RANKS.find((name) => alarms.some((one) => one.severity === name)) ?? "";
+export const isOpen = (alarm) => alarm.state !== "closed";
+export const openAlarms = () => [...city.alarms.values()].filter(isOpen);
+// What is open and nobody looks after first, the gravest and newest of them at the top; what is over last.
+export const byUrgency = (alarms) => [...alarms].sort((a, b) => Number(isOpen(b)) - Number(isOpen(a)) || (isOpen(a) ? Number(Boolean(a.acknowledged)) - Number(Boolean(b.acknowledged)) || rank(a.severity) - rank(b.severity) : 0) || b.start_ms - a.start_ms);
 
+export const sensorsOf = (site) => [...city.sensors.values()].filter((sensor) => sensor.site === site);
+// Of the sensors of a site that still speak; a mean of levels is one of energy.
 export function siteMean(site, quantity) {
-  const values = [...city.latest.values()].filter((one) => one.site === site && one.quantity === quantity).map((one) => one.value);
-  return values.length ? values.reduce((sum, value) => sum + value, 0) / values.length : null;
+  const values = sensorsOf(site).filter((sensor) => sensor.state !== "silent").map((sensor) => city.latest.get(`${sensor.id}/${quantity}`)?.value).filter((value) => value !== undefined);
+  if (!values.length) return null;
+  const mean = (list) => list.reduce((sum, value) => sum + value, 0) / list.length;
+  return city.quantities.get(quantity)?.aggregate === "energy_mean" ? 10 * Math.log10(mean(values.map((value) => 10 ** (value / 10)))) : mean(values);
 }
 
 function take(readings, isNews) {
@@ -43,17 +50,33 @@ function take(readings, isNews) {
     history.push(reading.value);
     if (history.length > HISTORY) history.shift();
     city.latest.set(key, { ...reading, history });
+    if (isNews && city.sensors.has(reading.sensor)) city.sensors.get(reading.sensor).state = "ok";
   }
   if (isNews) arrivals.push([Date.now(), readings.length]);
 }
 
-export function takeAnomalies(list) {
-  for (const one of list) city.anomalies.set(one.id, { acknowledged: null, ...city.anomalies.get(one.id), ...one });
-  for (const one of newestFirst(city.anomalies.values()).slice(ANOMALIES)) city.anomalies.delete(one.id);
+// The stream gives who looks after an alarm as a moment and a name, the API as one object.
+const shaped = (one) => ({ ...one, acknowledged: one.acknowledged ?? (one.acknowledged_ms ? { time: new Date(one.acknowledged_ms).toISOString(), who: one.acknowledged_by } : null) });
+
+export function takeAlarms(list) {
+  const news = [];
+  for (const one of list.map(shaped)) {
+    const known = city.alarms.get(one.id);
+    if (isOpen(one) && (!known || rank(one.severity) < rank(known.severity))) news.push(one);
+    city.alarms.set(one.id, one);
+  }
+  const closed = [...city.alarms.values()].filter((one) => !isOpen(one)).sort((a, b) => b.start_ms - a.start_ms);
+  for (const one of closed.slice(CLOSED)) city.alarms.delete(one.id);
+  return news;
+}
+
+export function tell(list) {
+  takeAlarms(list);
   changed();
 }
 
 const byName = (items, key) => new Map(items.map((item) => [item[key], item]));
+let looked = false;
 
 export async function look() {
   const found = await ask("v1/overview");
@@ -64,7 +87,15 @@ export async function look() {
   city.settings = found.map ?? {};
   city.version = found.version;
   take(found.latest, false);
-  takeAnomalies(found.anomalies);
+  const current = new Set(found.alarms.map((one) => one.id));
+  for (const one of openAlarms()) if (!current.has(one.id)) city.alarms.delete(one.id); // over, and no longer among the newest
+  call(takeAlarms(found.alarms));
+  looked = true;
+  changed();
+}
+
+function call(news) {
+  if (looked) for (const caller of callers) caller(news);
 }
 
 let refused = () => {};
@@ -75,11 +106,9 @@ async function lookAtTheAir() {
   changed();
 }
 
-// The stream tells an anomaly again, unchanged, when somebody took note of it: the note itself is the API's to tell.
-async function hearAnomalies(list) {
-  const noted = list.some((one) => { const known = city.anomalies.get(one.id); return known && known.end_ms === one.end_ms && known.score === one.score && known.text === one.text; });
-  takeAnomalies(list);
-  if (noted) await quietly(async () => takeAnomalies((await ask(`v1/anomalies?limit=${ANOMALIES}`)).items));
+async function lookAtTheLedger() {
+  city.ledger = byName((await ask("v1/completeness?by=site&per=range")).items, "site");
+  changed();
 }
 
 // What is asked in the background: a closed door is told, anything else is tried again by itself.
@@ -99,6 +128,7 @@ export async function refresh() {
   if (!(await quietly(look))) return;
   if (city.link === "shut") { city.link = "opening"; listen(); }
   quietly(lookAtTheAir);
+  quietly(lookAtTheLedger);
   if (!session.known) quietly(async () => { await lookAtSession(); changed(); });
 }
 
@@ -122,9 +152,12 @@ function listen() {
     changed();
     if (readings.some((reading) => !city.sensors.has(reading.sensor))) refresh();
   });
-  hear("anomaly", hearAnomalies);
+  hear("anomaly", (anomalies) => {
+    for (const one of anomalies) if (one.kind === "silence" && city.sensors.has(one.sensor)) city.sensors.get(one.sensor).state = one.end_ms === null ? "silent" : "ok";
+    changed();
+  });
+  hear("alarm", (alarms) => { call(takeAlarms(alarms)); changed(); });
   hear("reset", refresh);
-  return stream;
 }
 
 export async function start() {

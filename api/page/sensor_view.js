@@ -1,9 +1,9 @@
 // One sensor: its newest values, a chart of a day, a week or a month, its port and its alarms.
 
-import { alarmLine } from "./alarms_view.js";
+import { alarmLine } from "./alarm_line.js";
 import { ask } from "./ask.js";
 import { drawChart } from "./chart.js";
-import { city, newestFirst } from "./city.js";
+import { byUrgency, city } from "./city.js";
 import { keyed, node, write } from "./dom.js";
 import { ago, amount, title, unitOf, word } from "./words.js";
 
@@ -77,9 +77,9 @@ export function open(host, id, query) {
     write(figure, latest ? `${amount(quantity, latest.value)} ${unitOf(quantity)} · ${ago(latest.t)}` : word("never"));
     showFacts(facts, sensor);
     write(alarmsHeading, word("recent"));
-    const own = newestFirst(city.anomalies.values()).filter((one) => one.sensor === id);
+    const own = byUrgency(city.alarms.values()).filter((one) => one.sensors.includes(id));
     keyed(alarms, own, (one) => one.id, () => alarmLine(), (element, one) => element.show(one));
-    write(nothing, own.length ? "" : word("none"));
+    write(nothing, own.length ? "" : word("noneOpen"));
     const wanted = `${chosen}/${range}/${document.documentElement.lang}/${document.documentElement.dataset.theme}/${Math.floor(Date.now() / AGAIN_MS)}`;
     if (wanted !== shown && chosen) { shown = wanted; draw(sensor); }
   }

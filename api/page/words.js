@@ -28,11 +28,16 @@ export function amount(quantity, value) {
 export const share = (part) => part.toLocaleString(locale(), { style: "percent", maximumFractionDigits: part > 0.995 && part < 1 ? 2 : 1 });
 export const clock = (ms) => new Date(ms).toLocaleTimeString(locale(), { timeZone: ZONE });
 export const day = (ms) => new Date(ms).toLocaleDateString(locale(), { timeZone: ZONE, weekday: "short", day: "numeric", month: "numeric" });
+export const date = (ms) => new Date(ms).toLocaleDateString(locale(), { timeZone: ZONE, weekday: "long", day: "numeric", month: "numeric", year: "numeric" });
 export const moment = (ms) => (day(ms) === day(Date.now()) ? clock(ms) : `${clock(ms)} ${day(ms)}`);
 
+export function lasting(ms) {
+  const s = Math.max(0, Math.round(ms / 1000));
+  const [count, vi, en] = s < 120 ? [s, "giây", "s"] : s < 7200 ? [Math.floor(s / 60), "phút", "min"] : s < 172_800 ? [Math.floor(s / 3600), "giờ", "h"] : [Math.floor(s / 86_400), "ngày", "days"];
+  return `${whole(count)} ${isVietnamese() ? vi : en}`;
+}
+
 export function ago(ms) {
-  const s = Math.max(0, Math.round((Date.now() - ms) / 1000));
-  if (s < 2) return isVietnamese() ? "vừa xong" : "just now";
-  const [count, vi, en] = s < 120 ? [s, "giây", "s"] : s < 7200 ? [Math.floor(s / 60), "phút", "min"] : s < 172_800 ? [Math.floor(s / 3600), "giờ", "h"] : [Math.floor(s / 86_400), "ngày", "d"];
-  return isVietnamese() ? `${count} ${vi} trước` : `${count} ${en} ago`;
+  if (Date.now() - ms < 1500) return isVietnamese() ? "vừa xong" : "just now";
+  return `${lasting(Date.now() - ms)} ${word("ago")}`;
 }

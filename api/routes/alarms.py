@@ -22,6 +22,7 @@ from telemetry.anomaly import Severity
 
 router = APIRouter(prefix="/v1", tags=["alarms"], dependencies=[Depends(strict_query)])
 Hub = Annotated[Services, Depends(view)]
+OPEN_MAX = 500  # of the alarms that are not closed, in the overview
 
 
 class Feedback(BaseModel):
@@ -64,6 +65,20 @@ async def alarms(
         )
     items = [describe(one) for one in found]
     return {"items": items, "next": found[-1].id if len(found) == limit else None}
+
+
+def current(hub: Services, *, site: str | None, closed: int) -> list[dict[str, Any]]:
+    """What is not closed, `OPEN_MAX` at most, and the `closed` newest of those that are."""
+    with hub.book.reading() as database:
+        found = [
+            one
+            for states, limit in (
+                ((AlarmState.OPEN, AlarmState.ACKNOWLEDGED), OPEN_MAX),
+                ((AlarmState.CLOSED,), closed),
+            )
+            for one in page.listed(database, states=states, site=site, sites=hub.allowed, limit=limit)
+        ]
+    return [describe(one) for one in found]
 
 
 @router.get("/alarms/{alarm_id}", summary="One alarm, with its comments", responses=example("alarm"))

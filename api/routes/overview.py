@@ -9,7 +9,7 @@ from fastapi.responses import Response
 from api import answers
 from api.examples import example
 from api.params import rfc3339, strict_query
-from api.routes import anomalies, inventory
+from api.routes import alarms, anomalies, inventory
 from api.routes.readings import newest
 from api.services import Services, view
 from runtime.feed import Latest, encode_latest
@@ -28,7 +28,8 @@ async def overview(
     site: str | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 40,
 ) -> Response:
-    """Sites, sensors, gateways, quantities, the newest reading of every series, and the `limit` newest anomalies.
+    """Sites, sensors, gateways, quantities, the newest reading of every series, the `limit` newest anomalies, and as `alarms`
+    all that are not closed with the `limit` newest that are.
 
     With `site` only what stands there. The stream (`/v1/stream`) tells what changes from here on.
     """
@@ -44,6 +45,7 @@ async def overview(
         "gateways": [one for one in gateways if site in (None, one["site"]["id"])],
         "quantities": (await inventory.quantities())["items"],
         "latest": [msgspec.Raw(piece) for _, piece in newest(hub, encode_short, site=site)],
+        "alarms": alarms.current(hub, site=site, closed=limit),
         "anomalies": (await anomalies.anomalies(hub, site=site, limit=limit))["items"],
     }
     return answers.json(content)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 import uvicorn
 from fastapi import FastAPI
@@ -19,6 +20,7 @@ from storage.book import Book
 from storage.keys import KeyRow, Keys, Role, read_key, write_key
 from storage.open import open_store
 from storage.store import Columns
+from telemetry.alarm import Alarm, AlarmFamily, AlarmState
 from telemetry.anomaly import Anomaly, AnomalyKind, Severity, anomaly_id
 from telemetry.inventory import Sensor, Site
 from telemetry.messages import Birth, ClockState, PortCounters, State
@@ -69,6 +71,33 @@ def anomaly(
         text="PM2.5 is 214.0 µg/m³.",
         text_vi="Bụi PM2.5 là 214,0 µg/m³.",
     )
+
+
+def alarm(name: str, **changes: object) -> Alarm:
+    """An alarm of the city, of the spike that is in the book."""
+    whole = Alarm(
+        id=name,
+        group="city/bai-chay",
+        family=AlarmFamily.CITY,
+        kind=AnomalyKind.SPIKE,
+        severity=Severity.WARNING,
+        state=AlarmState.OPEN,
+        site="bai-chay",
+        sensors=("bai-chay-pm-1", "bai-chay-noise-1"),
+        quantity="pm25",
+        start_ms=NOW_MS - 600_000,
+        end_ms=None,
+        score=3.1,
+        value=112.0,
+        expected=36.0,
+        low=14.0,
+        high=61.0,
+        text="PM2.5 is high.",
+        text_vi="Bụi PM2.5 cao.",
+        anomalies=(anomaly(AnomalyKind.SPIKE, NOW_MS - 600_000).id,),
+        opened_ms=NOW_MS - 599_000,
+    )
+    return msgspec.structs.replace(whole, **changes)
 
 
 class Hub:

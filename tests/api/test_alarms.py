@@ -3,43 +3,16 @@
 from typing import Any
 
 import httpx
-import msgspec
 import pytest
 
 from api.examples import _EXAMPLES
 from storage import alarms as page
 from storage.keys import Role
-from telemetry.alarm import Alarm, AlarmFamily, AlarmState
+from telemetry.alarm import AlarmFamily, AlarmState
 from telemetry.anomaly import AnomalyKind, Severity
-from tests.api.conftest import NOW_MS, Hub, anomaly, asking
+from tests.api.conftest import NOW_MS, Hub, alarm, anomaly, asking
 
 SPIKE = anomaly(AnomalyKind.SPIKE, NOW_MS - 600_000)
-
-
-def alarm(name: str, **changes: object) -> Alarm:
-    whole = Alarm(
-        id=name,
-        group="city/bai-chay",
-        family=AlarmFamily.CITY,
-        kind=AnomalyKind.SPIKE,
-        severity=Severity.WARNING,
-        state=AlarmState.OPEN,
-        site="bai-chay",
-        sensors=("bai-chay-pm-1", "bai-chay-noise-1"),
-        quantity="pm25",
-        start_ms=NOW_MS - 600_000,
-        end_ms=None,
-        score=3.1,
-        value=112.0,
-        expected=36.0,
-        low=14.0,
-        high=61.0,
-        text="PM2.5 is high.",
-        text_vi="Bụi PM2.5 cao.",
-        anomalies=(SPIKE.id,),
-        opened_ms=NOW_MS - 599_000,
-    )
-    return msgspec.structs.replace(whole, **changes)
 
 
 HERE = alarm("a1")

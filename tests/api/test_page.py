@@ -12,15 +12,18 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from msgspec.structs import replace
 from playwright.async_api import Locator, Page, async_playwright, expect
 
 from api.gate import Access
 from api.pages import Tiles, load
+from storage import quiet
+from storage.alarms import put
 from storage.keys import Role
-from telemetry.anomaly import AnomalyKind
+from storage.quiet import Verdict
+from telemetry.alarm import AlarmState
+from telemetry.anomaly import AnomalyKind, Severity
 from telemetry.reading import Reading
-from tests.api.conftest import NOW_MS, Hub, anomaly, asking, served
+from tests.api.conftest import NOW_MS, Hub, alarm, anomaly, served
 
 QUIET = [
     "--disable-gpu",
@@ -30,9 +33,18 @@ QUIET = [
     "--disable-component-update",
     "--disable-sync",
 ]
-CELL = '[data-series="bai-chay-pm-1/pm25"]'
-VALUE = f"{CELL} p"
+CARD = '#sites [data-site="bai-chay"]'
+VALUE = f'{CARD} [data-quantity="pm25"] dd'
+ALARMS = "#alarms li[data-id]"
 MOST_BYTES = 600_000
+
+
+def raise_alarm(hub: Hub, name: str, **changes: object) -> None:
+    """As ingest does it: written into the book, told on the feed."""
+    one = alarm(name, **changes)
+    with hub.book.writing() as database:
+        put(database, [one])
+    hub.feed.alarm(one)
 
 
 @pytest.fixture
@@ -66,41 +78,75 @@ def _foreign(url: str) -> bool:
 
 
 async def test_the_live_city(hub: Hub, page: Page, tmp_path: Path) -> None:
+    raise_alarm(hub, "a1")
     async with served(hub) as url:
         await page.goto(url)
-        await expect(page.locator(VALUE)).to_have_text("109.0 µg/m³")
+        await expect(page.locator(VALUE)).to_have_text("109 µg/m³")
         await expect(page.locator("#link")).to_have_text("live")
         await expect(page.locator("#map .pin span").filter(has_text="Bãi Cháy")).to_be_visible()
-        await expect(page.locator("#anomalies li[data-id]")).to_have_count(1)
+        await expect(page.locator(ALARMS)).to_have_count(1)
         await page.screenshot(path=tmp_path / "city.png", full_page=True)
 
         hub.feed.stored([("bai-chay", Reading("bai-chay-pm-1", "pm25", NOW_MS + 1000, 214.5, 8))])
-        await expect(page.locator(VALUE)).to_have_text("214.5 µg/m³")
-        await expect(page.locator(CELL)).to_have_class("value flagged")
+        await expect(page.locator(VALUE)).to_have_text("215 µg/m³")
         air = (await page.evaluate("fetch('v1/aqi').then((answer) => answer.json())"))["items"][0]
         await expect(page.locator("#map .pin b")).to_have_text(str(air["vn_aqi"]))
 
-        hub.feed.anomaly(anomaly(AnomalyKind.STUCK, NOW_MS))
-        await expect(page.locator("#anomalies li[data-id]")).to_have_count(2)
-        await expect(page.locator("#anomalies li[data-id]").first).to_contain_text("PM2.5 is 214.0 µg/m³.")
+        raise_alarm(hub, "a2", severity=Severity.CRITICAL, text="It burns.", text_vi="Đang cháy.")
+        await expect(page.locator(ALARMS)).to_have_count(2)
+        await expect(page.locator(ALARMS).first).to_contain_text("It burns.")
         await expect(page.locator("#tabs .badge").filter(has_text="2")).to_be_visible()
 
         await page.click("#language")
-        await expect(page.locator(VALUE)).to_have_text("214,5 µg/m³")
-        await expect(page.locator("#anomalies li[data-id]").first).to_contain_text(
-            "Bụi PM2.5 là 214,0 µg/m³."
-        )
-        await page.reload()
+        await expect(page.locator(ALARMS).first).to_contain_text("Đang cháy.")
+        await page.click(f"{CARD} a")
+        cell = page.locator('[data-series="bai-chay-pm-1/pm25"]')
+        await expect(cell.locator("p")).to_have_text("214,5 µg/m³")
+        await expect(cell).to_have_class("value flagged")
+        await page.screenshot(path=tmp_path / "site.png", full_page=True)
+        await page.goto(url)
         await expect(page.locator("h2").first).to_have_text("Bản đồ")
+
+
+async def test_three_answers_tell_how_the_city_is(hub: Hub, page: Page) -> None:
+    grade = {name: page.locator(f'[data-verdict="{name}"]') for name in ("city", "data", "alarms")}
+    await page.clock.install(time=NOW_MS / 1000)
+    async with served(hub) as url:
+        await page.goto(url)
+        await expect(grade["alarms"]).to_have_attribute("data-grade", "good")
+        await expect(grade["alarms"]).to_contain_text("No alarms")
+        await expect(grade["city"]).to_contain_text("highest VN_AQI")
+        await expect(grade["city"]).to_have_attribute("data-grade", "warning")
+        await expect(grade["data"]).to_contain_text("No ledger yet")
+        await expect(grade["data"]).to_contain_text("2/2 sensors at work")
+        silence = anomaly(AnomalyKind.SILENCE, NOW_MS)
+        hub.feed.anomaly(silence)
+        await expect(grade["data"]).to_contain_text("1/2 sensors at work")
+        await expect(page.locator(VALUE)).to_have_count(0)  # a value of a silent sensor is no value of now
+        raise_alarm(hub, "a1", severity=Severity.CRITICAL)
+        await expect(grade["alarms"]).to_have_attribute("data-grade", "critical")
+        await expect(grade["alarms"]).to_contain_text("1 critical, 1 not acknowledged yet · PM2.5 is high.")
+        raise_alarm(hub, "a1", state=AlarmState.CLOSED, end_ms=NOW_MS)
+        await expect(grade["alarms"]).to_have_attribute("data-grade", "good")
+
+
+async def test_hours_without_readings_show_in_the_completeness(hub: Hub, page: Page) -> None:
+    later = replace_services(hub.services, clock=lambda: NOW_MS + 3 * 3_600_000)
+    async with served(Hub(later, hub.ready)) as url:
+        await page.goto(url)
+        await expect(page.locator('[data-verdict="data"] b')).to_have_text(
+            re.compile(r"^5\d(\.\d)?% complete$")
+        )
+        await expect(page.locator('[data-verdict="data"]')).to_have_attribute("data-grade", "critical")
 
 
 async def test_what_has_the_focus_keeps_it_while_readings_come(hub: Hub, page: Page) -> None:
     async with served(hub) as url:
-        await page.goto(url)
+        await page.goto(f"{url}/#/site/bai-chay")
         link = page.locator('[data-sensor="bai-chay-pm-1"] a')
         await link.focus()
         hub.feed.stored([("bai-chay", Reading("bai-chay-pm-1", "pm25", NOW_MS + 1000, 12.0))])
-        await expect(page.locator(VALUE)).to_have_text("12.0 µg/m³")
+        await expect(page.locator('[data-series="bai-chay-pm-1/pm25"] p')).to_have_text("12.0 µg/m³")
         await expect(link).to_be_focused()
         await page.keyboard.press("Enter")
         await expect(page.locator("h2").first).to_have_text("Bụi mịn, Bãi Cháy")
@@ -133,6 +179,7 @@ async def test_the_chart_of_a_sensor(hub: Hub, page: Page, tmp_path: Path) -> No
 
 
 async def test_the_fleet_and_the_list_of_alarms(hub: Hub, page: Page, tmp_path: Path) -> None:
+    raise_alarm(hub, "a1")
     async with served(hub) as url:
         await page.goto(f"{url}/#/fleet")
         row = page.locator('[data-gateway="gw-bai-chay"] tbody tr')
@@ -140,12 +187,14 @@ async def test_the_fleet_and_the_list_of_alarms(hub: Hub, page: Page, tmp_path: 
         await expect(row).to_contain_text("dust")
         await page.screenshot(path=tmp_path / "fleet.png", full_page=True)
         await page.click('#tabs a[href="#/alarms"]')
-        await expect(page.locator("#alarms li[data-id]")).to_have_count(1)
-        hub.feed.anomaly(anomaly(AnomalyKind.STUCK, NOW_MS, end_ms=NOW_MS + 5000))
+        await expect(page.locator(ALARMS)).to_have_count(1)
+        raise_alarm(hub, "a2", state=AlarmState.CLOSED, end_ms=NOW_MS + 5000)
         await page.get_by_role("button", name="closed too").click()
-        await expect(page.locator("#alarms li[data-id]")).to_have_count(2)
+        await expect(page.locator(ALARMS)).to_have_count(2)
         await page.get_by_role("button", name="open", exact=True).click()
-        await expect(page.locator("#alarms li[data-id]")).to_have_count(1)
+        await expect(page.locator(ALARMS)).to_have_count(1)
+        await page.get_by_role("combobox", name="All families").select_option("Devices")
+        await expect(page.locator(".empty-state")).to_contain_text("No alarm is open.")
 
 
 async def test_a_day_of_the_calendar_tells_its_figures(hub: Hub, page: Page, tmp_path: Path) -> None:
@@ -243,18 +292,19 @@ async def sign_in(page: Page, key: str) -> None:
 async def test_an_alarm_is_looked_after_and_commented(hub: Hub, page: Page, tmp_path: Path) -> None:
     async with served(hub) as url:
         await page.goto(f"{url}/#/alarms")
-        hub.book.put_anomaly(anomaly(AnomalyKind.STUCK, NOW_MS))
-        hub.feed.anomaly(anomaly(AnomalyKind.STUCK, NOW_MS))
-        line = page.locator("#alarms li[data-id]").first
+        raise_alarm(hub, "a1")
+        line = page.locator(ALARMS).first
         await expect(line.locator(".open-notes")).to_be_visible()
         await expect(
             line.locator(".care")
         ).to_be_hidden()  # anybody may look, nobody without a key may change
+        await expect(line.locator(".open-mute")).to_be_hidden()
         await page.click("#session")
         await sign_in(page, hub.key(Role.OPERATOR))
         await expect(page.locator("#session")).to_have_text("Sign out")
         await line.locator(".care").click()
         await expect(line.locator(".known-by")).to_contain_text("Acknowledged by operator 0")
+        await expect(line.locator(".head .chip")).to_have_text("acknowledged")
         await expect(line.locator(".care")).to_be_hidden()
         await line.locator(".open-notes").click()
         await expect(line.locator(".said li")).to_have_count(1)
@@ -262,8 +312,6 @@ async def test_an_alarm_is_looked_after_and_commented(hub: Hub, page: Page, tmp_
         await line.get_by_role("button", name="Send comment").click()
         await expect(line.locator(".said li").nth(1)).to_contain_text("<b>a lorry</b>")
         await page.screenshot(path=tmp_path / "alarms.png")
-        await page.reload()
-        await expect(line.locator(".known-by")).to_contain_text("Acknowledged by operator 0")
         await page.click("#session")
         await expect(page.locator("#session")).to_have_text("Sign in")
         await line.locator(".open-notes").click()
@@ -271,15 +319,78 @@ async def test_an_alarm_is_looked_after_and_commented(hub: Hub, page: Page, tmp_
         await expect(line.locator("textarea")).to_be_hidden()
 
 
-async def test_what_somebody_else_acknowledges_is_shown(hub: Hub, page: Page) -> None:
+async def test_feedback_mutes_the_pattern_and_can_be_taken_back(hub: Hub, page: Page, tmp_path: Path) -> None:
+    raise_alarm(hub, "a1")
     async with served(hub) as url:
         await page.goto(f"{url}/#/alarms")
-        line = page.locator("#alarms li[data-id]").first
+        await page.click("#session")
+        await sign_in(page, hub.key(Role.OPERATOR))
+        line = page.locator(ALARMS).first
+        await expect(page.locator("#mutes li")).to_have_count(0)
+        await line.locator(".open-mute").click()
+        await line.get_by_role("combobox", name="Why").select_option("known works")
+        await line.get_by_role("combobox", name="Mute for").select_option("8 h")
+        await line.get_by_role("textbox", name="Details").fill("they dig")
+        await line.get_by_role("button", name="Mute this pattern").click()
+        await expect(line.locator(".mute .note")).to_contain_text("Muted")
+        await page.screenshot(path=tmp_path / "mute.png")
+        with hub.book.reading() as database:
+            muted = quiet.mutes(database, NOW_MS)
+        assert [(one.sensor, one.verdict, one.until_ms - NOW_MS) for one in muted] == [
+            ("bai-chay-pm-1", Verdict.KNOWN_WORKS, 8 * 3_600_000)
+        ]
+        await expect(page.locator("#mutes li")).to_contain_text("known works · they dig")
+        await page.get_by_role("button", name="Take back").click()
+        await expect(page.locator("#mutes li")).to_have_count(0)
+
+
+RINGING = """
+window.rung = [];
+window.Notification = class {
+  static permission = "granted";
+  static requestPermission = async () => "granted";
+  constructor(title, { body }) { rung.push(`${title}: ${body}`); }
+  addEventListener() {}
+};
+const make = AudioContext.prototype.createOscillator;
+AudioContext.prototype.createOscillator = function () { rung.push("tone"); return make.call(this); };
+"""
+
+
+async def test_critical_alarms_call_only_who_wants_to_be_called(hub: Hub, page: Page) -> None:
+    await page.add_init_script(RINGING)  # the browser's own bell, made to be heard here
+    raise_alarm(hub, "a0", severity=Severity.CRITICAL)
+    async with served(hub) as url:
+        await page.goto(f"{url}/#/alarms")
+        raise_alarm(hub, "a1", severity=Severity.CRITICAL)
+        await expect(page.locator(ALARMS)).to_have_count(2)
+        assert await page.evaluate("rung") == []
+        for way in ("notify", "sound"):
+            await page.click(f'[data-way="{way}"]')
+            await expect(page.locator(f'[data-way="{way}"]')).to_have_attribute("aria-pressed", "true")
+        await page.reload()
+        await expect(page.locator("#link")).to_have_text("live")
+        assert await page.evaluate("rung") == []  # what was there before the page calls nobody
+        raise_alarm(hub, "a2", severity=Severity.CRITICAL, text="It burns.")
+        raise_alarm(hub, "a3")
+        await expect(page.locator(ALARMS)).to_have_count(4)
+        assert await page.evaluate("rung") == ["tone"] * 3 + ["Critical · Bãi Cháy: It burns."]
+
+
+async def test_what_somebody_else_acknowledges_is_shown(hub: Hub, page: Page) -> None:
+    raise_alarm(hub, "a1")
+    async with served(hub) as url:
+        await page.goto(f"{url}/#/alarms")
+        line = page.locator(ALARMS).first
         await expect(line).to_be_visible()
-        found = hub.book.anomalies()[0]
-        async with asking(hub, hub.key(Role.OPERATOR)) as other:
-            assert (await other.post(f"/v1/anomalies/{found.id}/acknowledge")).status_code == 200
-        await expect(line.locator(".known-by")).to_contain_text("Acknowledged by operator 0")
+        raise_alarm(
+            hub,
+            "a1",
+            state=AlarmState.ACKNOWLEDGED,
+            acknowledged_ms=NOW_MS,
+            acknowledged_by="Lan (0123456789ab)",
+        )
+        await expect(line.locator(".known-by")).to_contain_text("Acknowledged by Lan,")
 
 
 async def test_where_reading_is_closed_the_page_asks_for_a_key(hub: Hub, page: Page, tmp_path: Path) -> None:
@@ -292,7 +403,7 @@ async def test_where_reading_is_closed_the_page_asks_for_a_key(hub: Hub, page: P
         await expect(page.locator("#sign-in .wrong")).to_have_text("This key is wrong or was revoked.")
         key = hub.key(Role.VIEWER)
         await sign_in(page, key)
-        await expect(page.locator(VALUE)).to_have_text("109.0 µg/m³")
+        await expect(page.locator(VALUE)).to_have_text("109 µg/m³")
         await expect(page.locator("#link")).to_have_text("live")
         assert key not in await page.evaluate("document.cookie + JSON.stringify(localStorage)")
         await page.click("#session")
@@ -308,16 +419,16 @@ async def test_a_restarted_hub_is_found_again(hub: Hub, page: Page) -> None:
     again.feed.remember([("bai-chay", Reading("bai-chay-pm-1", "pm25", NOW_MS + 2000, 33.0))])
     async with served(again, port=urlsplit(url).port or 0):
         await expect(page.locator("#link")).to_have_text("live", timeout=15_000)
-        await expect(page.locator(VALUE)).to_have_text("33.0 µg/m³", timeout=15_000)
+        await expect(page.locator(VALUE)).to_have_text("33 µg/m³", timeout=15_000)
 
 
 async def test_names_from_the_street_are_text_not_markup(hub: Hub, page: Page) -> None:
     text = "<img src=x onerror=alert(1)>"
-    hub.book.put_anomaly(replace(anomaly(AnomalyKind.RANGE, NOW_MS), text=text))
+    raise_alarm(hub, "a1", text=text)
     async with served(hub) as url:
         await page.goto(url)
-        await expect(page.locator("#anomalies li[data-id]").first).to_contain_text(text)
-        assert await page.locator("#anomalies img").count() == 0
+        await expect(page.locator(ALARMS).first).to_contain_text(text)
+        assert await page.locator("#alarms img").count() == 0
 
 
 async def test_the_first_paint_needs_one_question(hub: Hub, page: Page) -> None:
@@ -325,6 +436,6 @@ async def test_the_first_paint_needs_one_question(hub: Hub, page: Page) -> None:
     page.on("request", lambda request: asked.append(urlsplit(request.url).path))
     async with served(hub) as url:
         await page.goto(url)
-        await expect(page.locator(VALUE)).to_have_text("109.0 µg/m³")
+        await expect(page.locator(VALUE)).to_have_text("109 µg/m³")
     assert next(path for path in asked if path.startswith("/v1/")) == "/v1/overview"
     assert sum(len(asset.packed) for asset in load().values()) < MOST_BYTES

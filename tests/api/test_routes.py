@@ -8,10 +8,11 @@ import httpx
 import pytest
 
 from api.examples import _EXAMPLES
+from storage.alarms import put
 from telemetry.aggregates import energy_mean, vector_mean
 from telemetry.anomaly import AnomalyKind
 from telemetry.reading import Reading
-from tests.api.conftest import MINUTES, NOW_MS, Hub, anomaly, history
+from tests.api.conftest import MINUTES, NOW_MS, Hub, alarm, anomaly, history
 
 PM = {"sensor": "bai-chay-pm-1", "quantity": "pm25"}
 ROUTES = {
@@ -101,17 +102,21 @@ def shape(content: Any) -> Any:
 
 @pytest.mark.parametrize("name", ROUTES)
 async def test_the_example_in_the_reference_has_the_shape_of_the_answer(
-    client: httpx.AsyncClient, name: str
+    client: httpx.AsyncClient, hub: Hub, name: str
 ) -> None:
     path, query = ROUTES[name]
+    with hub.book.writing() as database:
+        put(database, [alarm("a1", acknowledged_ms=NOW_MS, acknowledged_by="Lan")])
     assert shape(await get(client, path, **query)) == shape(_EXAMPLES[name])
 
 
 @pytest.mark.parametrize("name", ROUTES)
 async def test_an_unknown_parameter_is_refused_with_its_neighbour(
-    client: httpx.AsyncClient, name: str
+    client: httpx.AsyncClient, hub: Hub, name: str
 ) -> None:
     path, query = ROUTES[name]
+    with hub.book.writing() as database:
+        put(database, [alarm("a1", acknowledged_ms=NOW_MS, acknowledged_by="Lan")])
     assert "unknown parameter 'frobnicate'" in await refused(client, path, frobnicate=1, **query)
 
 
@@ -339,7 +344,7 @@ async def test_a_store_that_is_away_is_a_503(client: httpx.AsyncClient, hub: Hub
 
 async def test_the_overview_is_what_the_single_routes_say(client: httpx.AsyncClient) -> None:
     whole = await get(client, "/v1/overview")
-    for part in ("sites", "sensors", "gateways", "quantities", "anomalies"):
+    for part in ("sites", "sensors", "gateways", "quantities", "alarms", "anomalies"):
         assert whole[part] == (await get(client, f"/v1/{part}"))["items"], part
     latest = (await get(client, "/v1/latest"))["items"]
     assert whole["latest"] == [{k: v for k, v in one.items() if k not in ("time", "unit")} for one in latest]
