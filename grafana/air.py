@@ -1,16 +1,17 @@
 """Air quality: dust against the bands of VN_AQI and the limits of QCVN 05, carbon dioxide, the weather. Pure."""
 
-from grafana import limits, queries
-from grafana.annotations import ANOMALIES
+from grafana import limits, queries, vital_queries
+from grafana.annotations import ALL
 from grafana.limits import CHECK, GOOD, PM10_BANDS, PM25_BANDS, TO_BE_CHECKED
 from grafana.looks import UNITS, Steps, bilingual
 from grafana.model import TAG, Dashboard, Panel, Row
 from grafana.panels import cells, newest, over_time, tiles
 from grafana.variables import CITY
+from grafana.vital_panels import INDEX, index_now, index_over_time
 
 _BANDS = (
-    "Colours are the concentration bands of VN_AQI (Decision 1459/QĐ-TCMT); the index itself weighs twelve hourly means: "
-    "see the page of the hub. · Màu theo dải nồng độ của VN_AQI; chỉ số đầy đủ xem ở trang của trung tâm."
+    "Colours are the concentration bands of VN_AQI (Decision 1459/QĐ-TCMT); the index itself weighs twelve hourly means. · "
+    "Màu theo dải nồng độ của VN_AQI; chỉ số tính từ trung bình của mười hai giờ."
 )
 _DUST = UNITS["ug/m3"]
 
@@ -51,8 +52,27 @@ AIR = Dashboard(
     since="now-6h",
     refresh="1m",
     variables=CITY,
-    annotations=(ANOMALIES,),
+    annotations=ALL,
     rows=(
+        Row(
+            "VN_AQI",
+            (
+                index_now(width=24),
+                index_over_time(width=24),
+                cells(
+                    bilingual("VN_AQI of each hour", "VN_AQI từng giờ"),
+                    vital_queries.air("hour"),
+                    steps=limits.AQI_STEPS,
+                    base=GOOD,
+                    unit="short",
+                    alias="$tag_site",
+                    interval="1h",
+                    since="24h",
+                    height=8,
+                    description=INDEX,
+                ),
+            ),
+        ),
         Row(
             bilingual("Dust now", "Bụi hiện tại"),
             (

@@ -20,7 +20,8 @@ RECEIVER = "halong-operators"
 class Rule(NamedTuple):
     """Fires when the last value of a series of `query` is above (or below) `limit` for `lasting`. `range_s` is looked back.
 
-    `absent` is the state without any series: "OK", or "Alerting" where the hub itself must have said something.
+    With `against`, a query with the limit of each site, `limit` is how far above that. `absent` is the state without any
+    series: "OK", or "Alerting" where the hub itself must have said something.
     """
 
     uid: str
@@ -34,6 +35,7 @@ class Rule(NamedTuple):
     summary: str
     dashboard: str
     absent: str = "OK"
+    against: str = ""
 
 
 _LAEQ = (
@@ -117,53 +119,59 @@ RULES = (
         "halong-air",
     ),
     Rule(
-        "halong-noise-day",
-        bilingual("Noise over the day limit", "Tiếng ồn vượt giới hạn ban ngày") + _CHECK,
-        _LAEQ.format("noise_level"),
+        "halong-noise",
+        bilingual("Noise over the limit of the hour", "Tiếng ồn vượt giới hạn theo giờ") + _CHECK,
+        _LAEQ.format(limits.NOISE),
         True,
-        limits.NOISE_DAY,
+        0.0,
         "20m",
         3600,
         "warning",
         "{{ .Labels.sensor }} ({{ .Labels.site }}): LAeq of 10 minutes {{ .Values.B }} dBA",
         "halong-noise",
+        against='SELECT last("limit") FROM "limit" WHERE $timeFilter AND "quantity" = '
+        f"'{limits.NOISE}' AND \"hours\" = '1' GROUP BY time(1m), \"site\" fill(none)",
     ),
 )
 
 
 def _data(rule: Rule) -> list[object]:
-    """A, B and C of a rule."""
-    window = {"from": rule.range_s, "to": 0}
-    asked = {
-        "datasource": {"type": "influxdb", "uid": DATASOURCE_UID},
-        "intervalMs": 60_000,
-        "maxDataPoints": 1000,
-        "query": rule.query,
-        "rawQuery": True,
-        "refId": "A",
-        "resultFormat": "time_series",
-    }
-    expression = {"datasource": {"type": "__expr__", "uid": "__expr__"}}
-    reduced = expression | {
-        "expression": "A",
-        "reducer": "last",
-        "refId": "B",
-        "settings": {"mode": "dropNN"},
-        "type": "reduce",
-    }
+    """A asks, B takes the last value, C compares; with `against` L and M for the limit, and D, the difference, is compared."""
+    expression: dict[str, object] = {"datasource": {"type": "__expr__", "uid": "__expr__"}}
+    reduced = expression | {"reducer": "last", "settings": {"mode": "dropNN"}, "type": "reduce"}
     compared = expression | {
         "conditions": [{"evaluator": {"params": [rule.limit], "type": "gt" if rule.over else "lt"}}],
-        "expression": "B",
+        "expression": "D" if rule.against else "B",
         "refId": "C",
         "type": "threshold",
     }
+    models: list[dict[str, object]] = [_asked("A", rule.query), reduced | {"expression": "A", "refId": "B"}]
+    if (
+        rule.against
+    ):  # the series of a sensor meets that of its site: labels of one are among those of the other
+        models += [_asked("L", rule.against), reduced | {"expression": "L", "refId": "M"}]
+        models.append(expression | {"expression": "$B - $M", "refId": "D", "type": "math"})
     return [
-        {"refId": "A", "datasourceUid": DATASOURCE_UID, "relativeTimeRange": window, "model": asked},
-        *(
-            {"refId": name, "datasourceUid": "__expr__", "relativeTimeRange": window, "model": model}
-            for name, model in (("B", reduced), ("C", compared))
-        ),
+        {
+            "refId": model["refId"],
+            "datasourceUid": DATASOURCE_UID if "query" in model else "__expr__",
+            "relativeTimeRange": {"from": rule.range_s, "to": 0},
+            "model": model,
+        }
+        for model in [*models, compared]
     ]
+
+
+def _asked(name: str, query: str) -> dict[str, object]:
+    return {
+        "datasource": {"type": "influxdb", "uid": DATASOURCE_UID},
+        "intervalMs": 60_000,
+        "maxDataPoints": 1000,
+        "query": query,
+        "rawQuery": True,
+        "refId": name,
+        "resultFormat": "time_series",
+    }
 
 
 def groups() -> list[object]:

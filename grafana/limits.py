@@ -1,18 +1,37 @@
-"""Bands and limits the panels draw, from memory of the documents named here: to be checked before regulatory use. Pure.
+"""Bands and limits the panels draw: to be checked before regulatory use. Pure.
 
-VN_AQI: Decision 1459/QĐ-TCMT, 12 November 2019. Ambient air: QCVN 05:2023/BTNMT. Noise: QCVN 26:2010/BTNMT.
+Limits are those of `runtime/limits.toml`, by which the hub raises alarms too; bands those of VN_AQI (Decision 1459/QĐ-TCMT,
+12 November 2019).
 """
 
+from datetime import date
+
 from grafana.looks import Steps
+from runtime.limits import read
 from telemetry.aqi import BANDS, BREAKPOINTS, Pollutant
 
 TO_BE_CHECKED = "limit to be checked · giới hạn cần kiểm tra"
 CHECK = "Limits are to be checked against the rule in force. · Giới hạn cần được kiểm tra theo quy chuẩn hiện hành."
 GOOD = BANDS[0].colour
-PM25_DAY, PM10_DAY = 45.0, 100.0  # µg/m³ over 24 h; PM2.5 from 2026-01-01, 50 until then
-NOISE_DAY, NOISE_NIGHT = 70.0, 55.0  # dBA, ordinary areas, 6-21 h and 21-6 h
-NOISE_SPECIAL_DAY, NOISE_SPECIAL_NIGHT = 55.0, 45.0  # schools, hospitals …
+NOON, NIGHT = 12, 23  # hours of the city
+_SHIPPED = read("")
+
+
+def limit(quantity: str, hours: int, at_hour: int = NOON) -> float:
+    """The newest shipped limit of ordinary places for a mean over so many hours. Raises ValueError where there is not one."""
+    (found,) = (
+        one.limit
+        for one in _SHIPPED
+        if one.quantity == quantity and one.hours == hours and one.holds("", date.max, at_hour)
+    )
+    return found
+
+
+NOISE = "noise_level"
+PM25_DAY, PM10_DAY = limit("pm25", 24), limit("pm10", 24)
+NOISE_DAY, NOISE_NIGHT = limit(NOISE, 1), limit(NOISE, 1, NIGHT)
 NOISE_STEPS: Steps = ((NOISE_NIGHT, "yellow"), (NOISE_DAY, "red"))
+AQI_STEPS: Steps = tuple((float(band.low), band.colour) for band in BANDS[1:])
 
 
 def bands(pollutant: Pollutant) -> Steps:

@@ -22,7 +22,7 @@ class Panel:
 
     `interval` is the shortest window ("1m"), `points` about how many windows the time range is cut into. `since` is a time
     range of its own, as far back from the end of the dashboard's ("24h"); `repeat` names the variable for each of whose
-    values the panel stands once.
+    values the panel stands once. `also` are further (query, alias) in the same chart.
     """
 
     title: str
@@ -41,17 +41,21 @@ class Panel:
     overrides: Sequence[Json] = ()
     options: Json = field(default_factory=dict)
     transformations: Sequence[Json] = ()
+    also: Sequence[tuple[str, str]] = ()
 
     def json(self) -> dict[str, object]:
         """All but the id and the place."""
-        target = {
-            "alias": self.alias,
-            "datasource": DATASOURCE,
-            "query": self.query,
-            "rawQuery": True,
-            "refId": "A",
-            "resultFormat": "table" if self.table else "time_series",
-        }
+        targets = [
+            {
+                "alias": alias,
+                "datasource": DATASOURCE,
+                "query": query,
+                "rawQuery": True,
+                "refId": "ABCDEF"[number],
+                "resultFormat": "table" if self.table else "time_series",
+            }
+            for number, (query, alias) in enumerate([(self.query, self.alias), *self.also])
+        ]
         optional = {
             "description": self.description,
             "interval": self.interval,
@@ -64,7 +68,7 @@ class Panel:
             "datasource": DATASOURCE,
             "fieldConfig": {"defaults": self.defaults, "overrides": list(self.overrides)},
             "options": self.options,
-            "targets": [target],
+            "targets": targets,
             "title": self.title,
             "type": self.plugin,
         } | {name: value for name, value in optional.items() if value}

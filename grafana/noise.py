@@ -1,18 +1,45 @@
 """Noise: levels against the limits of QCVN 26, and how they spread. Pure."""
 
-from grafana import limits, queries
-from grafana.annotations import ANOMALIES
+from dataclasses import replace
+
+from grafana import limits, queries, vital_queries
+from grafana.annotations import ALL
 from grafana.limits import CHECK, NOISE_STEPS, TO_BE_CHECKED
 from grafana.looks import UNITS, bilingual
-from grafana.model import TAG, Dashboard, Row
+from grafana.model import TAG, Dashboard, Panel, Row
 from grafana.panels import cells, newest, over_time, sensor_table
 from grafana.variables import CITY
 
-_LEVEL = "noise_level"
+_LEVEL, _LIMIT = limits.NOISE, bilingual("limit", "giới hạn")
 _LIMITS = (
     f"Yellow from {limits.NOISE_NIGHT:g} dBA (night, 21-6 h), red from {limits.NOISE_DAY:g} dBA (day, 6-21 h): ordinary areas "
-    f"of QCVN 26:2010/BTNMT; special areas {limits.NOISE_SPECIAL_NIGHT:g} and {limits.NOISE_SPECIAL_DAY:g} dBA. {CHECK}"
+    f"of QCVN 26:2010/BTNMT; special areas (hospitals, schools) have lower ones. {CHECK}"
 )
+
+
+def _level() -> Panel:
+    """LAeq, and over it the limit that the hub judges by at that hour."""
+    panel = over_time(
+        _LEVEL,
+        width=24,
+        title=bilingual("Equivalent level (LAeq)", "Mức âm tương đương (LAeq)"),
+        steps=NOISE_STEPS,
+        description="Mean of the energy, not of the decibels. Dashed lines: the limit in force at each hour, lower from 21 to "
+        "6 h. · Trung bình theo năng lượng. Nét đứt: giới hạn theo giờ, ban đêm (21-6 h) thấp hơn. "
+        + _LIMITS,
+    )
+    dashed = {
+        "matcher": {"id": "byRegexp", "options": f"/^{_LIMIT}/"},
+        "properties": [
+            {"id": "custom.lineStyle", "value": {"dash": [10, 10], "fill": "dash"}},
+            {"id": "custom.lineInterpolation", "value": "stepAfter"},
+            {"id": "color", "value": {"fixedColor": "red", "mode": "fixed"}},
+            {"id": "links", "value": []},  # it is no sensor
+        ],
+    }
+    in_force = (vital_queries.limit_in_force(_LEVEL, 1), f"{_LIMIT} $tag_site")
+    return replace(panel, also=(in_force,), overrides=[dashed])
+
 
 NOISE = Dashboard(
     uid="halong-noise",
@@ -22,7 +49,7 @@ NOISE = Dashboard(
     since="now-6h",
     refresh="1m",
     variables=CITY,
-    annotations=(ANOMALIES,),
+    annotations=ALL,
     rows=(
         Row(
             bilingual("Now", "Hiện tại") + f" ({TO_BE_CHECKED})",
@@ -31,14 +58,7 @@ NOISE = Dashboard(
         Row(
             bilingual("Over time", "Diễn biến"),
             (
-                over_time(
-                    _LEVEL,
-                    width=24,
-                    title=bilingual("Equivalent level (LAeq)", "Mức âm tương đương (LAeq)"),
-                    steps=NOISE_STEPS,
-                    description="Mean of the energy, not of the decibels. · Trung bình theo năng lượng. "
-                    + _LIMITS,
-                ),
+                _level(),
                 over_time(
                     _LEVEL,
                     width=12,

@@ -1,14 +1,15 @@
 """The overview: everything the city measures, and how well it is measured. Pure."""
 
-from dataclasses import replace
+from functools import partial
 
 from grafana import queries, vital_queries
-from grafana.annotations import ANOMALIES
-from grafana.limits import GOOD, NOISE_STEPS, PM10_BANDS, PM25_BANDS
+from grafana.annotations import ALL
+from grafana.limits import CHECK, GOOD, NOISE_STEPS, PM10_BANDS, PM25_BANDS
 from grafana.looks import bilingual
-from grafana.model import TAG, Dashboard, Panel, Row
-from grafana.panels import counted, newest, over_time, presence, sensor_table, tiles
+from grafana.model import TAG, Dashboard, Row
+from grafana.panels import counted, newest, over_time, presence, sensor_table
 from grafana.variables import CITY
+from grafana.vital_panels import count, index_now
 
 _NOT_AN_INDEX = (
     "Colours are the concentration bands of VN_AQI (Decision 1459/QĐ-TCMT). The index itself weighs 12 hourly means: "
@@ -16,48 +17,39 @@ _NOT_AN_INDEX = (
 )
 
 
-def _count(title: str, query: str, alias: str, leads_to: str) -> Panel:
-    link = {"title": title, "url": f"/d/{leads_to}?${{ds:queryparam}}&${{__url_time_range}}"}
-    panel = tiles(
-        title,
-        query,
-        width=8,
-        height=4,
-        unit="short",
-        decimals=0,
-        steps=((1.0, "red"),),
-        alias=alias,
-        description="By the hub's newest word. · Theo tin mới nhất của trung tâm.",
-    )
-    return replace(panel, defaults={**panel.defaults, "links": [link]})
-
-
+_count = partial(
+    count, width=8, height=4, description="By the hub's newest word. · Theo tin mới nhất của trung tâm."
+)
 _NOW = Row(
     bilingual("Now", "Hiện tại"),
     (
         _count(
-            bilingual("Gateways offline", "Trạm mất kết nối"),
+            "Gateways offline",
+            "Trạm mất kết nối",
             vital_queries.offline(),
             "offline",
-            "halong-gateways",
+            leads_to="halong-gateways",
         ),
         _count(
-            bilingual("Sensors silent", "Cảm biến im lặng"),
+            "Sensors silent",
+            "Cảm biến im lặng",
             vital_queries.silent(),
             "silent",
-            "halong-completeness",
+            leads_to="halong-completeness",
         ),
         _count(
-            bilingual("Anomalies open", "Bất thường đang mở"),
+            "Anomalies open",
+            "Bất thường đang mở",
             vital_queries.ingest_now("open_anomalies"),
             "open",
-            "halong-pipeline",
+            leads_to="halong-pipeline",
         ),
     ),
 )
 _AIR = Row(
     bilingual("Air", "Không khí"),
     (
+        index_now(width=24),
         newest("pm25", width=24, height=6, steps=PM25_BANDS, base=GOOD, description=_NOT_AN_INDEX),
         over_time("pm25", width=12, steps=PM25_BANDS[:3]),
         over_time("pm10", width=12, steps=PM10_BANDS[:3]),
@@ -101,7 +93,7 @@ _NOISE = Row(
             title=bilingual("Equivalent sound level", "Mức âm tương đương"),
             steps=NOISE_STEPS,
             description="Mean of the energy, not of the decibels. Dashed: 55 dB by night and 70 dB by day, the limits "
-            "of ordinary areas in QCVN 26:2010/BTNMT; check the rule in force before using them for more than a look.",
+            "of ordinary areas in QCVN 26:2010/BTNMT. " + CHECK,
         ),
     ),
 )
@@ -192,6 +184,6 @@ OVERVIEW = Dashboard(
     since="now-6h",
     refresh="1m",
     variables=CITY,
-    annotations=(ANOMALIES,),
+    annotations=ALL,
     rows=(_NOW, _AIR, _CO2, _CLIMATE, _NOISE, _TRAFFIC, _POWER, _QUALITY),
 )

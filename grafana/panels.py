@@ -132,41 +132,6 @@ def counted(
     )
 
 
-def lines(
-    title: str,
-    query: str,
-    *,
-    width: int,
-    unit: str,
-    alias: str,
-    description: str = "",
-    interval: str = "",
-    since: str = "",
-    steps: Steps = (),
-    draw: str = "line",
-    decimals: int = 0,
-    low: float | None = 0,
-    high: float | None = None,
-    none: str = "",
-) -> Panel:
-    """A line for each series (and column) of `query`, figures that are no readings; `none` stands there without a series."""
-    limits = {"decimals": decimals, "min": low, "max": high, "noValue": none or None}
-    return Panel(
-        title,
-        "timeseries",
-        query,
-        width,
-        8,
-        alias=alias,
-        description=description,
-        interval=interval,
-        since=since,
-        defaults=chart(unit, steps=steps, draw=draw)
-        | {key: value for key, value in limits.items() if value is not None},
-        options=chart_options(["lastNotNull"]),
-    )
-
-
 def cells(
     title: str,
     query: str,

@@ -114,3 +114,27 @@ def anomalies() -> str:
     columns = ("text", "text_vi", "end_ms", "severity", "sensor", "kind")
     wanted = ", ".join(f'"{name}"' for name in columns)
     return f'SELECT {wanted} FROM "anomaly" WHERE $timeFilter ORDER BY time DESC LIMIT 500'
+
+
+def alarms() -> str:
+    """(time of opening, what, where, when over) of each alarm, for annotations."""
+    wanted = ", ".join(
+        f'"{name}"' for name in ("text", "text_vi", "end_ms", "severity", "state", "site", "family")
+    )
+    return f'SELECT {wanted} FROM "alarm" WHERE $timeFilter ORDER BY time DESC LIMIT 500'
+
+
+def air_now() -> str:
+    """(time, index) VN_AQI of each site, the newest."""
+    return f'SELECT last("now") FROM "aqi" WHERE {_SITE} GROUP BY "site"'
+
+
+def air(field: str) -> str:
+    """VN_AQI of each site in each window that has any: `now` as it moved, or `hour` of clock hours, at their start."""
+    return f'SELECT last("{field}") FROM "aqi" WHERE {_SITE} GROUP BY time($__interval), "site" fill(none)'
+
+
+def limit_in_force(quantity: str, hours: int) -> str:
+    """The limit that the hub judges by in each window, at each site, for means over so many hours."""
+    wanted = f"{_SITE} AND \"quantity\" = '{quantity}' AND \"hours\" = '{hours}'"
+    return f'SELECT last("limit") FROM "limit" WHERE {wanted} GROUP BY time($__interval), "site" fill(none)'

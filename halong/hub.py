@@ -24,7 +24,7 @@ from halong.follower import Follower
 from halong.serving import ApiSettings, PageSettings, Server
 from halong.vitals_loop import Sources, keep_telling
 from ingest import usual
-from ingest.alarms import channels, limits
+from ingest.alarms import channels
 from ingest.alarms import settings as alarm_settings
 from ingest.alarms.annotator import Annotator
 from ingest.alarms.channels import Channel
@@ -32,6 +32,7 @@ from ingest.alarms.notifier import heartbeat
 from ingest.alarms.settings import AlarmSettings
 from ingest.checks import DAY_MS, Policy, TimeWindow
 from ingest.pipeline import Pipeline
+from runtime import limits
 from runtime.brokerurl import Access
 from runtime.config import ConfigError
 from runtime.feed import Feed
@@ -194,6 +195,7 @@ async def run(
         note_facts(book, {STORE_FILE: embedded, KEEP_DAYS: str(config.store.keep_days)})
         feed = Feed(epoch=secrets.token_hex(4))
         shown = View(store, book)
+        rules = limits.read(config.alarms.limits)
 
         def newest_humidity(sensor: str) -> Reading | None:
             found = feed.latest.get((sensor, HUMIDITY))
@@ -210,7 +212,7 @@ async def run(
             on_stored=lambda items: feed.stored(shown.live(items, newest_humidity)),
             on_anomaly=feed.anomaly,
             on_alarm=feed.alarm,
-            limits=limits.read(config.alarms.limits),
+            limits=rules,
             channels=_channels(config, store) if part != "api" else (),
             trace=lines,
             policy=policy(config.ingest),
@@ -247,7 +249,7 @@ async def run(
                 working.append(group.create_task(keeping, name="retention"))
             if isinstance(store, InfluxStore) and config.store.vitals_s and part != "api":
                 told = Sources(pipeline.account.as_mapping, pipeline.ready, lambda: feed.latest, clock)
-                telling = keep_telling(store, book, told, config.store.vitals_s)
+                telling = keep_telling(store, shown, book, told, config.store.vitals_s, rules)
                 working.append(group.create_task(telling, name="vitals"))
             if listening is not None:
                 working.append(group.create_task(feed.run(), name="feed"))

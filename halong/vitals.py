@@ -1,17 +1,22 @@
 """The vital signs of hub, gateways and sensors as points: what Grafana's operators look at beside the readings. Pure.
 
 `gateway` and `port` are what gateways say of themselves, `ingest` is the hub's account, `sensor` how long each has been silent,
-`ledger` the account of every sensor's hour, `anomaly` each episode at its start. Ages are in seconds, states 0 or 1.
+`ledger` the account of every sensor's hour, `anomaly` each episode at its start, `aqi` the index of each site, `limit` what may
+not be exceeded there. Ages are in seconds, states 0 or 1.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
+from runtime.limits import Limit
 from storage.inventory import GatewayRow, SensorRow
 from storage.ledger import LedgerRow
 from storage.points import Field, Point
 from telemetry.anomaly import Anomaly
 
 HEARTBEAT_LOST_MS = 20_000  # as ingest judges it
+CITY_ZONE = timezone(timedelta(hours=7))  # Asia/Ho_Chi_Minh
 NOWHERE = "unknown"  # the site of what has told none
 
 
@@ -141,6 +146,31 @@ def of_anomalies(anomalies: Iterable[Anomaly]) -> Iterator[Point]:
             },
             one.start_ms,
         )
+
+
+def of_air(site: str, field: str, index: Mapping[str, Any], at_ms: int) -> Iterator[Point]:
+    """A site's VN_AQI (as `api.air.of_hour` gives it) as `now`, or as `hour`, of the clock hour that begins at `at_ms`.
+
+    Nothing where the rules give no index.
+    """
+    if index["vn_aqi"] is not None:
+        yield Point(
+            "aqi", {"site": site}, {field: index["vn_aqi"], f"{field}_main": str(index["main"])}, at_ms
+        )
+
+
+def of_limits(limits: Sequence[Limit], rows: Sequence[SensorRow], now_ms: int) -> Iterator[Point]:
+    """The limit in force at this city hour for each site, quantity and length of mean; the first that fits, as for alarms."""
+    city = datetime.fromtimestamp(now_ms / 1000, UTC).astimezone(CITY_ZONE)
+    measured = sorted({(row.site, quantity) for row in rows if row.site for quantity in row.quantities})
+    for site, quantity in measured:
+        found: dict[int, Limit] = {}
+        for one in limits:
+            if one.quantity == quantity and one.holds(site, city.date(), city.hour):
+                found.setdefault(one.hours, one)
+        for hours, one in found.items():
+            tags = {"site": site, "quantity": quantity, "hours": str(hours)}
+            yield Point("limit", tags, {"limit": float(one.limit), "rule": one.rule}, now_ms)
 
 
 def _seconds(milliseconds: int | None) -> float | None:

@@ -2,19 +2,21 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import structlog
 
 from halong import vitals
+from halong.vitals_air import indices
 from runtime.feed import Latest
+from runtime.limits import Limit
 from storage import retirement
 from storage.book import Book, BookUnavailableError
 from storage.influx import InfluxStore
 from storage.ledger import HOUR_MS, ledger
 from storage.points import Point
-from storage.store import StoreUnavailableError
+from storage.store import Store, StoreUnavailableError
 from telemetry.anomaly import AnomalyKind
 
 TIMEOUT_S, LEDGER_TIMEOUT_S = 10.0, 60.0  # then this round is given up
@@ -38,20 +40,35 @@ class Sources(NamedTuple):
     clock: Callable[[], int]
 
 
-async def keep_telling(store: InfluxStore, book: Book, sources: Sources, every_s: float) -> None:
-    """For ever, a round every `every_s` seconds; sensors and anomalies every second time, the ledger every fourth."""
+async def keep_telling(
+    store: InfluxStore,
+    shown: Store,
+    book: Book,
+    sources: Sources,
+    every_s: float,
+    limits: Sequence[Limit] = (),
+) -> None:
+    """For ever, a round every `every_s` seconds; sensors, limits and anomalies every second time, ledger and air every fourth.
+
+    `shown` is the store as it is read, with corrections: the indices of the air are made of that.
+    """
 
     async def signs(number: int) -> None:
-        await store.write_points(_signs(book, sources, number))
+        await store.write_points(_signs(book, sources, number, limits))
 
     async def hours(number: int) -> None:
         now_ms = sources.clock()
         start_ms = now_ms - HOUR_MS * (OLDER_HOURS if number % OLDER_EVERY == 0 else RECENT_HOURS)
         await store.write_points(vitals.of_ledger(await ledger(store, book, start_ms, now_ms, now_ms=now_ms)))
 
+    async def air(number: int) -> None:
+        hours = OLDER_HOURS if number % OLDER_EVERY == 0 else RECENT_HOURS
+        await store.write_points(await indices(shown, book.sensors(), hours, sources.clock()))
+
     async with asyncio.TaskGroup() as group:
         group.create_task(_repeat("vital signs", signs, every_s, TIMEOUT_S, slower=1))
         group.create_task(_repeat("ledger", hours, every_s, LEDGER_TIMEOUT_S, slower=LEDGER_EVERY))
+        group.create_task(_repeat("air", air, every_s, LEDGER_TIMEOUT_S, slower=LEDGER_EVERY))
 
 
 async def _repeat(
@@ -81,11 +98,12 @@ async def _repeat(
         await asyncio.sleep(max(every_s * min(slower, number + 1), REST * (loop.time() - began)))
 
 
-def _signs(book: Book, sources: Sources, number: int) -> list[Point]:
+def _signs(book: Book, sources: Sources, number: int, limits: Sequence[Limit]) -> list[Point]:
     now_ms, whole = sources.clock(), number % SENSORS_EVERY == 0
     points = list(_living(book, sources, now_ms, with_sensors=whole))
     if whole:
         recent = None if number == 0 else now_ms - RECENT_MS
+        points += vitals.of_limits(limits, book.sensors(), now_ms)
         points += vitals.of_anomalies(book.anomalies(start_ms=recent, limit=ANOMALIES_MAX))
     return points
 

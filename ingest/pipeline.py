@@ -18,7 +18,6 @@ from ingest.alarms.channels import Channel
 from ingest.alarms.desk import Desk
 from ingest.alarms.grouping import TIMING, Timing
 from ingest.alarms.inspector import Inspector
-from ingest.alarms.limits import Limit
 from ingest.alarms.notifier import Notifier
 from ingest.batch import Batch
 from ingest.calendar import holidays_vn_around
@@ -34,6 +33,7 @@ from ingest.registry import Registry
 from ingest.replay import Replayer
 from ingest.survey import Survey
 from ingest.watchman import Watchman
+from runtime.limits import Limit
 from runtime.mqtt import BrokerUrl
 from runtime.sdnotify import Loop
 from storage import snapshots

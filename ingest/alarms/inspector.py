@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from ingest.alarms.limits import Limit
 from ingest.alarms.rules import HOUR_MS, HourMean, Rules
 from ingest.registry import Registry
+from runtime.limits import Limit
 from storage.book import Book, BookUnavailableError
 from storage.store import Store, StoreUnavailableError
 from telemetry.anomaly import Anomaly, AnomalyKind

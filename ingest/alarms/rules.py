@@ -11,8 +11,8 @@ from typing import NamedTuple
 import msgspec
 
 from ingest import words
-from ingest.alarms.limits import Limit
 from ingest.judge import Known
+from runtime.limits import Limit
 from telemetry.aggregates import aggregate
 from telemetry.anomaly import Anomaly, AnomalyKind, anomaly_id
 from telemetry.quantities import QUANTITIES, Kind

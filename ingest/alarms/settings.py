@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from ingest.alarms import limits
 from ingest.alarms.routing import Route
 from ingest.alarms.wording import FIELDS
+from runtime import limits
 from runtime.config import ConfigError
 from runtime.mqtt import BrokerUrl
 from telemetry.alarm import AlarmFamily

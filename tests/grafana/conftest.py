@@ -20,12 +20,15 @@ from firmware_sim import city
 from grafana.files import DASHBOARDS
 from halong import vitals
 from ingest.account import Account
+from ingest.alarms import annotator
+from runtime import limits
 from storage.influx import InfluxStore
 from storage.influx_http import InfluxUrl
 from storage.inventory import GatewayRow, SensorRow
 from storage.ledger import Figures, LedgerRow
 from storage.points import Point
 from storage.store import Columns
+from telemetry.alarm import Alarm, AlarmFamily, AlarmState
 from telemetry.anomaly import Anomaly, AnomalyKind, Severity, anomaly_id
 from telemetry.messages import ClockState, PortCounters, State
 from telemetry.quantities import QUANTITIES
@@ -160,14 +163,19 @@ def escape_regex(text: str) -> str:
     return re.sub(r"[\\^$*+?.()|\[\]{}/]", lambda found: "\\" + found[0], text)
 
 
+def shown(dashboard: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Every panel with a query of a dashboard; one that asks several stands there once for each."""
+    return [
+        panel | {"targets": [target]}
+        for panel in dashboard["panels"]
+        if panel["type"] != "row"
+        for target in panel["targets"]
+    ]
+
+
 def panels() -> list[dict[str, Any]]:
     """Every panel with a query of every dashboard, as Grafana reads it."""
-    return [
-        panel
-        for dashboard in DASHBOARDS
-        for panel in json.loads(dashboard.text())["panels"]
-        if panel["type"] != "row"
-    ]
+    return [panel for dashboard in DASHBOARDS for panel in shown(json.loads(dashboard.text()))]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -243,12 +251,23 @@ def hour_of_vitals(end_ms: int) -> Iterator[Point]:
         yield vitals.of_ingest(account.as_mapping(), ready, 1, at_ms)
         heard = {one.id: at_ms - 1000 for one in sensors}
         yield from vitals.of_sensors(sensors, heard, {SILENT}, at_ms)
+        yield from vitals.of_limits(limits.read(""), sensors, at_ms)
+        for gateway in plan:
+            for field in ("now", "hour"):
+                index = {"vn_aqi": 40 + number % 90, "main": "pm25"}
+                yield from vitals.of_air(gateway.site.id, field, index, at_ms)
     hour_ms = end_ms - end_ms % HOUR_MS
     for start_ms in (hour_ms - HOUR_MS, hour_ms):
         figures = Figures(expected=100, read=99, accepted=99, stored=98, late=1, pending=1)
         yield from vitals.of_ledger(
             LedgerRow(one.id, one.site, one.gateway, start_ms, figures) for one in sensors
         )
+    yield annotator.point(
+        Alarm(
+            "a", "city/hon-gai", AlarmFamily.CITY, AnomalyKind.SPIKE, Severity.WARNING, AlarmState.OPEN, "hon-gai", (SILENT,),
+            "co2", end_ms - 120_000, None, 4.0, 9.0, 1.0, 0.0, 2.0, "An alarm.", "Một cảnh báo.", (), end_ms - 110_000,
+        )
+    )  # fmt: skip
     for quantity, ended in (("co2", None), ("pm25", end_ms - 60_000)):
         kind = AnomalyKind.SPIKE
         identity = anomaly_id(SILENT, quantity, kind, end_ms - 120_000)

@@ -21,7 +21,7 @@ DATUM = {
     "required": ["refId", "datasourceUid", "relativeTimeRange", "model"],
     "additionalProperties": False,
     "properties": {
-        "refId": {"enum": ["A", "B", "C"]},
+        "refId": {"enum": ["A", "B", "L", "M", "D", "C"]},
         "datasourceUid": {"enum": [provision.DATASOURCE_UID, "__expr__"]},
         "relativeTimeRange": {
             "type": "object",
@@ -54,7 +54,7 @@ RULE = {
         "execErrState": {"enum": ["Error", "OK", "Alerting", "KeepLast"]},
         "labels": {"type": "object", "additionalProperties": TEXT},
         "annotations": {"type": "object", "required": ["summary"], "additionalProperties": TEXT},
-        "data": {"type": "array", "minItems": 3, "maxItems": 3, "items": DATUM},
+        "data": {"type": "array", "minItems": 3, "maxItems": 6, "items": DATUM},
     },
 }
 RECEIVER = {
@@ -115,9 +115,14 @@ def test_only_what_is_meant_is_taken_from_the_environment():
     for name, text in alerts.FILES.items():
         for variable in set(re.findall(r"\$(\w+)", text)):
             if name.startswith("provisioning"):
-                assert variable == "timeFilter"  # inside a model, which Grafana takes as it is
+                assert variable in ("timeFilter", "B", "M")  # inside a model, which Grafana takes as it is
             else:
                 assert f"`{variable}`" in DOCUMENT.read_text(encoding="utf-8")
+
+
+def last(table):
+    """What `reduce` with `last` and dropNN gives."""
+    return [row[1] for row in table.values if isinstance(row[1], float | int)][-1]
 
 
 def fired(written, rule):
@@ -125,18 +130,26 @@ def fired(written, rule):
     (data,) = [
         json.loads(json.dumps(one["data"])) for one in alerts.groups()[0]["rules"] if one["uid"] == rule.uid
     ]
-    asked, _, compared = (one["model"] for one in data)
+    models = {one["refId"]: one["model"] for one in data}
+    compared = models["C"]
     start_ms = written.end_ms - 1000 * data[0]["relativeTimeRange"]["from"]
-    query = asked["query"].replace("$timeFilter", f"time >= {start_ms}ms and time <= {written.end_ms}ms")
-    tables = written.ask(query)
+
+    def ask(name):
+        bounds = f"time >= {start_ms}ms and time <= {written.end_ms}ms"
+        return written.ask(models[name]["query"].replace("$timeFilter", bounds))
+
+    tables = ask("A")
+    limits = {table.tags["site"]: last(table) for table in ask("L")} if "L" in models else {}
     labels = [tuple(sorted(table.tags.items())) for table in tables]
     assert len(labels) == len(set(labels)) > 0
     evaluator = compared["conditions"][0]["evaluator"]
     found = set()
     for table in tables:
         assert len(table.columns) == 2
-        (*_, last) = [row[1] for row in table.values if isinstance(row[1], float | int)]
-        above = last > evaluator["params"][0] if evaluator["type"] == "gt" else last < evaluator["params"][0]
+        value = last(table) - (limits[table.tags["site"]] if limits else 0)
+        above = (
+            value > evaluator["params"][0] if evaluator["type"] == "gt" else value < evaluator["params"][0]
+        )
         if above:
             found.add(table.tags.get("sensor") or table.tags.get("gateway") or "hub")
     return found
@@ -148,12 +161,13 @@ def test_a_rule_fires_for_whom_it_should(written, rule):
     found = fired(written, rule)
     if rule.uid == "halong-pm25-day":  # all sensors have a mean of about 50
         assert FLAGGED in found
-    elif rule.uid == "halong-noise-day":  # the last window is as short as it happens to be
+    elif rule.uid == "halong-noise":  # the last window is as short as it happens to be
         levels = {}
+        limit = 70 if 6 <= (written.end_ms // 3_600_000 + 7) % 24 < 21 else 55
         for row in written.where("noise_level"):
             if row.reading.observed_at >= written.end_ms - written.end_ms % 600_000:
                 levels.setdefault(row.reading.sensor, []).append(row.reading.value)
-        loud = {s for s, some in levels.items() if aggregate(Aggregate.ENERGY_MEAN, some) > rule.limit}
+        loud = {s for s, some in levels.items() if aggregate(Aggregate.ENERGY_MEAN, some) > limit}
         assert found & levels.keys() == loud
     else:
         assert found == ({SILENT} if rule.uid == "halong-sensor-silent" else set())
@@ -161,6 +175,7 @@ def test_a_rule_fires_for_whom_it_should(written, rule):
 
 @pytest.mark.parametrize("rule", alerts.RULES, ids=lambda rule: rule.uid)
 def test_an_alert_query_has_no_variables_and_is_bounded(rule):
-    assert set(re.findall(r"\$(\w+)", rule.query)) == {"timeFilter"}
-    assert rule.query.count("SELECT") == rule.query.count("$timeFilter")
-    assert not re.search(r"SLIMIT|SOFFSET|INTO|SHOW|;", rule.query)
+    for query in filter(None, (rule.query, rule.against)):
+        assert set(re.findall(r"\$(\w+)", query)) == {"timeFilter"}
+        assert query.count("SELECT") == query.count("$timeFilter")
+        assert not re.search(r"SLIMIT|SOFFSET|INTO|SHOW|;", query)

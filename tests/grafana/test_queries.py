@@ -7,13 +7,13 @@ from collections import Counter
 import pytest
 
 from grafana import queries, vital_queries
-from grafana.annotations import ANOMALIES
+from grafana.annotations import ALL, ANOMALIES
 from grafana.provision import SHORTEST_WINDOW
 from telemetry import aggregates
 from telemetry.quantities import QUANTITIES, UnknownQuantityError, quantity
 
 SOURCE = re.compile(r'FROM (?:"(\w+)"|/\.\+/|/\^\$quantity\$/)')
-WINDOW_MS = 600_000
+WINDOW_MS, HOUR_MS = 600_000, 3_600_000
 
 
 def asked(query):
@@ -94,15 +94,13 @@ def test_gateways_are_offered_and_counted(written, column):
 
 
 @pytest.mark.influxd
-def test_annotations_are_the_anomalies_with_their_ends(written, column):
-    query = vital_queries.anomalies()
+@pytest.mark.parametrize("marks", ALL, ids=lambda one: one["name"])
+def test_annotations_have_their_columns_and_ends(written, column, marks):
+    target = marks["target"]
+    query = target["query"]
     assert query.count("$timeFilter") == 1  # Grafana replaces only the first
     assert not re.search(r"\$(?!timeFilter)", query)
     (table,) = written.ask(written.expand(query))
-    assert {"text", "text_vi", "end_ms", "severity", "sensor", "kind"} <= set(table.columns)
-    assert column(table, "text") == ["A spike.", "A spike."]
-    assert sorted(end or 0 for end in column(table, "end_ms")) == [0, written.end_ms - 60_000]
-    target = ANOMALIES["target"]
     named = [
         target["textColumn"],
         target["titleColumn"],
@@ -110,6 +108,22 @@ def test_annotations_are_the_anomalies_with_their_ends(written, column):
         *target["tagsColumn"].split(","),
     ]
     assert set(named) <= set(table.columns)
+    texts, ends = column(table, "text"), sorted(end or 0 for end in column(table, "end_ms"))
+    if marks is ANOMALIES:
+        assert (texts, ends) == (["A spike.", "A spike."], [0, written.end_ms - 60_000])
+    else:
+        assert (texts, ends) == (["An alarm."], [0])
+
+
+@pytest.mark.influxd
+def test_the_limit_drawn_over_noise_is_that_of_the_hour(written, column):
+    query = vital_queries.limit_in_force("noise_level", 1)
+    (table,) = written.ask(written.expand(query, site=["hon-gai"], interval="1m"))
+    assert table.tags == {"site": "hon-gai"}
+    for at_ms, value in zip(column(table, "time"), column(table, "last"), strict=True):
+        hour = (at_ms // HOUR_MS + 7) % 24
+        if at_ms % HOUR_MS:  # the first minute of an hour may still hold the last word of the one before
+            assert value == (70.0 if 6 <= hour < 21 else 55.0)
 
 
 @pytest.mark.influxd

@@ -4,6 +4,7 @@ import asyncio
 import json
 import urllib.parse
 import urllib.request
+from datetime import datetime
 from pathlib import Path
 from random import Random
 from time import time_ns
@@ -15,11 +16,16 @@ import pytest
 
 from halong import vitals
 from halong.hub import ApiSettings, BrokerSettings, HubConfig, StoreSettings, check, run
+from halong.vitals_air import indices
 from runtime.brokerurl import BrokerUrl
 from runtime.config import ConfigError
+from runtime.limits import Limit
 from runtime.mqtt import Connection, keep_connected
+from storage.influx import InfluxStore
+from storage.influx_http import InfluxUrl
 from storage.inventory import GatewayRow, SensorRow
 from storage.ledger import Figures, LedgerRow
+from storage.store import Columns
 from telemetry import topics
 from telemetry.anomaly import Anomaly, AnomalyKind, Severity
 from telemetry.inventory import Sensor, Site
@@ -46,6 +52,24 @@ STATE = State(
     ),
     clock=ClockState("ntp", ahead_ms=12),
 )
+
+
+NOISE = ("noise_level",)
+
+
+def row(
+    name: str, site: str = "s", quantities: tuple[str, ...] = ("pm25",), period_s: float = 1.0
+) -> SensorRow:
+    return SensorRow(
+        id=name,
+        name="",
+        protocol="x",
+        quantities=quantities,
+        period_s=period_s,
+        site=site,
+        gateway="g",
+        since_ms=0,
+    )
 
 
 def test_a_gateway_tells_its_backlog_ports_and_clock() -> None:
@@ -77,19 +101,9 @@ def test_a_gateway_that_is_not_heard_is_not_online(state: State | None, seen_ms:
 
 
 def test_sensors_tell_their_silence() -> None:
-    def row(name: str, period_s: float) -> SensorRow:
-        return SensorRow(
-            id=name,
-            name="",
-            protocol="x",
-            quantities=("pm25",),
-            period_s=period_s,
-            site="s",
-            gateway="g",
-            since_ms=0,
-        )
-
-    one, two = vitals.of_sensors([row("a", 2.0), row("b", 0.0)], {"a": NOW - 3000}, {"b"}, NOW)
+    one, two = vitals.of_sensors(
+        [row("a", period_s=2.0), row("b", period_s=0.0)], {"a": NOW - 3000}, {"b"}, NOW
+    )
     assert (one.fields["silent"], one.fields["age_s"], one.fields["period_s"]) == (0, 3.0, 2.0)
     assert (two.fields["silent"], two.fields["age_s"], two.fields["period_s"]) == (1, None, None)
 
@@ -128,6 +142,49 @@ def test_an_anomaly_is_the_same_point_when_it_is_over() -> None:
     assert (opened.measurement, opened.tags, opened.at_ms) == (closed.measurement, closed.tags, closed.at_ms)
     assert (opened.fields["open"], opened.fields["end_ms"]) == (1, None)
     assert (closed.fields["open"], closed.fields["end_ms"]) == (0, NOW + 5)
+
+
+def test_a_limit_is_that_of_the_city_s_hour_and_the_first_that_fits() -> None:
+    def limits(text: str) -> dict[str, Any]:
+        at_ms = int(datetime.fromisoformat(text).timestamp() * 1000)
+        rules = [
+            Limit("school", "noise_level", 1, 45.0, from_hour=21, to_hour=6, sites=("school",)),
+            Limit("night", "noise_level", 1, 55.0, from_hour=21, to_hour=6),
+            Limit("day", "noise_level", 1, 70.0, from_hour=6, to_hour=21),
+        ]
+        points = vitals.of_limits(
+            rules, [row("a", "s", NOISE), row("b", "school", NOISE), row("c", "", NOISE)], at_ms
+        )
+        return {one.tags["site"]: one.fields["limit"] for one in points}
+
+    assert limits("2026-11-24T20:59+07:00") == {"s": 70.0, "school": 70.0}
+    assert limits("2026-11-24T21:00+07:00") == {"s": 55.0, "school": 45.0}
+    assert limits("2026-11-25T05:59+07:00") == {"s": 55.0, "school": 45.0}
+
+
+@pytest.mark.influxd
+async def test_the_air_of_a_site_is_that_of_the_api(influxd_url: str, influx_database: str) -> None:
+    store = InfluxStore(InfluxUrl.parse(f"{influxd_url}/{influx_database}"))
+    await store.open()
+    now_ms = NOW // 3_600_000 * 3_600_000 + 30 * 60_000
+    columns = Columns()
+    for minute in range(1, 180):
+        columns.append("hon-gai", Reading("pm-1", "pm25", now_ms - minute * 60_000, 50.0), 0, None)
+    await store.write(columns)
+    rows = [
+        row("pm-1", "hon-gai"),
+        row("t-1", "hon-gai", ("temperature",)),
+        row("pm-2", "ha-tu"),  # has said nothing
+    ]
+    points = await indices(store, rows, 3, now_ms)
+    await store.close()
+    hour_ms = now_ms // 3_600_000 * 3_600_000
+    told = [(one.tags["site"], one.at_ms, {**one.fields}) for one in points]
+    wanted = [("hon-gai", now_ms, {"now": 100, "now_main": "pm25"})]
+    wanted += [
+        ("hon-gai", hour_ms - back * 3_600_000, {"hour": 100, "hour_main": "pm25"}) for back in (2, 1)
+    ]  # the third hour back has only one with dust among its newest three
+    assert told == wanted
 
 
 @pytest.mark.parametrize("seconds", [0.5, 601, -1])
@@ -187,7 +244,7 @@ async def test_a_hub_writes_them_beside_the_readings(
             await keep_connected(broker, f"gw-{uuid4().hex[:8]}", gateway, rng=Random(1))
             told = {
                 name: await until(name)
-                for name in ("gateway", "port", "ingest", "sensor", "ledger", "anomaly")
+                for name in ("gateway", "port", "ingest", "sensor", "ledger", "anomaly", "limit")
             }
             while not await asyncio.to_thread(found, 'SELECT * FROM "ingest" WHERE "readings_stored" = 1'):
                 await asyncio.sleep(0.1)
@@ -204,6 +261,7 @@ async def test_a_hub_writes_them_beside_the_readings(
         "sensor": "pm-1",
         "site": "hon-gai",
     }
+    assert told["limit"]["tags"] == {"hours": "24", "quantity": "pm25", "site": "hon-gai"}
     hour = dict(zip(told["ledger"]["columns"], told["ledger"]["values"][-1], strict=True))
     assert (hour["time"] % 3_600_000, hour["stored"]) == (0, 1)
     assert {"broker_ready", "store_ready", "readings_stored", "open_anomalies"} <= set(

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from ingest.alarms.inspector import GRACE_MS, Inspector
-from ingest.alarms.limits import Limit
 from ingest.alarms.rules import HOUR_MS
 from ingest.registry import Registry
+from runtime.limits import Limit
 from storage.amendments import Pages
 from storage.book import Book
 from storage.open import open_store

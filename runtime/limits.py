@@ -1,4 +1,4 @@
-"""Limits of regulation: the commented file they stand in (`ingest/limits.toml`), read and checked."""
+"""Limits of regulation: the commented file they stand in (`runtime/limits.toml`), read and checked."""
 
 from datetime import date
 from pathlib import Path
@@ -10,7 +10,7 @@ from runtime.config import ConfigError, load
 from telemetry.anomaly import Severity
 from telemetry.quantities import QUANTITIES, Kind
 
-SHIPPED = Path(__file__).parents[1] / "limits.toml"
+SHIPPED = Path(__file__).parent / "limits.toml"
 NONE = "none"
 
 
