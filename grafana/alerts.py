@@ -5,14 +5,12 @@ Each rule: A asks InfluxQL, B takes the last value of each series, C compares it
 https://grafana.com/docs/grafana/latest/alerting/set-up/provision-alerting-resources/file-provisioning/
 """
 
-import json
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from grafana import limits
 from grafana.looks import bilingual
-from grafana.provision import DATASOURCE_UID, FOLDER
+from grafana.provision import DATASOURCE_UID, FOLDER, file
 
-MADE = "Made by `python -m grafana`."
 EVALUATED = "1m"
 RECEIVER = "halong-operators"
 
@@ -174,7 +172,7 @@ def _asked(name: str, query: str) -> dict[str, object]:
     }
 
 
-def groups() -> list[object]:
+def groups() -> list[dict[str, Any]]:
     """The one group of rules, as Grafana's file has it."""
     rules = [
         {
@@ -234,17 +232,11 @@ POLICIES: list[object] = [
 ]
 
 
-def _file(note: str, key: str, content: list[object]) -> str:
-    """A provisioning file: YAML, whose values are written in its JSON form, which every YAML reader reads."""
-    body = json.dumps(content, ensure_ascii=False, indent=2)
-    return f"# {MADE} {note}\napiVersion: 1\n{key}: {body}\n"
-
-
 # The rules are loaded with the rest. Where to send is only sampled: Grafana does not start with an empty address.
 FILES = {
-    "provisioning/alerting/halong.yaml": _file(
+    "provisioning/alerting/halong.yaml": file(
         "Limits are to be checked against the rule in force.", "groups", groups()
     ),
-    "samples/contactpoints.yaml": _file("Where to send is in the environment.", "contactPoints", CONTACTS),
-    "samples/policies.yaml": _file("It replaces Grafana's whole tree of policies.", "policies", POLICIES),
+    "samples/contactpoints.yaml": file("Where to send is in the environment.", "contactPoints", CONTACTS),
+    "samples/policies.yaml": file("It replaces Grafana's whole tree of policies.", "policies", POLICIES),
 }

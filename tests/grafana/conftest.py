@@ -118,6 +118,21 @@ class Written(NamedTuple):
             for one in result.get("series", [])
         ]
 
+    def variables(
+        self,
+        query: str,
+        *,
+        site: Sequence[str] | None = None,
+        sensor: Sequence[str] | None = None,
+        others: Mapping[str, Sequence[str] | None] = {},
+    ) -> str:
+        """What the browser puts in their place; None is All."""
+        chosen = {"site": site, "sensor": sensor, "quantity": None, "gateway": None, **others}
+        for name, values in chosen.items():
+            text = ".+" if values is None else f"({'|'.join(map(escape_regex, values))})"
+            query = re.sub(rf"\${name}\b", lambda _, text=text: text, query)
+        return query
+
     def expand(
         self,
         query: str,
@@ -129,15 +144,7 @@ class Written(NamedTuple):
         since: str = "",
     ) -> str:
         """Variables first, in the browser; then the macros in the server's order. None is All; `since` as a panel has it."""
-        for name, chosen in {
-            "site": site,
-            "sensor": sensor,
-            "quantity": None,
-            "gateway": None,
-            **others,
-        }.items():
-            text = ".+" if chosen is None else f"({'|'.join(map(escape_regex, chosen))})"
-            query = re.sub(rf"\${name}\b", lambda _, text=text: text, query)
+        query = self.variables(query, site=site, sensor=sensor, others=others)
         milliseconds = 1000 * seconds(interval)
         start_ms = self.end_ms - 1000 * seconds(since) if since else self.start_ms
         query = query.replace("$timeFilter", f"time >= {start_ms}ms and time <= {self.end_ms}ms")
