@@ -13,7 +13,8 @@ from influxdb_client.client.write.point import Point
 from influxdb_client.domain.write_precision import WritePrecision
 
 from bench.race import Race
-from ingest.judge import Judge, Known
+from ingest.judge import Judge, Rows
+from ingest.telling import Known
 from storage.duckfile import DuckFile
 from storage.lineprotocol import Encoder
 from storage.store import Columns
@@ -56,10 +57,12 @@ def _columns(batch: int) -> Columns:
 
 def _judging() -> Race:
     judge, known = Judge(), Known("a sensor", "bai-chay", "gw", 1.0)
+    series, of = [(f"sensor-{number}", "pm25") for number in range(SERIES)], np.arange(ROWS) % SERIES
 
     def ours(columns: Columns) -> None:
-        for sensor, at, value in zip(columns.sensor, columns.observed_at, columns.value, strict=True):
-            judge.judge(Reading(sensor, "pm25", at, value), known, arrived_ms=at, now_ms=at)
+        observed, given = np.array(columns.observed_at, np.int64), np.zeros(ROWS, np.int64)
+        rows = Rows(series, of, observed, np.array(columns.value, np.float64), given, observed)
+        judge.judge(rows, lambda _: known, now_ms=int(observed[0]))
 
     def peer(columns: Columns) -> int:
         values = np.array(columns.value).reshape(-1, SERIES)

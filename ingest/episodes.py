@@ -3,7 +3,7 @@
 from collections import deque
 from enum import Enum
 
-from ingest.detectors.contract import Finding, Rule
+from ingest.detectors.finding import Finding, Rule
 
 WORSE = 1.5  # an open episode is told again when its score has grown by this
 
@@ -36,6 +36,11 @@ class Episode:
         self.is_open, self.start_ms, self.worst = True, start_ms, finding
         self._told, self._calm = finding.score, 0
         self.last_ms = self.calm_ms = start_ms
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it is as good as new: closed, and no hit among the last."""
+        return not self.is_open and all(found.score < 1 for found in self._recent)
 
     def step(self, at_ms: int, finding: Finding) -> Step:
         """Take one finding, in time order."""

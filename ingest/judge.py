@@ -1,20 +1,29 @@
-"""Judging readings: flags, and anomalies that open, worsen and close. Pure: state and a reading in, values out.
+"""Judging readings: flags, and anomalies that open, worsen and close. Pure: state and a batch of readings in, values out.
 
-A series learns only readings newer than its last learned time, so a redelivery teaches nothing and opens nothing.
+A series learns only readings newer than its last learned time, so a redelivery teaches nothing and opens nothing. What one
+reading is told depends only on its series' readings before it, not on how they were cut into batches.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from ingest import checks, words
-from ingest.detectors import DETECTORS, Detector, Finding, Rule, phrases
+import numpy as np
+
+from ingest import checks
+from ingest.detectors import DETECTORS, Finding, Rule
+from ingest.detectors.glance import HIGH, LOW, NUMBERS
+from ingest.detectors.lanes import F64, I64, Bools
 from ingest.episodes import Episode, Step
-from telemetry.anomaly import Anomaly, AnomalyKind, Severity, anomaly_id
+from ingest.recent import Recent, Seen
+from ingest.telling import Known, recall, tell
+from telemetry.anomaly import Anomaly, AnomalyKind
 from telemetry.quantities import QUANTITIES
 from telemetry.reading import NOT_MEASURING, Flag, Reading
 
+__all__ = ["Judge", "Rows", "Verdict"]
+
 DEVICE = int(Flag.DEVICE)  # plain integers: an IntFlag's operators cost more than a detector
-UNTYPICAL = int(Flag.RANGE | Flag.STUCK)
+RANGE = int(Flag.RANGE)
 MAX_SERIES = 50_000
 REMEMBERED_FLAGS = 64  # of one series: what was flagged keeps its flags when it comes again
 QUIET_MS = 300_000  # an open episode of a series that says nothing for so long is closed
@@ -27,49 +36,45 @@ SURVEYED = {
     AnomalyKind.BIAS: int(Flag.UNUSUAL),
     AnomalyKind.UNUSUAL: int(Flag.UNUSUAL),
 }
-MILD = (
-    AnomalyKind.SPIKE,
-    AnomalyKind.DRIFT,
-    AnomalyKind.BIAS,
-    AnomalyKind.UNUSUAL,
-)  # below twice the threshold
 SURVEY_RULE = Rule(strong=1.0, hits=1, of=1, release=0.5, calm=3)
-RANGE_RULE = Rule(strong=1.0, hits=1, of=1, release=1.0, calm=10)
+RULES: Mapping[AnomalyKind, Rule] = {
+    AnomalyKind.RANGE: Rule(strong=1.0, hits=1, of=1, release=1.0, calm=10),
+    **{kind: detector.rule for kind, detector in DETECTORS.items()},
+    **dict.fromkeys(SURVEYED, SURVEY_RULE),
+}
+Told = Sequence[tuple[AnomalyKind, Finding]]
 
 
-class Known(NamedTuple):
-    """A sensor as the judge sees it. `period_s` 0 = event-driven."""
+class Rows(NamedTuple):
+    """A batch to judge: row i is a reading of `series[of[i]]`; those of one series in the order of observation."""
 
-    name: str
-    site: str
-    gateway: str
-    period_s: float
+    series: Sequence[tuple[str, str]]  # (sensor, quantity), each once
+    of: I64
+    observed_ms: I64
+    value: F64
+    given: I64  # the flags it came with
+    arrived_ms: I64  # the hub's clock
+
+    @classmethod
+    def of_readings(cls, readings: Sequence[Reading], arrived_ms: int) -> "Rows":
+        """Readings that arrived together."""
+        numbers: dict[tuple[str, str], int] = {}
+        of = [numbers.setdefault(reading.series, len(numbers)) for reading in readings]
+        return cls(
+            list(numbers),
+            np.array(of, np.int64),
+            np.array([reading.observed_at for reading in readings], np.int64),
+            np.array([reading.value for reading in readings], np.float64),
+            np.array([reading.flags for reading in readings], np.int64),
+            np.full(len(readings), arrived_ms, np.int64),
+        )
 
 
-class Judgement(NamedTuple):
-    """Flags for the store (None: the old ones stay) and anomalies that opened, changed or closed."""
+class Verdict(NamedTuple):
+    """Flags for the store, a row each (None: the old ones stay), and anomalies that opened, changed or closed."""
 
-    flags: int | None
-    changes: tuple[Anomaly, ...] = ()
-
-
-class _Series:
-    """What is remembered of one series."""
-
-    __slots__ = ("detectors", "episodes", "flagged", "known", "learned_ms", "resumed_ms", "seen_ms")
-
-    def __init__(self, quantity: str) -> None:
-        self.detectors: dict[AnomalyKind, Detector] = {
-            kind: make(QUANTITIES[quantity]) for kind, make in DETECTORS.items()
-        }
-        self.episodes: dict[AnomalyKind, Episode] = {AnomalyKind.RANGE: Episode(RANGE_RULE)} | {
-            kind: Episode(detector.rule) for kind, detector in self.detectors.items()
-        }
-        self.learned_ms = 0
-        self.seen_ms = 0  # the newest reading that could move an episode
-        self.resumed_ms = 0
-        self.flagged: dict[int, int] = {}
-        self.known: Known | None = None
+    flags: list[int | None]
+    changes: list[Anomaly]
 
 
 class Judge:
@@ -77,201 +82,225 @@ class Judge:
 
     def __init__(self, max_series: int = MAX_SERIES) -> None:
         self._max_series = max_series
-        self._series: dict[tuple[str, str], _Series] = {}
-        self._open: set[tuple[str, str]] = set()
+        self._recent = Recent()
+        self._lane: dict[tuple[str, str], int] = {}
+        self._series: list[tuple[str, str]] = []  # of each lane
+        self._free: list[int] = []
+        self._flagged: dict[int, dict[int, int]] = {}  # lane → ms → flags
+        self._episodes: dict[int, dict[AnomalyKind, Episode]] = {}  # of lanes where something is going on
+        self._known: dict[int, Known] = {}  # of lanes where something is open
+        self._resumed_ms: dict[int, int] = {}
 
     def __len__(self) -> int:
-        return len(self._series)
+        return len(self._lane)
+
+    def bytes_per_series(self) -> int:
+        """What one quiet series costs, but for its name."""
+        return self._recent.bytes_per_series()
 
     def resume(self, anomalies: Iterable[Anomaly], now_ms: int) -> None:
         """Go on with the open anomalies of an earlier process life, so that none is opened twice or forgotten."""
         for anomaly in anomalies:
-            if anomaly.end_ms is not None or anomaly.quantity not in QUANTITIES:
+            if anomaly.end_ms is not None or anomaly.quantity not in QUANTITIES or anomaly.kind not in RULES:
                 continue
-            series = self._find(anomaly.sensor, anomaly.quantity)
-            if anomaly.kind in SURVEYED:
-                series.episodes.setdefault(anomaly.kind, Episode(SURVEY_RULE))
-            episode = series.episodes.get(anomaly.kind)
-            if episode is not None:
-                finding = Finding(
-                    anomaly.score,
-                    anomaly.value or 0.0,
-                    anomaly.start_ms,
-                    anomaly.expected,
-                    anomaly.low,
-                    anomaly.high,
-                )
-                episode.resume(anomaly.start_ms, finding)
-                series.known = Known(anomaly.sensor, anomaly.site, "", 0.0)
-                series.resumed_ms = now_ms
-                series.seen_ms = max(series.seen_ms, series.learned_ms)
-                self._open.add((anomaly.sensor, anomaly.quantity))
+            (lane,) = self._lanes([(anomaly.sensor, anomaly.quantity)]).tolist()
+            episode = self._episodes.setdefault(lane, {}).setdefault(
+                anomaly.kind, Episode(RULES[anomaly.kind])
+            )
+            episode.resume(anomaly.start_ms, recall(anomaly))
+            self._known[lane] = Known(anomaly.sensor, anomaly.site, "", 0.0)
+            self._resumed_ms[lane] = now_ms
+            self._recent.heard[lane] = max(self._recent.heard[lane], self._recent.newest[lane])
 
-    def learn(self, reading: Reading) -> None:
-        """Take a stored reading into the past without a word; readings of one series in time order."""
-        series = self._find(*reading.series)
-        if reading.observed_at > series.learned_ms:
-            self._learn(series, reading, reading.flags)
-            _remember(series, reading.observed_at, reading.flags)
+    def learn(self, readings: Sequence[Reading]) -> None:
+        """Take stored readings into the past without a word; those of one series in time order."""
+        rows = Rows.of_readings(readings, 0)
+        lanes = self._lanes(rows.series)[rows.of]
+        before = _newest_before(lanes, rows.observed_ms, np.ones(len(readings), bool), self._recent.newest)
+        newer, flags = rows.observed_ms > before, rows.given.copy()
+        self._look(rows, lanes, newer, flags)
+        for row in np.flatnonzero(newer & (rows.given != 0)).tolist():
+            self._remember(int(lanes[row]), int(rows.observed_ms[row]), int(rows.given[row]))
 
     def judge(
-        self,
-        reading: Reading,
-        known: Known,
-        *,
-        arrived_ms: int,
-        now_ms: int,
-        surveyed: Sequence[tuple[AnomalyKind, Finding]] = (),
-    ) -> Judgement:
-        """The reading's flags and what it changes. `arrived_ms` and `now_ms` are the hub's clock; `surveyed` is what the
-        survey tells at this reading."""
-        series = self._find(*reading.series)
-        flags = reading.flags | checks.range_flag(reading)
-        if flags & NOT_MEASURING:
-            return Judgement(
-                flags
-            )  # stored as it is: it says nothing of the street, and nobody is called for it
-        if reading.observed_at <= series.learned_ms:
-            return Judgement(series.flagged.get(reading.observed_at, flags) or None)
-        series.known = known
-        findings = {AnomalyKind.RANGE: _range_finding(reading)}
-        if arrived_ms - reading.observed_at <= checks.BACKLOG_MS:
-            for kind, detector in series.detectors.items():
-                finding = detector.score(reading.observed_at, reading.value)
-                if finding is not None and not flags & DEVICE:
-                    findings[kind] = finding
-                    if finding.score >= 1:
-                        flags |= int(detector.flag)
-            for kind, finding in surveyed:
-                findings[kind] = finding
-                series.episodes.setdefault(kind, Episode(SURVEY_RULE))
-                if finding.score >= 1:
-                    flags |= SURVEYED[kind]
-            self._learn(series, reading, flags)
-            _remember(series, reading.observed_at, flags)
-        changes: tuple[Anomaly, ...] = ()
-        if now_ms - reading.observed_at <= checks.ALARM_MS and reading.observed_at > series.seen_ms:
-            series.seen_ms = reading.observed_at
-            changes = tuple(self._changes(series, reading, findings))
-        return Judgement(flags, changes)
+        self, rows: Rows, known: Callable[[int], Known], *, now_ms: int, surveyed: Mapping[int, Told] = {}
+    ) -> Verdict:
+        """Flags and changes. `now_ms` is the hub's clock, `known` gives the sensor of a row, `surveyed` what the survey tells at
+        which row."""
+        lanes, at = self._lanes(rows.series)[rows.of], rows.observed_ms
+        outside = _outside(rows)
+        flags = rows.given | np.where(outside > 0, RANGE, 0)
+        measuring = flags & NOT_MEASURING == 0  # else it is stored as it is, and nobody is called for it
+        live = measuring & (rows.arrived_ms - at <= checks.BACKLOG_MS)
+        newest = _newest_before(lanes, at, live, self._recent.newest)
+        newer = at > newest
+        learned = live & newer
+        stale = measuring & ~newer
+        seen = self._look(rows, lanes, learned, flags)
+        told = {row: found for row, found in surveyed.items() if learned[row]}
+        for row, found in told.items():
+            for kind, finding in found:
+                flags[row] |= SURVEYED[kind] if finding.score >= 1 else 0
+        stored = self._settle_flags(lanes, at, flags, learned, stale)
+        recent = measuring & newer & (now_ms - at <= checks.ALARM_MS)
+        moves = recent & (at > _newest_before(lanes, at, recent, self._recent.heard))
+        np.maximum.at(self._recent.heard, lanes[moves], at[moves])
+        changes = list(self._changes(rows, lanes, moves, outside, seen, told, known))
+        return Verdict(stored, changes)
 
     def expire(self, now_ms: int) -> list[Anomaly]:
         """Close what is open on series that say nothing any more: their silence is told by others."""
         closed = []
-        for sensor, quantity in list(self._open):
-            series = self._series[sensor, quantity]
-            if now_ms - max(series.seen_ms, series.resumed_ms) <= QUIET_MS:
+        for lane, episodes in list(self._episodes.items()):
+            if now_ms - max(self._recent.heard[lane], self._resumed_ms.get(lane, 0)) <= QUIET_MS:
                 continue
-            for kind, episode in series.episodes.items():
+            for kind, episode in episodes.items():
                 if episode.is_open:
                     episode.close()
-                    closed.append(
-                        _anomaly(series, sensor, quantity, kind, max(episode.start_ms, episode.last_ms))
-                    )
-            self._open.discard((sensor, quantity))
+                    end_ms = max(episode.start_ms, episode.last_ms)
+                    closed.append(tell(self._series[lane], self._known[lane], kind, episode, end_ms))
+            self._tidy(lane)
         return closed
 
+    def _look(self, rows: Rows, lanes: I64, learned: Bools, flags: I64) -> Seen:
+        """What is impossible or stands still, and what the device doubts, is not learned by all or by any."""
+        np.maximum.at(self._recent.newest, lanes[learned], rows.observed_ms[learned])
+        (looked_at,) = np.nonzero(learned & (flags & (DEVICE | NOT_MEASURING) == 0))
+        quantity = np.array([NUMBERS[quantity] for _, quantity in rows.series], np.int64)[rows.of]
+        return self._recent.look(looked_at, lanes, quantity, rows.observed_ms, rows.value, flags)
+
+    def _settle_flags(
+        self, lanes: I64, at_ms: I64, flags: I64, learned: Bools, stale: Bools
+    ) -> list[int | None]:
+        """Remember those of what was learned; what is told again has those that are remembered, or says nothing."""
+        stored: list[int | None] = flags.tolist()
+        for row in np.flatnonzero(stale | (learned & (flags != 0))).tolist():
+            lane, at = int(lanes[row]), int(at_ms[row])
+            if stale[row]:
+                stored[row] = self._flagged.get(lane, {}).get(at, stored[row]) or None
+            else:
+                self._remember(lane, at, int(flags[row]))
+        return stored
+
+    def _remember(self, lane: int, at_ms: int, flags: int) -> None:
+        flagged = self._flagged.setdefault(lane, {})
+        flagged[at_ms] = flags
+        if len(flagged) > REMEMBERED_FLAGS:
+            del flagged[next(iter(flagged))]
+
     def _changes(
-        self, series: _Series, reading: Reading, findings: dict[AnomalyKind, Finding]
+        self,
+        rows: Rows,
+        lanes: I64,
+        moves: Bools,
+        outside: F64,
+        seen: Seen,
+        told: Mapping[int, Told],
+        known: Callable[[int], Known],
     ) -> Iterator[Anomaly]:
+        """Episodes only of series where something is going on: elsewhere a reading below the threshold changes nothing."""
+        wakes = outside > 0
+        for score in seen.scores.values():
+            wakes |= score >= 1
+        wakes[list(told)] = True
+        waking = moves & (wakes | np.isin(lanes, list(self._episodes)))
+        some = moves & np.isin(lanes, lanes[waking])
+        for row in np.flatnonzero(some).tolist():
+            lane = int(lanes[row])
+            if not wakes[row] and lane not in self._episodes:
+                continue
+            findings = {AnomalyKind.RANGE: _range_finding(rows, row, float(outside[row]))}
+            findings |= dict(seen.findings(row))
+            findings |= dict(told.get(row, ()))
+            self._known[lane] = known(row)
+            yield from self._step(lane, int(rows.observed_ms[row]), findings)
+            self._tidy(lane)
+
+    def _step(self, lane: int, at_ms: int, findings: Mapping[AnomalyKind, Finding]) -> Iterator[Anomaly]:
+        episodes = self._episodes.setdefault(lane, {})
         impossible = findings[AnomalyKind.RANGE].score > 0
         for kind, finding in findings.items():
-            episode = series.episodes[kind]
-            if impossible and kind is AnomalyKind.SPIKE and not episode.is_open:
+            episode = episodes.get(kind)
+            if impossible and kind is AnomalyKind.SPIKE and not (episode and episode.is_open):
                 continue  # one anomaly says it: the value is impossible
-            step = episode.step(reading.observed_at, finding)
+            if episode is None:
+                episode = episodes[kind] = Episode(RULES[kind])
+            step = episode.step(at_ms, finding)
             if step is not Step.NOTHING:
                 end_ms = episode.calm_ms if step is Step.CLOSED else None
-                yield _anomaly(series, *reading.series, kind, end_ms)
-        if any(episode.is_open for episode in series.episodes.values()):
-            self._open.add(reading.series)
+                yield tell(self._series[lane], self._known[lane], kind, episode, end_ms)
+
+    def _tidy(self, lane: int) -> None:
+        """Forget episodes that are as if they had never been."""
+        episodes = self._episodes[lane]
+        for kind in [kind for kind, episode in episodes.items() if episode.is_idle]:
+            del episodes[kind]
+        if not episodes:
+            self._drop(lane)
+
+    def _drop(self, lane: int) -> None:
+        self._episodes.pop(lane, None)
+        self._known.pop(lane, None)
+        self._resumed_ms.pop(lane, None)
+
+    def _lanes(self, series: Sequence[tuple[str, str]]) -> I64:
+        """Of each series, each of which comes once."""
+        lanes = [self._lane.get(key, -1) for key in series]
+        if -1 in lanes:
+            new = [key for key, lane in zip(series, lanes, strict=True) if lane < 0]
+            over = len(self._lane) + len(new) - self._max_series
+            if over > 0:
+                self._forget(max(over, self._max_series // 10), set(lanes))
+            for key in new:
+                self._add(key)
+            lanes = [self._lane[key] for key in series]
+        return np.array(lanes, np.int64)
+
+    def _add(self, key: tuple[str, str]) -> None:
+        if self._free:
+            lane = self._free.pop()
+            self._series[lane] = key
         else:
-            self._open.discard(reading.series)
+            lane = self._recent.add()
+            self._series.append(key)
+        self._lane[key] = lane
 
-    def _learn(self, series: _Series, reading: Reading, flags: int) -> None:
-        """What is impossible or stands still says nothing about how the series moves."""
-        series.learned_ms = reading.observed_at
-        if flags & (DEVICE | NOT_MEASURING):
-            return
-        for kind, detector in series.detectors.items():
-            if kind is AnomalyKind.STUCK or not flags & UNTYPICAL:
-                detector.learn(reading.observed_at, reading.value)
-
-    def _find(self, sensor: str, quantity: str) -> _Series:
-        series = self._series.get((sensor, quantity))
-        if series is None:
-            if len(self._series) >= self._max_series:
-                self._forget()
-            series = self._series[sensor, quantity] = _Series(quantity)
-        return series
-
-    def _forget(self) -> None:
-        oldest = sorted(self._series, key=lambda key: self._series[key].learned_ms)
-        for key in oldest[: max(1, self._max_series // 10)]:
-            del self._series[key]
-            self._open.discard(key)
+    def _forget(self, number: int, kept: set[int]) -> None:
+        """Those that were silent longest, but none of the batch at hand."""
+        others = [lane for lane in self._lane.values() if lane not in kept]
+        newest = self._recent.newest
+        for lane in sorted(others, key=lambda lane: int(newest[lane]))[:number]:
+            del self._lane[self._series[lane]]
+            self._drop(lane)
+            self._flagged.pop(lane, None)
+            self._recent.clear(lane)
+            self._free.append(lane)
 
 
-def _remember(series: _Series, at_ms: int, flags: int) -> None:
-    if not flags:
-        return
-    series.flagged[at_ms] = flags
-    if len(series.flagged) > REMEMBERED_FLAGS:
-        del series.flagged[next(iter(series.flagged))]
+def _newest_before(lanes: I64, at_ms: I64, which: Bools, start_ms: I64) -> I64:
+    """Per row the newest time of its lane so far: `start_ms[lane]`, or of rows before it among `which`."""
+    if not len(lanes):
+        return at_ms
+    times, rank = np.unique(at_ms, return_inverse=True)
+    order = np.argsort(lanes, kind="stable")
+    opens = np.r_[True, np.diff(lanes[order]) != 0]
+    floor = np.cumsum(opens) * (len(times) + 1)  # ranks of one lane lie between its floor and the next
+    highest = np.maximum.accumulate(floor + np.where(which, rank + 1, 0)[order]) - floor
+    before = np.where(opens, 0, np.r_[0, highest[:-1]])
+    newest = start_ms[lanes]
+    newest[order] = np.maximum(newest[order], np.r_[-1, times][before])
+    return newest
 
 
-def _range_finding(reading: Reading) -> Finding:
-    quantity = QUANTITIES[reading.quantity]
-    outside = max(quantity.low - reading.value, reading.value - quantity.high)
+def _outside(rows: Rows) -> F64:
+    """How far beyond what is possible, at most 0 inside."""
+    quantity = np.array([NUMBERS[quantity] for _, quantity in rows.series], np.int64)[rows.of]
+    outside: F64 = np.maximum(LOW[quantity] - rows.value, rows.value - HIGH[quantity])
+    return outside
+
+
+def _range_finding(rows: Rows, row: int, outside: float) -> Finding:
+    quantity = QUANTITIES[rows.series[rows.of[row]][1]]
     score = 1.0 + outside / (quantity.high - quantity.low) if outside > 0 else 0.0
-    return Finding(score, reading.value, reading.observed_at, None, quantity.low, quantity.high)
-
-
-def _explain(
-    series: _Series, quantity: str, kind: AnomalyKind, name: str, finding: Finding
-) -> tuple[str, str]:
-    if kind in SURVEYED:
-        return phrases.say(kind, name, quantity, finding)
-    if kind is not AnomalyKind.RANGE:
-        return series.detectors[kind].explain(name, finding)
-    bounds = QUANTITIES[quantity].low, QUANTITIES[quantity].high
-    text = (
-        f"{name}: {words.title(quantity)} reads {words.amount(quantity, finding.value)},"
-        f" possible is {words.band(quantity, *bounds)}"
-    )
-    text_vi = (
-        f"{name}: {words.title_vi(quantity)} báo {words.amount_vi(quantity, finding.value)},"
-        f" chỉ có thể từ {words.band_vi(quantity, *bounds)}"
-    )
-    return text, text_vi
-
-
-def _anomaly(series: _Series, sensor: str, quantity: str, kind: AnomalyKind, end_ms: int | None) -> Anomaly:
-    """The series' episode of this kind in words; `end_ms` None while it lasts."""
-    episode = series.episodes[kind]
-    finding, known = episode.worst, series.known
-    if finding is None or known is None:
-        raise AssertionError(f"{kind} of {sensor}/{quantity} is told before it was opened")
-    text, text_vi = _explain(series, quantity, kind, known.name, finding)
-    if end_ms is not None:
-        lasted = end_ms - episode.start_ms
-        text += f"; over after {words.duration(lasted)}"
-        text_vi += f"; đã hết sau {words.duration_vi(lasted)}"
-    mild = kind in MILD and finding.score < 2
-    return Anomaly(
-        id=anomaly_id(sensor, quantity, kind, episode.start_ms),
-        sensor=sensor,
-        quantity=quantity,
-        site=known.site,
-        kind=kind,
-        severity=Severity.INFO if mild else Severity.WARNING,
-        start_ms=episode.start_ms,
-        end_ms=end_ms,
-        score=round(finding.score, 2),
-        value=finding.value,
-        expected=finding.expected,
-        low=finding.low,
-        high=finding.high,
-        text=f"{text}.",
-        text_vi=f"{text_vi}.",
-    )
+    at_ms, value = int(rows.observed_ms[row]), float(rows.value[row])
+    return Finding(score, value, at_ms, None, quantity.low, quantity.high)

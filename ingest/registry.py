@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Set
 from typing import NamedTuple
 
-from ingest.judge import Known
+from ingest.telling import Known
 from storage.book import Book
 from storage.inventory import Inventory, SensorRow
 from telemetry.inventory import Sensor, Site

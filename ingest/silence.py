@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from ingest import words
-from ingest.judge import Known
+from ingest.telling import Known
 from telemetry.anomaly import Anomaly, AnomalyKind, Severity, anomaly_id
 
 PERIODS = 3

@@ -16,10 +16,12 @@ from storage.inventory import Inventory
 from storage.store import Store
 from telemetry.anomaly import Anomaly
 from telemetry.messages import State
+from telemetry.reading import Reading
 
 WARM_UP_MS = 1_800_000
 WARM_UP_SERIES = 2_000
 WARM_UP_READINGS = 200  # of each series
+WARM_UP_TOGETHER = 20_000  # readings that are learned in one go
 OPEN_ANOMALIES = 10_000
 
 log = structlog.get_logger(__name__)
@@ -57,13 +59,17 @@ class Watchman:
         with self._book.reading() as database:
             gone = retirement.retired(database)
         known = [row.id for row in self._book.gateways() if row.state is not None and row.id not in gone]
+        past: list[Reading] = []
         for last in (await store.latest(now_ms - WARM_UP_MS))[:WARM_UP_SERIES]:
             start_ms, end_ms = now_ms - WARM_UP_MS, last.observed_at + 1
             readings = await store.readings(
                 last.sensor, last.quantity, start_ms, end_ms, limit=WARM_UP_READINGS, descending=True
             )
-            for reading in reversed(readings):
-                self._judge.learn(reading)
+            past += reversed(readings)
+            if len(past) >= WARM_UP_TOGETHER:
+                self._judge.learn(past)
+                past = []
+        self._judge.learn(past)
         self._judge.resume(opened, now_ms)
         self._silence.resume(opened)
         self._claims.resume(opened)

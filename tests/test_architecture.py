@@ -20,7 +20,6 @@ MODULES = sorted(
 BOUNDED_OTHERWISE = {
     "edge/line.py": "from MAX_CHUNKS on the port is not read any more",
     "firmware_sim/mqtt_devices.py": "put() drops the oldest above BUFFER and tells",
-    "ingest/detectors/spike.py": "the ring drops what is older than its window at every reading",
     "ingest/receive.py": "Inbox.offer() refuses above INBOX_MESSAGES and INBOX_BYTES",
 }
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from ingest.alarms import sentences
-from ingest.judge import Known
+from ingest.telling import Known
 from storage.quiet import Mute
 from telemetry.alarm import Alarm, AlarmFamily, AlarmState, alarm_id, family_of, rank
 from telemetry.anomaly import Anomaly, AnomalyKind, Severity

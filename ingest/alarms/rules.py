@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from ingest import words
-from ingest.judge import Known
+from ingest.telling import Known
 from runtime.limits import Limit
 from telemetry.aggregates import aggregate
 from telemetry.anomaly import Anomaly, AnomalyKind, anomaly_id

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from ingest import words
-from ingest.judge import Known
+from ingest.telling import Known
 from telemetry.alarm import AlarmFamily, family_of
 from telemetry.anomaly import Anomaly, AnomalyKind
 from telemetry.quantities import QUANTITIES

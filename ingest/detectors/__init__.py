@@ -1,16 +1,18 @@
-"""Detectors of single series, by what they find. A new one = one file and one line here."""
+"""Detectors that are asked of every reading, by what they find. A new one = one file and one line here."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
+from types import MappingProxyType
 
-from ingest.detectors.contract import Detector, Finding, Rule
-from ingest.detectors.spike import SpikeDetector
-from ingest.detectors.stuck import StuckDetector
+from ingest.detectors.contract import Detector, Finding, ReadingDetector, Rule
+from ingest.detectors.spike import Spike
+from ingest.detectors.stuck import Stuck
 from telemetry.anomaly import AnomalyKind
-from telemetry.quantities import Quantity
 
-__all__ = ["DETECTORS", "Detector", "Finding", "Rule"]
+__all__ = ["DETECTORS", "Detector", "Finding", "ReadingDetector", "Rule"]
 
-DETECTORS: dict[AnomalyKind, Callable[[Quantity], Detector]] = {
-    AnomalyKind.STUCK: StuckDetector,
-    AnomalyKind.SPIKE: SpikeDetector,
-}
+DETECTORS: Mapping[AnomalyKind, ReadingDetector] = MappingProxyType(
+    {
+        AnomalyKind.STUCK: Stuck(),
+        AnomalyKind.SPIKE: Spike(),
+    }
+)

@@ -7,7 +7,7 @@ class Finding(NamedTuple):
     """How far a reading is from what is usual: a `score` of 1 is the threshold.
 
     `value`, `expected` and the band `low`..`high` are in the quantity's unit (a counter's: per minute). `since_ms` is when
-    what was found began, `readings` how many it is made of.
+    what was found began, `readings` how many it is made of, `usual` how many that are at most when all is well (0: unknown).
     """
 
     score: float
@@ -17,6 +17,7 @@ class Finding(NamedTuple):
     low: float | None = None
     high: float | None = None
     readings: int = 1
+    usual: int = 0
 
 
 class Rule(NamedTuple):

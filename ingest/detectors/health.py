@@ -76,7 +76,7 @@ class Stuck:
         self.rows = (*self._exact.rows, *self._near.rows, *self._zero.rows, "anchor", "bit")
 
     def score(self, frame: Frame, lanes: Lanes) -> dict[AnomalyKind, F32]:
-        """See BatchDetector. A dead zero is a run at exactly 0 of a series that is seldom there."""
+        """See Detector. A dead zero is a run at exactly 0 of a series that is seldom there."""
         old, new, v = frame.old, frame.new, frame.v
         later = old["n"] > 0
         step = np.abs(v - old["before"])
@@ -92,10 +92,10 @@ class Stuck:
         return {AnomalyKind.STUCK: np.where(zero >= 1, 0, stuck), AnomalyKind.ZERO: zero}
 
     def learn(self, frame: Frame, lanes: Lanes) -> None:
-        """See BatchDetector."""
+        """See Detector."""
 
     def explain(self, kind: AnomalyKind, name: str, quantity: str, finding: Finding) -> tuple[str, str]:
-        """See BatchDetector."""
+        """See Detector."""
         return phrases.say(kind, name, quantity, finding)
 
 
@@ -107,7 +107,7 @@ class Gap:
     tables: Mapping[str, Block] = MappingProxyType({"gaps": ((GAP_BINS,), np.float32)})
 
     def score(self, frame: Frame, lanes: Lanes) -> dict[AnomalyKind, F32]:
-        """See BatchDetector."""
+        """See Detector."""
         old, new, n = frame.old, frame.new, frame.old["n"]
         declared = old["period"] > 0
         usual = np.where(declared, old["period"], old["interval"])
@@ -127,7 +127,7 @@ class Gap:
         return {AnomalyKind.GAP: score}
 
     def learn(self, frame: Frame, lanes: Lanes) -> None:
-        """See BatchDetector."""
+        """See Detector."""
         old = frame.old
         usual = np.where(old["period"] > 0, old["period"], old["interval"])
         (long,) = np.nonzero((frame.dt > 2 * usual) & (old["n"] > 10))
@@ -138,5 +138,5 @@ class Gap:
             lanes.tables["gaps"][frame.lanes[long], octave] += 1
 
     def explain(self, kind: AnomalyKind, name: str, quantity: str, finding: Finding) -> tuple[str, str]:
-        """See BatchDetector."""
+        """See Detector."""
         return phrases.say(kind, name, quantity, finding)

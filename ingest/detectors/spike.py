@@ -6,14 +6,19 @@ the quantity's noise floor. A fault teaches little: of an outlier only a part is
 stays is accepted after a while, and the old one stays usual for as long again.
 """
 
-from bisect import bisect_left, insort
-from collections import deque
-from statistics import median
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ingest import words
-from ingest.detectors.contract import Finding, Rule
+from ingest.detectors.finding import Finding, Rule
+from ingest.detectors.glance import COUNTER, DIRECTION, HIGH, LOW, Glance
+from ingest.detectors.lanes import F64, I64, Block, Bools, Lanes
 from telemetry.anomaly import AnomalyKind
-from telemetry.quantities import Kind, Quantity
+from telemetry.quantities import QUANTITIES, Kind
 from telemetry.reading import Flag
 
 WARM_UP = 30  # readings before anything is said
@@ -64,57 +69,85 @@ FLOORS: dict[str, tuple[float, float]] = {
 }
 
 
-class SpikeDetector:
-    """One series. Directions go round, counters are judged by their increase per minute."""
+UNTYPICAL = int(Flag.RANGE | Flag.STUCK)  # says nothing about how the series moves
 
-    kind = AnomalyKind.SPIKE
-    flag = Flag.SPIKE
+
+class Spike:
+    """Directions go round, counters are judged by their increase per minute.
+
+    The spread is looked up only where the noise floor does not settle it: almost nowhere.
+    """
+
+    kinds: tuple[AnomalyKind, ...] = (AnomalyKind.SPIKE,)
+    flag: Flag = Flag.SPIKE
     rule = Rule(strong=2.0, hits=2, of=3, release=0.7, calm=10)
+    rows: tuple[str, ...] = ()
+    tables: Mapping[str, Block] = MappingProxyType(
+        {
+            "ring": ((RING,), np.float64),
+            "rung": ((), np.int64),  # how many the ring has seen
+            "level": ((), np.float64),
+            "before": ((), np.float64),  # the level before the one accepted last ...
+            "before_left": ((), np.int64),  # ... which is usual for so many readings more
+            "count": ((), np.int64),
+            "outliers": ((ACCEPT_SLOW[0],), np.float64),
+            "outlier_run": ((), np.int64),
+            "outlier_since": ((), np.int64),
+            "cut": ((), np.float64),
+            "last_ms": ((), np.int64),  # 0 before the first
+            "last": ((), np.float64),
+            "interval": ((), np.float64),
+        }
+    )
+    constants: Mapping[str, NDArray[Any]] = MappingProxyType(
+        {
+            "floor": np.array([FLOORS[name][0] for name in QUANTITIES]),
+            "share": np.array([FLOORS[name][1] for name in QUANTITIES]),
+            "counter": COUNTER,
+            "direction": DIRECTION,
+            "lowest": np.where(DIRECTION, -np.inf, LOW),
+            "highest": np.where(DIRECTION, np.inf, HIGH),
+        }
+    )
 
-    def __init__(self, quantity: Quantity) -> None:
-        self._quantity = quantity
-        self._floor, self._share = FLOORS[quantity.name]
-        self._level = 0.0
-        self._before: float | None = None  # the level before the one accepted last
-        self._before_left = 0
-        self._count = 0
-        self._ring: deque[float] = deque()
-        self._sorted: list[float] = []
-        self._outliers: deque[float] = deque(maxlen=ACCEPT_SLOW[0])
-        self._outlier_run = 0
-        self._outlier_since = 0
-        self._cut = float("inf")
-        self._last: tuple[int, float] | None = None
-        self._interval = 0.0
-
-    def score(self, at_ms: int, value: float) -> Finding | None:
+    def score(self, frame: Glance, lanes: Lanes) -> dict[AnomalyKind, F64]:
         """See Detector; says nothing in the first WARM_UP readings, nor after a gap until as many are learned."""
-        x = self._judged(at_ms, value)
-        if x is None or self._count < WARM_UP or self._is_gap(at_ms):
-            return None
-        reach = self._reach()
-        low, high = self._level - reach, self._level + reach
-        if self._quantity.kind is not Kind.DIRECTION:
-            low, high = max(low, self._quantity.low), min(high, self._quantity.high)
-        return Finding(abs(self._residual(x)) / reach, x, at_ms, self._level, low, high)
+        past, found = frame.past, frame.found
+        x, counts = _judged(frame)
+        interval = past["interval"]
+        gap = frame.at_ms - past["last_ms"] > np.maximum(GAP_MS, GAP_TIMES * interval)
+        said = counts & (past["count"] >= WARM_UP) & ~gap
+        level = past["level"].copy()
+        size = np.abs(_residual(frame, x))
+        scale = np.maximum(frame.constants["floor"], frame.constants["share"] * np.abs(level))
+        rung = np.minimum(past["rung"], RING)
+        wider = 1 + WARM_UP / np.maximum(WARM_UP, 4 * rung)  # while little is known
+        reach = THRESHOLD * scale * wider
+        (unsure,) = np.nonzero(said & (size >= self.rule.release * reach))
+        if unsure.size:
+            spread = _spread(lanes.tables["ring"][frame.lanes[unsure]], rung[unsure])
+            scale[unsure] = np.maximum(scale[unsure], spread)
+            reach[unsure] = THRESHOLD * scale[unsure] * wider[unsure]
+        found |= {"x": x, "counts": counts, "gap": gap, "level": level, "size": size, "scale": scale}
+        found |= {"reach": reach, "outlier": said & (size > reach)}
+        return {AnomalyKind.SPIKE: np.where(said, size / reach, np.nan)}
 
-    def learn(self, at_ms: int, value: float) -> None:
-        """See Detector."""
-        x = self._judged(at_ms, value)
-        if self._is_gap(at_ms):
-            self._count, self._before = 0, None
-            self._outliers.clear()
-            self._outlier_run = 0
-        if self._last is not None:
-            self._interval += (at_ms - self._last[0] - self._interval) / 16
-        self._last = at_ms, value
-        if x is not None:
-            self._learn(at_ms, x)
+    def find(self, frame: Glance, column: int) -> Finding:
+        """See ReadingDetector."""
+        found, constants = frame.found, frame.constants
+        x, level, size, reach = (float(found[name][column]) for name in ("x", "level", "size", "reach"))
+        low = max(level - reach, float(constants["lowest"][column]))
+        high = min(level + reach, float(constants["highest"][column]))
+        return Finding(size / reach, x, int(frame.at_ms[column]), level, low, high)
 
-    def explain(self, name: str, finding: Finding) -> tuple[str, str]:
+    def learn(self, frame: Glance, lanes: Lanes) -> None:
+        """See Detector. What is impossible or stands still says nothing about how the series moves."""
+        _for_those(frame, frame.flags & UNTYPICAL == 0, lambda typical: _learn(typical, lanes))
+
+    def explain(self, kind: AnomalyKind, name: str, quantity: str, finding: Finding) -> tuple[str, str]:
         """See Detector."""
-        quantity = self._quantity.name
-        per, per_vi = (" per minute", " mỗi phút") if self._quantity.kind is Kind.COUNTER else ("", "")
+        counter = QUANTITIES[quantity].kind is Kind.COUNTER
+        per, per_vi = (" per minute", " mỗi phút") if counter else ("", "")
         low, high = finding.low or 0.0, finding.high or 0.0
         text = (
             f"{name}: {words.title(quantity)} is {words.amount(quantity, finding.value)}{per},"
@@ -126,82 +159,107 @@ class SpikeDetector:
         )
         return text, text_vi
 
-    def _judged(self, at_ms: int, value: float) -> float | None:
-        """The value as it is compared; None for a counter's first."""
-        if self._quantity.kind is not Kind.COUNTER:
-            return value
-        if self._last is None or at_ms <= self._last[0]:
-            return None
-        before_ms, before = self._last
-        rise = value - before if value >= before else value
-        return rise * MINUTE_MS / max(at_ms - before_ms, MINUTE_MS)
 
-    def _is_gap(self, at_ms: int) -> bool:
-        if self._last is None:
-            return False
-        return at_ms - self._last[0] > max(GAP_MS, GAP_TIMES * self._interval)
+def _for_those(frame: Glance, which: Bools, work: Callable[[Glance], None]) -> None:
+    """The work on some of the columns."""
+    if which.all():
+        work(frame)
+        return
+    (columns,) = np.nonzero(which)
+    taken = frame.take(columns)
+    work(taken)
+    frame.put(columns, taken)
 
-    def _residual(self, x: float) -> float:
-        """From the level, or from the one before where that is nearer."""
-        residual = self._from(self._level, x)
-        if self._before is None:
-            return residual
-        other = self._from(self._before, x)
-        return other if abs(other) < abs(residual) else residual
 
-    def _from(self, level: float, x: float) -> float:
-        if self._quantity.kind is Kind.DIRECTION:
-            return (x - level + 180.0) % 360.0 - 180.0
-        return x - level
+def _judged(frame: Glance) -> tuple[F64, Bools]:
+    """The value as it is compared, and whether there is one: not for a counter's first."""
+    counter = frame.constants["counter"]
+    if not counter.any():
+        return frame.x, np.ones(len(frame.x), bool)
+    past, x = frame.past, frame.x
+    counts = ~counter | ((past["last_ms"] > 0) & (frame.at_ms > past["last_ms"]))
+    rise = np.where(x >= past["last"], x - past["last"], x)
+    minute = rise * MINUTE_MS / np.maximum(frame.at_ms - past["last_ms"], MINUTE_MS)
+    return np.where(counter, minute, x), counts
 
-    def _scale(self) -> float:
-        floor = max(self._floor, self._share * abs(self._level))
-        if not self._sorted:
-            return floor
-        middle = self._sorted[len(self._sorted) // 2]
-        far = self._sorted[int(0.95 * len(self._sorted))]
-        return max(floor, MAD_TO_SIGMA * middle, far / 2)
 
-    def _reach(self) -> float:
-        """How far from the level is still usual; wider while little is known."""
-        return THRESHOLD * self._scale() * (1 + WARM_UP / max(WARM_UP, 4 * len(self._ring)))
+def _residual(frame: Glance, x: F64) -> F64:
+    """From the level, or from the one before where that is nearer."""
+    past, direction = frame.past, frame.constants["direction"]
+    residual = _from(past["level"], x, direction)
+    held = past["before_left"] > 0
+    if held.any():
+        other = _from(past["before"], x, direction)
+        residual = np.where(held & (np.abs(other) < np.abs(residual)), other, residual)
+    return residual
 
-    def _learn(self, at_ms: int, x: float) -> None:
-        self._count += 1
-        if self._count == 1:
-            self._level = x
-        warm = self._count > WARM_UP
-        outlier = warm and abs(self._residual(x)) > self._reach()
-        if not self._outlier_run:  # while a burst lasts, what it may teach does not grow with it
-            self._cut = CUT * self._scale() if warm else float("inf")
-        rate = max(1 / self._count, 1 / LEVEL_READINGS) * (OUTLIER_RATE if outlier else 1.0)
-        cut = self._cut if outlier else float("inf")
-        self._level += max(-cut, min(cut, self._from(self._level, x))) * rate
-        if self._quantity.kind is Kind.DIRECTION:
-            self._level %= 360.0
-        self._remember(min(abs(self._residual(x)), cut))
-        if outlier:
-            self._learn_outlier(at_ms, x)
-        else:
-            self._outlier_run = 0
-            self._before_left = max(0, self._before_left - 1)
-            self._before = self._before if self._before_left else None
 
-    def _learn_outlier(self, at_ms: int, x: float) -> None:
-        if not self._outlier_run:
-            self._outlier_since = at_ms
-            self._outliers.clear()
-        self._outlier_run += 1
-        self._outliers.append(x)
-        slow_count, slow_ms = ACCEPT_SLOW
-        stays = self._outlier_run >= slow_count and at_ms - self._outlier_since >= slow_ms
-        if self._outlier_run >= ACCEPT_READINGS or stays:
-            self._before, self._before_left = self._level, RING
-            self._level = median(self._outliers)
-            self._outlier_run = 0
+def _from(level: F64, x: F64, direction: Bools) -> F64:
+    distance = x - level
+    if direction.any():
+        distance = np.where(direction, (distance + 180.0) % 360.0 - 180.0, distance)
+    return distance
 
-    def _remember(self, size: float) -> None:
-        self._ring.append(size)
-        insort(self._sorted, size)
-        if len(self._ring) > RING:
-            del self._sorted[bisect_left(self._sorted, self._ring.popleft())]
+
+def _spread(ring: F64, rung: I64) -> F64:
+    """Of the residuals in each row, of which `rung` are there."""
+    if (rung == RING).all():
+        middle, far = RING // 2, int(0.95 * RING)
+        ring = np.partition(ring, (middle, far), axis=1)
+        return np.maximum(MAD_TO_SIGMA * ring[:, middle], ring[:, far] / 2)
+    ring = np.sort(np.where(np.arange(RING) < rung[:, None], ring, np.inf), axis=1)
+    rows = np.arange(len(ring))
+    far_at = (0.95 * rung).astype(np.int64)
+    return np.maximum(MAD_TO_SIGMA * ring[rows, rung // 2], ring[rows, far_at] / 2)
+
+
+def _learn(frame: Glance, lanes: Lanes) -> None:
+    past, gap = frame.past, frame.found["gap"]
+    if gap.any():  # also of a series' first reading
+        for name in ("count", "before_left", "outlier_run"):
+            past[name][gap] = 0
+    later = past["last_ms"] > 0
+    past["interval"] += np.where(later, (frame.at_ms - past["last_ms"] - past["interval"]) / 16, 0)
+    past["last_ms"][:], past["last"][:] = frame.at_ms, frame.x
+    _for_those(frame, frame.found["counts"], lambda some: _learn_value(some, lanes))
+
+
+def _learn_value(frame: Glance, lanes: Lanes) -> None:
+    past, x, outlier = frame.past, frame.found["x"], frame.found["outlier"]
+    direction, strange = frame.constants["direction"], bool(outlier.any())
+    past["count"] += 1
+    count, level = past["count"], past["level"]
+    np.copyto(level, x, where=count == 1)
+    rate = np.maximum(1 / count, 1 / LEVEL_READINGS)
+    step = _from(level, x, direction)
+    cut = np.full(len(x), np.inf)
+    if strange:
+        begins = outlier & (past["outlier_run"] == 0)  # while a burst lasts, what it may teach does not grow
+        past["cut"][begins] = CUT * frame.found["scale"][begins]
+        cut = np.where(outlier, past["cut"], np.inf)
+        rate = np.where(outlier, rate * OUTLIER_RATE, rate)
+        step = np.maximum(-cut, np.minimum(cut, step))
+    level += step * rate
+    if direction.any():
+        level[:] = np.where(direction, level % 360.0, level)
+    lanes.tables["ring"][frame.lanes, past["rung"] % RING] = np.minimum(np.abs(_residual(frame, x)), cut)
+    past["rung"] += 1
+    past["before_left"] -= (past["before_left"] > 0) & ~outlier
+    if strange:
+        past["outlier_run"][~outlier] = 0
+        _for_those(frame, outlier, lambda some: _learn_outliers(some, lanes))
+    else:
+        past["outlier_run"][:] = 0
+
+
+def _learn_outliers(frame: Glance, lanes: Lanes) -> None:
+    past, run, outliers = frame.past, frame.past["outlier_run"], lanes.tables["outliers"]
+    slow_count, slow_ms = ACCEPT_SLOW
+    np.copyto(past["outlier_since"], frame.at_ms, where=run == 0)
+    outliers[frame.lanes, run % slow_count] = frame.found["x"]
+    run += 1
+    stays = (run >= slow_count) & (frame.at_ms - past["outlier_since"] >= slow_ms)
+    for column in np.flatnonzero((run >= ACCEPT_READINGS) | stays).tolist():
+        past["before"][column], past["before_left"][column] = past["level"][column], RING
+        past["level"][column] = np.median(outliers[frame.lanes[column], : min(int(run[column]), slow_count)])
+        run[column] = 0

@@ -5,12 +5,20 @@ minimum, what the learned chance of a repeat makes unlikely to 1 in 10^EVIDENCE,
 Values at rest (no wind, night, saturated air) and counters do not count; a series that never changed is not judged.
 """
 
-from math import ceil, log10
+from collections.abc import Mapping
+from math import ceil
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ingest import words
-from ingest.detectors.contract import Finding, Rule
+from ingest.detectors.finding import Finding, Rule
+from ingest.detectors.glance import COUNTER, Glance
+from ingest.detectors.lanes import F64, I64, Block, Bools, Lanes
 from telemetry.anomaly import AnomalyKind
-from telemetry.quantities import Kind, Quantity
+from telemetry.quantities import QUANTITIES
 from telemetry.reading import Flag
 
 WARM_UP = 30  # readings before anything is said ...
@@ -48,54 +56,82 @@ RESTING: dict[str, tuple[float, float]] = {
 }
 
 
-class StuckDetector:
-    """One series."""
+_REST = np.array([RESTING.get(name, (-np.inf, np.inf)) for name in QUANTITIES])
 
-    kind = AnomalyKind.STUCK
-    flag = Flag.STUCK
+
+class Stuck:
+    """The score is the run over the run needed, in readings or in time, whichever is less."""
+
+    kinds: tuple[AnomalyKind, ...] = (AnomalyKind.STUCK,)
+    flag: Flag = Flag.STUCK
     rule = Rule(strong=1.0, hits=1, of=1, release=0.3, calm=3)
+    rows: tuple[str, ...] = ()
+    tables: Mapping[str, Block] = MappingProxyType(
+        {
+            "stood_at": ((), np.float64),
+            "run": ((), np.int64),
+            "since": ((), np.int64),
+            "read": ((), np.int64),
+            "changes": ((), np.int64),
+            "repeats": ((), np.float64),  # the share of readings that repeat the one before
+            "longest": ((), np.float64),  # healthy run; below 1 is 1
+        }
+    )
+    constants: Mapping[str, NDArray[Any]] = MappingProxyType(
+        {
+            "least_ms": np.array([SLOW_MS.get(name, MIN_MS) for name in QUANTITIES]),
+            "rest_low": np.where(COUNTER, np.inf, _REST[:, 0]),
+            "rest_high": _REST[:, 1],
+        }
+    )
 
-    def __init__(self, quantity: Quantity) -> None:
-        self._quantity = quantity
-        self._min_ms = SLOW_MS.get(quantity.name, MIN_MS)
-        self._rest_low, self._rest_high = RESTING.get(quantity.name, (float("-inf"), float("inf")))
-        self._value: float | None = None
-        self._run = 0
-        self._since_ms = 0
-        self._count = 0
-        self._changes = 0
-        self._repeats = 0.0  # the share of readings that repeat the one before
-        self._longest = 1.0
-
-    def score(self, at_ms: int, value: float) -> Finding | None:
-        """See Detector. The score is the run over the run needed, in readings or in time, whichever is less."""
-        if self._count < WARM_UP or self._changes < CHANGES or not self._counts(value):
-            return None
-        if value != self._value:
-            return Finding(0.0, value, at_ms)
-        run = self._run + 1
-        score = min(run / self._needed(), (at_ms - self._since_ms) / self._min_ms)
-        return Finding(score, value, self._since_ms, readings=run)
-
-    def learn(self, at_ms: int, value: float) -> None:
-        """See Detector. A run that was found stuck teaches nothing."""
-        self._count += 1
-        repeat = value == self._value
-        if repeat:
-            self._run += 1
-        else:
-            if self._value is not None:
-                self._changes += 1
-                if self._run < self._needed() and self._counts(self._value):
-                    self._longest = max(1.0, self._longest * LONGEST_FADES, self._run)
-            self._value, self._run, self._since_ms = value, 1, at_ms
-        if self._run < self._needed() and self._counts(value):
-            self._repeats += (repeat - self._repeats) / min(self._count, MEMORY)
-
-    def explain(self, name: str, finding: Finding) -> tuple[str, str]:
+    def score(self, frame: Glance, lanes: Lanes) -> dict[AnomalyKind, F64]:
         """See Detector."""
-        quantity, times = self._quantity.name, finding.readings
-        usual = ceil(self._longest)
+        past, x = frame.past, frame.x
+        repeat = (past["read"] > 0) & (x == past["stood_at"])
+        run = past["run"] + 1
+        score = run / MIN_RUN
+        (unsure,) = np.nonzero(repeat & (score >= self.rule.release))
+        if unsure.size:
+            lasted = (frame.at_ms[unsure] - past["since"][unsure]) / frame.constants["least_ms"][unsure]
+            score[unsure] = np.minimum(run[unsure] / _needed(past, unsure), lasted)
+        frame.found |= {"run": run, "since": past["since"].copy(), "usual": past["longest"].copy()}
+        frame.found |= {"repeat": repeat, "stood": score}
+        said = (past["read"] >= WARM_UP) & (past["changes"] >= CHANGES) & _counts(frame, x)
+        return {AnomalyKind.STUCK: np.where(said, score * repeat, np.nan)}
+
+    def find(self, frame: Glance, column: int) -> Finding:
+        """See ReadingDetector."""
+        found, x = frame.found, float(frame.x[column])
+        if not found["repeat"][column]:
+            return Finding(0.0, x, int(frame.at_ms[column]))
+        score, since = float(found["stood"][column]), int(found["since"][column])
+        usual = ceil(max(1.0, float(found["usual"][column])))
+        return Finding(score, x, since, readings=int(found["run"][column]), usual=usual)
+
+    def learn(self, frame: Glance, lanes: Lanes) -> None:
+        """See Detector. A run that was found stuck teaches nothing."""
+        past, x, repeat = frame.past, frame.x, frame.found["repeat"]
+        run = past["run"] + repeat
+        healthy = run < MIN_RUN
+        (unsure,) = np.nonzero(~healthy)
+        if unsure.size:
+            healthy[unsure] = run[unsure] < _needed(past, unsure)
+        changed = ~repeat & (past["read"] > 0)
+        passed = changed & healthy & _counts(frame, past["stood_at"])
+        longest = np.maximum(1.0, np.maximum(past["longest"] * LONGEST_FADES, run))
+        np.copyto(past["longest"], longest, where=passed)
+        past["read"] += 1
+        past["changes"] += changed
+        past["run"][:] = np.where(repeat, run, 1)
+        np.copyto(past["since"], frame.at_ms, where=~repeat)
+        np.copyto(past["stood_at"], x, where=~repeat)
+        teaches = _counts(frame, x) & (healthy | ~repeat)
+        past["repeats"] += teaches * (repeat - past["repeats"]) / np.minimum(past["read"], MEMORY)
+
+    def explain(self, kind: AnomalyKind, name: str, quantity: str, finding: Finding) -> tuple[str, str]:
+        """See Detector."""
+        times, usual = finding.readings, max(1, finding.usual)
         text = (
             f"{name}: {words.title(quantity)} has stood at exactly {words.amount(quantity, finding.value)}"
             f" for {times} readings, usual is {usual} at most"
@@ -106,10 +142,16 @@ class StuckDetector:
         )
         return text, text_vi
 
-    def _counts(self, value: float) -> bool:
-        return self._quantity.kind is not Kind.COUNTER and self._rest_low < value < self._rest_high
 
-    def _needed(self) -> float:
-        """Readings in a run that is no accident."""
-        chance = min(0.999, max(0.01, self._repeats))
-        return max(MIN_RUN, EVIDENCE / -log10(chance), LONGEST_TIMES * self._longest)
+def _counts(frame: Glance, value: F64) -> Bools:
+    """Whether the value says anything: at rest, and of counters, it does not."""
+    counts: Bools = (frame.constants["rest_low"] < value) & (value < frame.constants["rest_high"])
+    return counts
+
+
+def _needed(past: Mapping[str, NDArray[Any]], columns: I64) -> F64:
+    """Readings in a run that is no accident."""
+    chance = np.minimum(0.999, np.maximum(0.01, past["repeats"][columns]))
+    longest = LONGEST_TIMES * np.maximum(1.0, past["longest"][columns])
+    needed: F64 = np.maximum(MIN_RUN, np.maximum(EVIDENCE / -np.log10(chance), longest))
+    return needed

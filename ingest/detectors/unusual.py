@@ -48,7 +48,7 @@ class Unusual:
     tables: Mapping[str, Block] = MappingProxyType({})
 
     def score(self, frame: Frame, lanes: Lanes) -> dict[AnomalyKind, F32]:
-        """See BatchDetector: at least 1 where an episode opens, and where it gets another name."""
+        """See Detector: at least 1 where an episode opens, and where it gets another name."""
         old, new = frame.old, frame.new
         strange = frame.found["strange_safe"]
         early = np.maximum(EARLY * (1 - old["n"] / np.float32(EARLY_READINGS)), 0)
@@ -70,10 +70,10 @@ class Unusual:
         return out
 
     def learn(self, frame: Frame, lanes: Lanes) -> None:
-        """See BatchDetector."""
+        """See Detector."""
 
     def explain(self, kind: AnomalyKind, name: str, quantity: str, finding: Finding) -> tuple[str, str]:
-        """See BatchDetector."""
+        """See Detector."""
         return phrases.say(kind, name, quantity, finding)
 
     def _follow(self, frame: Frame, at: I64, opens: Bools) -> None:

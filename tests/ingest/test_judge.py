@@ -1,8 +1,16 @@
 """Flags, redelivery, backlog, restarts and bounds of the judge."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from random import Random
+from typing import NamedTuple
 
-from ingest.judge import Judge, Judgement, Known
+import numpy as np
+import pytest
+
+from ingest.detectors import Finding
+from ingest.judge import Judge, Rows, Verdict
+from ingest.telling import Known
 from telemetry.anomaly import Anomaly, AnomalyKind
 from telemetry.reading import Flag, Reading
 
@@ -14,9 +22,17 @@ def reading(second: float, value: float, flags: int = 0, sensor: str = "pm-1") -
     return Reading(sensor, "pm25", T + round(second * 1000), value, flags)
 
 
+class Judgement(NamedTuple):
+    """Of one reading."""
+
+    flags: int | None
+    changes: tuple[Anomaly, ...] = ()
+
+
 def judge_at(judge: Judge, one: Reading, delay_ms: int = 200) -> Judgement:
     at = one.observed_at + delay_ms
-    return judge.judge(one, KNOWN, arrived_ms=at, now_ms=at)
+    ((flags,), changes) = judge.judge(Rows.of_readings([one], at), lambda _: KNOWN, now_ms=at)
+    return Judgement(flags, tuple(changes))
 
 
 def healthy(count: int, start: int = 0) -> list[Reading]:
@@ -25,9 +41,9 @@ def healthy(count: int, start: int = 0) -> list[Reading]:
 
 
 def warmed() -> Judge:
-    judge = Judge()
-    for one in healthy(100):
-        assert judge_at(judge, one) == (0, ())
+    judge, end = Judge(), T + 100_000
+    rows = Rows.of_readings(healthy(100), end)
+    assert judge.judge(rows, lambda _: KNOWN, now_ms=end) == ([0] * 100, [])
     return judge
 
 
@@ -86,9 +102,7 @@ def test_a_restart_neither_opens_again_nor_forgets():
     judge = warmed()
     (opened,) = judge_at(judge, reading(100, 200)).changes
     later = Judge()
-    for one in healthy(100):
-        later.learn(one)
-    later.learn(reading(100, 200, Flag.SPIKE))
+    later.learn([*healthy(100), reading(100, 200, Flag.SPIKE)])
     later.resume([opened], T + 101_000)
     assert judge_at(later, reading(100, 200)) == (Flag.SPIKE, ())
     told: list[Anomaly] = []
@@ -122,6 +136,99 @@ def test_what_an_instrument_says_while_it_is_calibrated_or_out_of_order_calls_no
         for second in range(100, 160):
             assert judge_at(judge, reading(second, 300, state)) == (state, ())
             assert judge_at(judge, reading(second + 0.5, 5000, state)) == (state | Flag.RANGE, ())
-        judge.learn(reading(160, 300, state))
+        judge.learn([reading(160, 300, state)])
         assert judge_at(judge, reading(161, 20)) == (0, ())
         assert judge_at(judge, reading(162, 300)).flags == Flag.SPIKE
+
+
+def test_a_batch_of_more_series_than_are_kept_is_judged_whole():
+    judge = Judge(max_series=10)
+    many = [reading(0, 20, sensor=f"pm-{number}") for number in range(25)]
+    assert judge.judge(Rows.of_readings(many, T), lambda _: KNOWN, now_ms=T).flags == [0] * 25
+    assert judge.judge(Rows.of_readings(many, T), lambda _: KNOWN, now_ms=T).flags == [None] * 25
+    judge_at(judge, reading(1, 20, sensor="pm-26"))
+    assert len(judge) == 10
+
+
+QUANTITIES = ("pm25", "temperature", "wind_direction", "rain", "wind_speed", "humidity", "energy")
+ODD = (Flag.NUDGED, Flag.DEVICE, Flag.STUCK, Flag.CALIBRATING, Flag.FAULT | Flag.NUDGED)
+
+
+@dataclass
+class Street:
+    """One series with everything the judge looks for: faults, standing values, new levels, gaps, odd flags."""
+
+    sensor: str
+    quantity: str
+    rng: Random
+    base: float
+    noise: float
+    at_ms: int = T
+    what: str = ""
+    left: int = 0
+    value: float = 0.0
+
+    def read(self) -> Reading:
+        rng = self.rng
+        self.at_ms += rng.choice([500, *[1000] * 200, 30_000, 900_000 if rng.random() < 0.2 else 1000])
+        self.left -= 1
+        if self.left < 0:
+            self.what = rng.choices(["", "spike", "stuck", "level", "zero"], [300, 2, 1, 1, 1])[0]
+            self.left = {"": 0, "spike": 3, "stuck": 150, "level": 200, "zero": 30}[self.what]
+        self.base += rng.random() / 10 * (self.quantity in ("rain", "energy"))
+        value = self.base + rng.gauss(0, self.noise)
+        value += rng.choice([100.0, 300.0, -40.0, 4000.0]) if self.what == "spike" else 0.0
+        value = {"level": value + 15, "zero": 0.0, "stuck": self.value}.get(self.what, value)
+        self.value = round(value % 360 if self.quantity == "wind_direction" else value, 1)
+        flags = rng.choice(ODD) if rng.random() < 0.01 else 0
+        return Reading(self.sensor, self.quantity, self.at_ms, self.value, flags)
+
+
+def life(rng: Random, count: int) -> list[Reading]:
+    """Of a few series, some of it delivered again."""
+    noises = (0, 0.05, 1, 5, 20)
+    streets = [
+        Street(f"s-{number}", rng.choice(QUANTITIES), rng, rng.uniform(10, 60), rng.choice(noises))
+        for number in range(rng.randint(1, 10))
+    ]
+    found: list[Reading] = []
+    while len(found) < count:
+        found.append(rng.choice(streets).read())
+        if rng.random() < 0.02:
+            found.append(rng.choice(found[-200:]))
+    return found
+
+
+def judged(rng: Random, judge: Judge, readings: Sequence[Reading], sizes: Sequence[int]) -> Verdict:
+    """In batches of any of these sizes; what is surveyed, when it arrives and when it is judged do not depend on the cut."""
+    flags: list[int | None] = []
+    changes: list[Anomaly] = []
+    while len(flags) < len(readings):
+        begin = len(flags)
+        part = readings[begin : begin + rng.choice(sizes)]
+        rows = Rows.of_readings(part, 0)
+        late = [350_000 if (begin + row) % 97 == 0 else 300 for row in range(len(part))]
+        surveyed = {
+            row: [(AnomalyKind.DRIFT, Finding(1.5, 1.0, one.observed_at, 2.0, 1.0, 3.0))]
+            for row, one in enumerate(part)
+            if (begin + row) % 211 == 0
+        }
+        verdict = judge.judge(
+            rows._replace(arrived_ms=rows.observed_ms + np.array(late)),
+            lambda _: KNOWN,
+            now_ms=T + 3_600_000,
+            surveyed=surveyed,
+        )
+        flags += verdict.flags
+        changes += verdict.changes
+    return Verdict(flags, changes)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_readings_are_told_the_same_one_by_one_and_in_batches_of_any_size(seed: int):
+    rng = Random(seed)
+    readings = life(rng, 700)
+    alone = judged(rng, Judge(), readings, [1])
+    assert any(alone.flags)
+    for sizes in ([len(readings)], [2, 3, 7], [1, 50, 400]):
+        assert judged(rng, Judge(), readings, sizes) == alone

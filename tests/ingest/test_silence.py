@@ -1,7 +1,7 @@
 """Who is silent, and why nobody is blamed for somebody else's silence."""
 
-from ingest.judge import Known
 from ingest.silence import Silence
+from ingest.telling import Known
 from telemetry.anomaly import Anomaly, AnomalyKind, Severity
 
 T = 1_767_200_400_000

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from ingest.alarms.grouping import DONE_MAX, LATE_MS, STORM_ALARMS, Grouping, Timing
-from ingest.judge import Known
+from ingest.telling import Known
 from storage.quiet import Mute, Verdict
 from telemetry.alarm import Alarm, AlarmFamily, AlarmState
 from telemetry.anomaly import Anomaly, AnomalyKind, Severity, anomaly_id

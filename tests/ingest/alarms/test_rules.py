@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ingest.alarms.rules import HOUR_MS, HourMean, Rules
-from ingest.judge import Known
+from ingest.telling import Known
 from runtime.config import ConfigError
 from runtime.limits import Limit, read
 from telemetry.anomaly import Anomaly, AnomalyKind

@@ -6,9 +6,10 @@ from numpy.typing import NDArray
 
 from ingest.detectors import evidence
 from ingest.detectors.bank import BATCH_DETECTORS, Bank, rounds
-from ingest.detectors.contract import BatchDetector
+from ingest.detectors.contract import Detector
 from ingest.detectors.finding import Finding
 from ingest.detectors.lanes import Lanes
+from ingest.detectors.residuals import Frame
 from telemetry.anomaly import AnomalyKind
 
 T = 1_767_225_600_000
@@ -173,7 +174,7 @@ def test_no_two_detectors_share_a_row_or_a_kind() -> None:
 
 @pytest.mark.parametrize(("detector", "kind"), [(one, kind) for one in DETECTORS for kind in one.kinds])
 @pytest.mark.parametrize("quantity", ["pm25", ""])
-def test_every_kind_has_its_sentences(detector: BatchDetector, kind: AnomalyKind, quantity: str) -> None:
+def test_every_kind_has_its_sentences(detector: Detector[Frame], kind: AnomalyKind, quantity: str) -> None:
     finding = Finding(3.0, 412.0, T, 25.0, 12.0, 34.0)
     english, vietnamese = detector.explain(kind, "Bãi Cháy", quantity, finding)
     assert english.startswith("Bãi Cháy: ")

@@ -2,20 +2,18 @@
 
 from random import Random
 
-from ingest.detectors.stuck import StuckDetector
-from telemetry.quantities import QUANTITIES
+from ingest.detectors.stuck import Stuck
+from tests.ingest.detectors import alone
+from tests.ingest.detectors.alone import Alone
 
 RNG = Random(1)
 
 
-def fed(name: str, values: list[float], step_ms: int = 1000) -> tuple[StuckDetector, int]:
-    detector = StuckDetector(QUANTITIES[name])
-    for index, value in enumerate(values):
-        detector.learn(index * step_ms, value)
-    return detector, len(values) * step_ms
+def fed(name: str, values: list[float], step_ms: int = 1000) -> tuple[Alone, int]:
+    return alone.fed(Stuck(), name, values, step_ms), (len(values) + 1) * step_ms
 
 
-def stand(detector: StuckDetector, at_ms: int, value: float, times: int, step_ms: int = 1000) -> list[float]:
+def stand(detector: Alone, at_ms: int, value: float, times: int, step_ms: int = 1000) -> list[float]:
     """Scores while the value stands still."""
     scores = []
     for index in range(times):

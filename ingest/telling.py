@@ -1,0 +1,86 @@
+"""An episode of a series as the anomaly that people are told. Pure."""
+
+from typing import NamedTuple
+
+from ingest import words
+from ingest.detectors import DETECTORS, Finding, phrases
+from ingest.episodes import Episode
+from telemetry.anomaly import Anomaly, AnomalyKind, Severity, anomaly_id
+from telemetry.quantities import QUANTITIES
+
+MILD = (
+    AnomalyKind.SPIKE,
+    AnomalyKind.DRIFT,
+    AnomalyKind.BIAS,
+    AnomalyKind.UNUSUAL,
+)  # below twice the threshold
+
+
+class Known(NamedTuple):
+    """A sensor as the judge sees it. `period_s` 0 = event-driven."""
+
+    name: str
+    site: str
+    gateway: str
+    period_s: float
+
+
+def tell(
+    series: tuple[str, str], known: Known, kind: AnomalyKind, episode: Episode, end_ms: int | None
+) -> Anomaly:
+    """The series' episode of this kind, which was opened; `end_ms` None while it lasts."""
+    (sensor, quantity), finding = series, episode.worst
+    if finding is None:
+        raise AssertionError(f"{kind} of {sensor}/{quantity} is told before it was opened")
+    text, text_vi = _explain(kind, known.name, quantity, finding)
+    if end_ms is not None:
+        lasted = end_ms - episode.start_ms
+        text += f"; over after {words.duration(lasted)}"
+        text_vi += f"; đã hết sau {words.duration_vi(lasted)}"
+    mild = kind in MILD and finding.score < 2
+    return Anomaly(
+        id=anomaly_id(sensor, quantity, kind, episode.start_ms),
+        sensor=sensor,
+        quantity=quantity,
+        site=known.site,
+        kind=kind,
+        severity=Severity.INFO if mild else Severity.WARNING,
+        start_ms=episode.start_ms,
+        end_ms=end_ms,
+        score=round(finding.score, 2),
+        value=finding.value,
+        expected=finding.expected,
+        low=finding.low,
+        high=finding.high,
+        text=f"{text}.",
+        text_vi=f"{text_vi}.",
+    )
+
+
+def recall(anomaly: Anomaly) -> Finding:
+    """What an anomaly of an earlier process life was opened by."""
+    return Finding(
+        anomaly.score,
+        anomaly.value or 0.0,
+        anomaly.start_ms,
+        anomaly.expected,
+        anomaly.low,
+        anomaly.high,
+    )
+
+
+def _explain(kind: AnomalyKind, name: str, quantity: str, finding: Finding) -> tuple[str, str]:
+    if kind in DETECTORS:
+        return DETECTORS[kind].explain(kind, name, quantity, finding)
+    if kind is not AnomalyKind.RANGE:
+        return phrases.say(kind, name, quantity, finding)
+    bounds = QUANTITIES[quantity].low, QUANTITIES[quantity].high
+    text = (
+        f"{name}: {words.title(quantity)} reads {words.amount(quantity, finding.value)},"
+        f" possible is {words.band(quantity, *bounds)}"
+    )
+    text_vi = (
+        f"{name}: {words.title_vi(quantity)} báo {words.amount_vi(quantity, finding.value)},"
+        f" chỉ có thể từ {words.band_vi(quantity, *bounds)}"
+    )
+    return text, text_vi

@@ -1,0 +1,56 @@
+"""A detector of readings with one series to look at."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest.detectors import Finding, ReadingDetector
+from ingest.detectors.glance import NUMBERS, Glance
+from ingest.detectors.lanes import Lanes
+
+
+class Alone:
+    """`at_ms` only rises."""
+
+    def __init__(self, detector: ReadingDetector, quantity: str) -> None:
+        self._detector, self._quantity = detector, quantity
+        self.lanes = Lanes(detector.rows, detector.tables)
+        self._lane = np.array([self.lanes.add()], np.int64)
+
+    def score(self, at_ms: int, value: float) -> Finding | None:
+        """What is said of the reading; None: nothing is."""
+        glance = self._glance(at_ms, value)
+        (score,) = self._detector.score(glance, self.lanes)[self._detector.kinds[0]].tolist()
+        finding = self._detector.find(glance, 0)
+        assert score != score or finding.score == score
+        return None if score != score else finding
+
+    def learn(self, at_ms: int, value: float) -> None:
+        """Take it into the past."""
+        glance = self._glance(at_ms, value)
+        self._detector.score(glance, self.lanes)
+        self._detector.learn(glance, self.lanes)
+        for name, past in glance.past.items():
+            self.lanes.tables[name][self._lane] = past
+
+    def explain(self, name: str, finding: Finding) -> tuple[str, str]:
+        """In words."""
+        return self._detector.explain(self._detector.kinds[0], name, self._quantity, finding)
+
+    def _glance(self, at_ms: int, value: float) -> Glance:
+        numbers: dict[str, NDArray[Any]] = {
+            name: table[self._lane] for name, table in self.lanes.tables.items() if table.ndim == 1
+        }
+        of = np.array([NUMBERS[self._quantity]])
+        constants = {name: values[of] for name, values in self._detector.constants.items()}
+        at, flags = np.array([at_ms], np.int64), np.zeros(1, np.int64)
+        return Glance(self._lane, at, np.array([value], np.float64), flags, numbers, constants)
+
+
+def fed(detector: ReadingDetector, quantity: str, values: list[float], step_ms: int = 1000) -> Alone:
+    """One that has learned these."""
+    alone = Alone(detector, quantity)
+    for index, value in enumerate(values):
+        alone.learn((index + 1) * step_ms, value)
+    return alone
