@@ -13,7 +13,7 @@ run: .venv/.run ## the whole simulated city: broker, sensors, agents, hub; ARGS=
 test: .venv/.dev ## all of the quick tier: linters, types, architecture, tests with real servers
 	@scripts/servers.sh
 	@$(MAKE) --no-print-directory check
-	@$(BIN)/pytest -q $(ARGS)
+	@$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: .venv/.dev ## linters, types, import arrows, generated files
 	@$(BIN)/ruff check .

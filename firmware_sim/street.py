@@ -26,7 +26,7 @@ from runtime.mqtt import BrokerUrl
 from telemetry.quantities import QUANTITIES
 
 FLUSH_S = 3.0
-LINGER_S = 0.5
+LINGER_S, LOOKS = 1.0, 3
 IDLE_S = 0.25  # the longest a device sleeps: a host's command may wake it meanwhile
 REPLAY = "replay"
 PROTOCOLS = {protocol: (kind.quantities, kind.period_s) for protocol, kind in WIRED.items()} | {
@@ -125,11 +125,16 @@ async def run_device(
 
 
 async def _linger(ports: Sequence[PtyPort]) -> None:
-    """A pseudo-terminal that is closed takes with it what nobody has read yet: give them the time, up to LINGER_S."""
+    """A pseudo-terminal that is closed takes with it what nobody has read yet: give them the time, up to LINGER_S.
+
+    The kernel hands bytes over a while after they were written: several looks must find nothing.
+    """
+    nothing_left = 0
     with suppress(TimeoutError):
         async with asyncio.timeout(LINGER_S):
-            while any(port.unread for port in ports):
+            while nothing_left < LOOKS:
                 await asyncio.sleep(0.02)
+                nothing_left = 0 if any(port.unread for port in ports) else nothing_left + 1
 
 
 class Street:

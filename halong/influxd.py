@@ -1,5 +1,6 @@
 """An InfluxDB 1.x of our own, where a run wants one: installed as `influxd`, always as its own process."""
 
+import http.client
 import shutil
 from pathlib import Path
 
@@ -43,3 +44,15 @@ def write_config(port: int, rpc_port: int, directory: Path, http_options: str = 
 def command(port: int, rpc_port: int, directory: Path) -> list[str]:
     """The command line that runs it in the foreground; writes its configuration."""
     return [str(influxd_path()), "-config", str(write_config(port, rpc_port, directory))]
+
+
+def answers(port: int) -> bool:
+    """Whether an InfluxDB answers on that port of this machine."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
+    try:
+        connection.request("GET", "/ping")
+        return connection.getresponse().status == 204
+    except OSError:
+        return False
+    finally:
+        connection.close()

@@ -48,6 +48,5 @@ def configure(*, process: str, level: str = "info", json_lines: bool | None = No
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.PrintLoggerFactory(stream),
-        cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(process=process)

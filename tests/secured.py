@@ -1,20 +1,18 @@
 """A real mosquitto as `halong pki` sets it up: TLS, a certificate for everybody, an access list."""
 
 import ssl
-import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 from uuid import uuid4
 
-import pytest
 from typer.testing import CliRunner
 
 from halong.__main__ import app
 from halong.broker import mosquitto_path
 from runtime.brokerurl import Access, BrokerUrl
+from tests.servers import running
 
 
 def run(*words: str) -> str:
@@ -68,22 +66,9 @@ class Secured:
     def running(self) -> Iterator[None]:
         """The broker answers inside."""
         self.configure()
-        log = self.place / "log"
-        with log.open("ab") as output:
-            process = subprocess.Popen(
-                [str(mosquitto_path()), "-c", str(self.place / "mosquitto.conf")],
-                stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-            )  # fmt: skip
-        try:
-            deadline = time.monotonic() + 20
-            while not _speaks_tls(self.port):
-                if process.poll() is not None or time.monotonic() > deadline:
-                    pytest.fail(f"mosquitto did not start: {log.read_text()}", pytrace=False)
-                time.sleep(0.05)
+        command = [mosquitto_path(), "-c", str(self.place / "mosquitto.conf")]
+        with running("mosquitto", command, self.place, lambda: _speaks_tls(self.port)):
             yield
-        finally:
-            process.terminate()
-            process.wait(20)
 
 
 def _speaks_tls(port: int) -> bool:

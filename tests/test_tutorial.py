@@ -3,17 +3,12 @@
 import json
 import os
 import re
-import socket
 import subprocess
 from pathlib import Path
 
+from halong.installation import free_port
+
 ROOT = Path(__file__).parents[1]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_the_tutorial_word_for_word(tmp_path: Path) -> None:

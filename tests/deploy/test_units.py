@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from halong.installation import free_port
 from halong.proof import packs_since
 
 ROOT = Path(__file__).parents[2]
@@ -85,12 +86,6 @@ class Confined:
         heard = 0
         while heard < times:
             heard += word in self.socket.recv(4096).decode().split("\n")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_the_filter_filters(tmp_path: Path) -> None:

@@ -17,14 +17,10 @@ from typing import Any
 
 import pytest
 
+from halong.installation import free_port
+
 PROTOCOLS = {"pms5003", "mhz19", "ops243", "modbus-rtu", "mqtt-json", "mqtt-senml"}
 pytestmark = pytest.mark.timeout(240)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """Who may say what, on a real mosquitto with TLS: a stolen gateway identity reaches no further than its own topics."""
 
 import asyncio
-import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -13,6 +12,7 @@ import pytest
 import structlog
 
 from halong import pki
+from halong.installation import free_port
 from runtime.brokerurl import Access, BrokerUrl
 from runtime.mqtt import Connection, LinkLostError, Message, Will, keep_connected
 from telemetry import topics
@@ -23,9 +23,7 @@ PATIENCE_S = 20.0
 
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_port()
 
 
 @pytest.fixture

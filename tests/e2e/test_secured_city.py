@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import socket
 import urllib.request
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -19,6 +18,7 @@ from edge.settings import BrokerSettings as EdgeBroker
 from edge.settings import ClockSettings, EdgeConfig, JournalSettings, Trust
 from halong.hub import ApiSettings, BrokerSettings, HubConfig
 from halong.hub import run as run_hub
+from halong.installation import free_port
 from runtime.mqtt import BrokerUrl, Connection, keep_connected
 from telemetry import topics
 from telemetry.inventory import Sensor, Site
@@ -29,12 +29,6 @@ from telemetry.topics import PackName
 from tests.secured import Secured
 
 PATIENCE_S = 30.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @asynccontextmanager

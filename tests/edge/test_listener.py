@@ -14,6 +14,7 @@ import edge.listener
 from edge.http_request import MAX_BODY, MAX_HEAD
 from edge.listener import MAX_CONNECTIONS, Listener
 from edge.publishers import HttpListener, HttpSensor
+from halong.installation import free_port
 from telemetry.reading import Reading
 
 NOW = 1_700_000_000_000
@@ -25,12 +26,6 @@ SENSORS = (
     HttpSensor(node="esp8266-99", sensor="all-1"),
 )
 PM = {"sensordatavalues": [{"value_type": "P1", "value": "14.20"}, {"value_type": "P2", "value": "8.10"}]}
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 async def until(condition: Callable[[], bool]) -> None:

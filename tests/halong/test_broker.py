@@ -1,8 +1,6 @@
 """One contract for every broker `halong up` may start: what delivery needs of it, and no more."""
 
 import asyncio
-import socket
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -10,24 +8,16 @@ from random import Random
 import pytest
 
 from halong.broker import BrokerKind, choose, command
+from halong.installation import free_port
 from runtime.mqtt import BrokerUrl, Connection, LinkLostError, Message, Will, keep_connected
+from tests.servers import running
 
 
 @pytest.fixture(params=list(BrokerKind))
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[BrokerUrl]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with (tmp_path / "broker.log").open("wb") as log:
-        process = subprocess.Popen(
-            command(request.param, port, tmp_path / "broker"),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-        )
-    yield BrokerUrl("127.0.0.1", port, None, None)
-    process.terminate()
-    process.wait(10)
+    port = free_port()
+    with running(request.param, command(request.param, port, tmp_path / "broker"), tmp_path, lambda: True):
+        yield BrokerUrl("127.0.0.1", port, None, None)
 
 
 async def listen(url: BrokerUrl, topics: list[str], wanted: int, ready: asyncio.Event) -> list[Message]:

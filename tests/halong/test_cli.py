@@ -15,17 +15,10 @@ import typer
 from typer.testing import CliRunner, Result
 
 from halong.__main__ import app
-from runtime import log
 
 ROOT = Path(__file__).parents[2]
 PM = "424d001c00000008000800000008000800d20046002d001e00000000970002c5"
 PATIENCE_S = 30.0
-
-
-@pytest.fixture(autouse=True)
-def our_own_logging(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A command sets up logging for its whole process, which here is pytest."""
-    monkeypatch.setattr(log, "configure", lambda **_: None)
 
 
 def halong(*arguments: object) -> Result:

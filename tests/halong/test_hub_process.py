@@ -15,6 +15,7 @@ from time import monotonic, sleep
 import pytest
 
 import halong.hub
+from halong.installation import free_port
 from runtime.config import load
 
 NOBODY = "mqtt://127.0.0.1:1"  # nothing listens on port 1
@@ -26,12 +27,6 @@ def config(directory: Path, port: int, name: str = "hub.toml") -> Path:
         f'data = "{directory / "data"}"\n[broker]\nurl = "{NOBODY}"\n[api]\nport = {port}\n', encoding="utf-8"
     )
     return path
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

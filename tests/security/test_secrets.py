@@ -4,7 +4,6 @@ import base64
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,15 +15,11 @@ from pathlib import Path
 import pytest
 
 from halong.broker import mosquitto_path
+from halong.installation import free_port
+from tests.servers import listens, running
 
 ROOT = Path(__file__).parents[2]
 BROKER_SECRET, STORE_SECRET, EDGE_SECRET = "b-Zq7-geheim", "s-Xw9-geheim", "e-Kp3-geheim"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture
@@ -36,11 +31,8 @@ def broker(tmp_path: Path) -> Iterator[int]:
     config.write_text(
         f"listener {port} 127.0.0.1\nallow_anonymous false\npassword_file {passwords}\nuser root\n"
     )
-    with (tmp_path / "mosquitto.log").open("wb") as log:
-        process = subprocess.Popen([str(mosquitto_path()), "-c", config], stdout=log, stderr=log)
-    yield port
-    process.terminate()
-    process.wait(20)
+    with running("mosquitto", [mosquitto_path(), "-c", config], tmp_path, lambda: listens(port)):
+        yield port
 
 
 def everywhere(directory: Path, left_out: set[Path]) -> bytes:

@@ -6,6 +6,7 @@ import sqlite3
 import tempfile
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from random import Random
@@ -20,7 +21,6 @@ from edge.timekeeper import Timekeeper
 from telemetry.senml import decode_pack
 from tests.chaos.edge.centre import Centre
 from tests.chaos.edge.street import Street
-from tests.chaos.edge.virtual_time import AtOnce
 from tests.edge.powercut import Disk, Recorder
 
 PAGE_BYTES = 4096
@@ -131,7 +131,7 @@ class Cabinet:
         journal.begin()
         settling = asyncio.create_task(self._follow())
         try:
-            thread = JournalThread(journal, AtOnce())
+            thread = JournalThread(journal, ThreadPoolExecutor(1))
             await Agent(config, thread, timekeeper=timekeeper, rng=self._rng, outside=outside).run(self._stop)
         finally:
             settling.cancel()

@@ -3,7 +3,6 @@
 import json
 import os
 import pwd
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from typer.testing import CliRunner
 
 from halong import pki
 from halong.__main__ import app
+from halong.installation import free_port
 from storage.book import SCHEMA_VERSION
 from tests.secured import Secured
 
@@ -57,12 +57,6 @@ url = "{store}"
 [api]
 port = {port}
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def influx(url: str, path: str, **query: str) -> None:

@@ -1,7 +1,6 @@
 """Receivers of alarms: an HTTP server that fails and loses answers as it is told, and a real SMTP server."""
 
 import json
-import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from email import message_from_bytes, policy
@@ -11,6 +10,8 @@ from typing import Any
 from aiohttp import web
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from halong.installation import free_port
 
 
 class Receiver:
@@ -70,12 +71,6 @@ class Postbox:
         assert isinstance(letter, EmailMessage)
         self.letters.append((envelope.rcpt_tos, letter))
         return "250 taken"
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 @contextmanager
