@@ -13,7 +13,7 @@ from halong.chaos.proxy import Direction, Proxy
 from runtime.mqtt import BrokerUrl, Connection, keep_connected
 from telemetry.topics import PackName, up
 
-PATIENCE_S = 15.0
+PATIENCE_S = 30.0
 
 
 @asynccontextmanager

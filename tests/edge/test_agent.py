@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from conftest import PtyPort
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 15.0
+PATIENCE_S = 30.0
 SETTLE_S = 0.3  # for the port and the subscription, which tell nobody when they are there
 NOBODY = "mqtt://127.0.0.1:1"
 CONFIG = """

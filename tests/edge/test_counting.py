@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 T0 = 1_700_000_040_000
 SETTLED = GAP_MS + LATE_MS
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 CONFIG = """
 gateway = "gw-1"
 [site]

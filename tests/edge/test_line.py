@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from conftest import PtyPort
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 5.0
+PATIENCE_S = 30.0
 SOON_S = 0.01
 
 

@@ -18,7 +18,7 @@ from halong.installation import free_port
 from telemetry.reading import Reading
 
 NOW = 1_700_000_000_000
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 PATH = "/v1/push-sensor-data/"
 SENSORS = (
     HttpSensor(node="esp8266-1234567", sensor="pm-1", pin=1),

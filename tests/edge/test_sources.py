@@ -22,7 +22,7 @@ VECTORS = {
     vector["id"]: vector
     for vector in json.loads((Path(__file__).parents[1] / "vectors.json").read_text(encoding="utf-8"))
 }
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from firmware_sim.mqtt_devices import BUFFER, Outgoing, Publisher
 from runtime.mqtt import BrokerUrl, Connection, keep_connected
 
-PATIENCE_S = 15.0
+PATIENCE_S = 30.0
 
 
 def messages(topic: str, *numbers: int) -> list[Outgoing]:

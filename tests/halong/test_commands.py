@@ -21,7 +21,7 @@ from telemetry.messages import Command, decode_message
 from telemetry.reading import Reading
 
 T = 1_700_000_000_000
-PATIENCE_S = 15.0
+PATIENCE_S = 30.0
 
 
 class Files:

@@ -32,7 +32,7 @@ from telemetry.reading import Reading
 from telemetry.senml import encode_pack
 from telemetry.topics import PackName
 
-WAIT_S = 10.0
+WAIT_S = 30.0
 
 
 def wall_ms() -> int:

@@ -16,7 +16,7 @@ from telemetry.anomaly import Anomaly, AnomalyKind, Severity
 from telemetry.reading import Flag, Reading
 
 T = 1_700_000_000_000
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 NUMBERS = count(1000)
 
 
