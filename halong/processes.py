@@ -184,6 +184,7 @@ class Processes:
                     stderr=output,
                     env=_environment(),
                     start_new_session=True,  # Ctrl-C is ours to hand on, in order
+                    restore_signals=False,  # SIGXFSZ stays ignored: a file that may not grow is an error, not an end
                     preexec_fn=_die_with_parent,
                 )
             child.started.set()

@@ -16,7 +16,7 @@ class Kind(StrEnum):
     KILL = "kill"  # kill -9, started again
     RESTART = "restart"  # SIGTERM, started again
     PAUSE = "pause"  # SIGSTOP, later SIGCONT
-    DISK_FULL = "disk full"  # no file may grow, later it may
+    DISK_FULL = "disk full"  # no file may grow; later it may, or its end comes first
     CLOCK_STEP = "clock step"  # its system clock jumps, and later back
     CUT = "cut"  # its connections break, new ones are refused for a while
     SLOW = "slow"  # so many bytes a second
@@ -57,8 +57,8 @@ FAULTS: Mapping[Target, tuple[tuple[Kind, ...], float]] = {  # and how often it 
     Target.UPLINK: ((*WIRE, *PACKETS), 36.0),
     Target.HUB: ((Kind.KILL, Kind.RESTART, Kind.PAUSE, Kind.DISK_FULL, Kind.CLOCK_STEP), 8.0),
     Target.HUB_LINK: ((*WIRE, *PACKETS), 12.0),
-    Target.BROKER: ((Kind.KILL, Kind.RESTART, Kind.PAUSE), 4.0),
-    Target.STORE: ((Kind.KILL, Kind.RESTART, Kind.PAUSE), 6.0),
+    Target.BROKER: ((Kind.KILL, Kind.RESTART, Kind.PAUSE, Kind.DISK_FULL), 4.0),
+    Target.STORE: ((Kind.KILL, Kind.RESTART, Kind.PAUSE, Kind.DISK_FULL), 6.0),
     Target.STORE_LINK: (WIRE, 6.0),
     Target.STRANGER: ((Kind.ROGUE,), 3.0),
 }
