@@ -23,6 +23,7 @@ class Panel:
     `interval` is the shortest window ("1m"), `points` about how many windows the time range is cut into. `since` is a time
     range of its own, as far back from the end of the dashboard's ("24h"); `repeat` names the variable for each of whose
     values the panel stands once. `also` are further (query, alias) in the same chart.
+    What asks another data source than InfluxDB has its `source`, and in `asked` the target as that wants it.
     """
 
     title: str
@@ -42,6 +43,8 @@ class Panel:
     options: Json = field(default_factory=dict)
     transformations: Sequence[Json] = ()
     also: Sequence[tuple[str, str]] = ()
+    source: Json = field(default_factory=lambda: DATASOURCE)
+    asked: Json = field(default_factory=dict)
 
     def json(self) -> dict[str, object]:
         """All but the id and the place."""
@@ -65,10 +68,10 @@ class Panel:
             "transformations": list(self.transformations),
         }
         return {
-            "datasource": DATASOURCE,
+            "datasource": self.source,
             "fieldConfig": {"defaults": self.defaults, "overrides": list(self.overrides)},
             "options": self.options,
-            "targets": targets,
+            "targets": [self.asked] if self.asked else targets,
             "title": self.title,
             "type": self.plugin,
         } | {name: value for name, value in optional.items() if value}

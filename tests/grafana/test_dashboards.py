@@ -10,6 +10,7 @@ import pytest
 
 from firmware_sim import city
 from grafana import files, provision
+from grafana.city import CITY_DASHBOARD
 from grafana.looks import UNITS
 from tests.grafana.conftest import of_readings, shown
 
@@ -160,6 +161,10 @@ def test_a_table_groups_the_columns_its_query_has(dashboard):
             f"{name} ({calculation})" for name, one in group.items() for calculation in one["aggregations"]
         }
         assert {override["matcher"]["options"] for override in panel["fieldConfig"]["overrides"]} == names
+
+
+def test_the_document_lists_the_panels_of_the_city_over_the_api():
+    test_the_document_lists_the_panels(json.loads(CITY_DASHBOARD.text()))
 
 
 def test_the_document_lists_the_panels(dashboard):

@@ -8,6 +8,7 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from grafana import files
+from grafana.city import CITY_DASHBOARD
 
 # What the models of Grafana 10.1 do not know: an empty id, the text of a variable's query as its list shows it, and what
 # an annotation asks a data source of another kind than Grafana's own.
@@ -34,7 +35,9 @@ def round_trip(model):
     return json.loads(JSONEncoder(sort_keys=True).encode(Dashboard.from_json(model)))
 
 
-@pytest.mark.parametrize("dashboard", files.DASHBOARDS, ids=lambda dashboard: dashboard.uid)
+@pytest.mark.parametrize(
+    "dashboard", [*files.DASHBOARDS, CITY_DASHBOARD], ids=lambda dashboard: dashboard.uid
+)
 def test_the_sdk_gives_back_what_it_was_given(dashboard):
     model = json.loads(dashboard.text())
     assert list(lost(model, round_trip(model))) == []
