@@ -141,6 +141,9 @@ class InfluxHttp:
         self._write_timeout_s = write_timeout_s
         elsewhere = (urlsplit(url.base).hostname or "") not in _THIS_MACHINE
         self._compresses = elsewhere if compresses is None else compresses
+        self._accept = {"Accept": "application/json"}
+        if not self._compresses:
+            self._accept["Accept-Encoding"] = "identity"
         self._api: _Api | None = None
         self._in_flight = asyncio.Semaphore(IN_FLIGHT_MAX)
 
@@ -250,7 +253,7 @@ class InfluxHttp:
                     "POST",
                     query_params=query_params,
                     post_params=post_params,
-                    header_params={**headers, "Accept": "application/json"},
+                    header_params={**headers, **self._accept},
                     body=body,
                     _preload_content=False,
                 )
