@@ -1,37 +1,46 @@
 """$filter of OData as SensorThings uses it (18-088 section 9.3.3.5): parsed, and applied to an entity's values. Pure.
 
 expression  comparison | function | not expression | expression and|or expression | ( expression )
-comparison  operand eq|ne|gt|ge|lt|le operand
-operand     path | 'text' | number | time | true | false | null | function(operand, …)
+comparison  sum eq|ne|gt|ge|lt|le sum
+sum         product add|sub product …
+product     operand mul|div|mod operand …
+operand     path | 'text' | number | time | duration'PT1H' | geography'POINT (107 21)' | true | false | null | now()
+            | function(expression, …) | ( expression )
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
+
+from api.sensorthings.functions import (
+    ARITHMETIC,
+    FUNCTIONS,
+    FilterError,
+    Time,
+    Value,
+    apply,
+    calculate,
+    compare,
+    parse_duration,
+    parse_geometry,
+    parse_time,
+)
+
+__all__ = ["Call", "FilterError", "Node", "Path", "Time", "Value", "conjuncts", "holds", "parse", "paths"]
 
 LONGEST = 4000  # characters
 DEEPEST = 30
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<text>'(?:[^']|'')*')"
+    r"|duration'(?P<duration>[^']*)'"
+    r"|geography'(?P<geometry>[^']*)'"
     r"|(?P<time>\d{4}-\d{2}-\d{2}T[0-9:.]+(?:Z|[+-]\d{2}:?\d{2}))"
     r"|(?P<number>-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)"
     r"|(?P<word>@?[A-Za-z_][A-Za-z0-9_.@]*(?:/@?[A-Za-z_][A-Za-z0-9_.@]*)*)"
     r"|(?P<mark>[(),]))"
 )
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 COMPARISONS = ("eq", "ne", "gt", "ge", "lt", "le")
-
-
-class FilterError(ValueError):
-    """The expression cannot be understood or applied; one sentence."""
-
-
-class Time(NamedTuple):
-    """An instant, ms since 1970."""
-
-    ms: int
 
 
 class Path(NamedTuple):
@@ -41,30 +50,20 @@ class Path(NamedTuple):
 
 
 class Call(NamedTuple):
-    """A function, a comparison, or one of and, or, not."""
+    """A function, a comparison, arithmetic, or one of and, or, not."""
 
     name: str
     arguments: tuple["Node", ...]
 
 
-Value = str | float | bool | Time | None
 Node = Value | Path | Call
 
 
-def parse_time(text: str) -> Time:
-    """An ISO 8601 time with a zone; raises FilterError."""
-    try:
-        instant = datetime.fromisoformat(text)
-        return Time((instant - _EPOCH) // timedelta(milliseconds=1))
-    except (ValueError, OverflowError, TypeError):
-        raise FilterError(f"{text[:40]!r} is no time like 2026-11-23T00:00:00Z") from None
-
-
-def parse(text: str) -> Node:
-    """The expression; raises FilterError."""
+def parse(text: str, now_ms: int = 0) -> Node:
+    """The expression, with `now()` at that time; raises FilterError."""
     if len(text) > LONGEST:
         raise FilterError(f"$filter is longer than {LONGEST} characters")
-    parser = _Parser(list(_tokens(text)))
+    parser = _Parser(list(_tokens(text)), now_ms)
     node = parser.either(0)
     if parser.look()[0] != "end":
         raise FilterError(f"$filter: {parser.look()[1]!r} is not expected there")
@@ -82,8 +81,8 @@ def _tokens(text: str) -> Iterator[tuple[str, str]]:
 
 
 class _Parser:
-    def __init__(self, tokens: Sequence[tuple[str, str]]) -> None:
-        self._tokens, self._at = tokens, 0
+    def __init__(self, tokens: Sequence[tuple[str, str]], now_ms: int) -> None:
+        self._tokens, self._at, self._now = tokens, 0, Time(now_ms)
 
     def look(self) -> tuple[str, str]:
         return self._tokens[self._at] if self._at < len(self._tokens) else ("end", "the end")
@@ -117,11 +116,25 @@ class _Parser:
         if self._is("not"):
             self.take()
             return Call("not", (self._comparison(depth + 1),))
-        left = self._operand(depth)
+        left = self._sum(depth)
         if self._is(*COMPARISONS):
             _, name = self.take()
-            return Call(name, (left, self._operand(depth)))
+            return Call(name, (left, self._sum(depth)))
         return left
+
+    def _sum(self, depth: int) -> Node:
+        node = self._product(depth)
+        while self._is("add", "sub"):
+            _, name = self.take()
+            node = _calculated(name, node, self._product(depth))
+        return node
+
+    def _product(self, depth: int) -> Node:
+        node = self._operand(depth)
+        while self._is("mul", "div", "mod"):
+            _, name = self.take()
+            node = _calculated(name, node, self._operand(depth))
+        return node
 
     def _operand(self, depth: int) -> Node:
         kind, text = self.take()
@@ -132,6 +145,10 @@ class _Parser:
                 return float(text)
             case "time":
                 return parse_time(text)
+            case "duration":
+                return parse_duration(text)
+            case "geometry":
+                return parse_geometry(text)
             case "mark" if text == "(":
                 node = self.either(depth + 1)
                 self._expect(")")
@@ -146,6 +163,10 @@ class _Parser:
                 raise FilterError(f"$filter: {text!r} is not expected there")
 
     def _call(self, name: str, depth: int) -> Node:
+        if name == "now":
+            self._expect("(")
+            self._expect(")")
+            return self._now
         if name not in FUNCTIONS:
             raise FilterError(f"$filter: no function {name!r}; known: {', '.join(FUNCTIONS)}")
         self.take()
@@ -163,23 +184,28 @@ class _Parser:
             raise FilterError(f"$filter: {mark!r} is missing")
 
 
-def _text(value: Value) -> str:
-    if not isinstance(value, str):
-        raise FilterError("$filter: a function wants text and was given something else")
-    return value
+def _calculated(name: str, left: Node, right: Node) -> Node:
+    """At once when both are known, so that `phenomenonTime gt now() sub duration'PT1H'` is a range of time."""
+    if isinstance(left, Path | Call) or isinstance(right, Path | Call):
+        return Call(name, (left, right))
+    return calculate(name, left, right)
 
 
-FUNCTIONS: Mapping[str, Callable[..., Value]] = {
-    "startswith": lambda text, start: _text(text).startswith(_text(start)),
-    "endswith": lambda text, end: _text(text).endswith(_text(end)),
-    "substringof": lambda part, text: _text(part) in _text(text),
-    "contains": lambda text, part: _text(part) in _text(text),
-    "tolower": lambda text: _text(text).lower(),
-    "toupper": lambda text: _text(text).upper(),
-    "trim": lambda text: _text(text).strip(),
-    "length": lambda text: float(len(_text(text))),
-    "concat": lambda one, other: _text(one) + _text(other),
-}
+def conjuncts(node: Node) -> Sequence[Node]:
+    """The expressions that all must hold."""
+    if isinstance(node, Call) and node.name == "and":
+        return [part for one in node.arguments for part in conjuncts(one)]
+    return [] if node is True else [node]
+
+
+def paths(node: Node) -> Iterator[tuple[str, ...]]:
+    """Every property that an expression looks at."""
+    if isinstance(node, Path):
+        yield node.parts
+    elif isinstance(node, Call):
+        for argument in node.arguments:
+            yield from paths(argument)
+
 
 Lookup = Callable[[tuple[str, ...]], Sequence[Value]]
 
@@ -202,32 +228,9 @@ def _values(node: Node, lookup: Lookup) -> Sequence[Value]:
         return (not holds(node.arguments[0], lookup),)
     given = [_values(one, lookup) for one in node.arguments]
     if node.name in COMPARISONS:
-        return (any(_compare(node.name, one, other) for one in given[0] for other in given[1]),)
+        return (any(compare(node.name, one, other) for one in given[0] for other in given[1]),)
+    if node.name in ARITHMETIC:
+        return tuple(calculate(node.name, one, other) for one in given[0] for other in given[1])
     first, *rest = given
     others = [values[0] if values else None for values in rest]
-    return tuple(FUNCTIONS[node.name](one, *others) for one in first)
-
-
-def _compare(name: str, one: Value, other: Value) -> bool:
-    if isinstance(one, Time) and isinstance(other, str):
-        other = _moment(other, first=name in ("lt", "le"))
-    elif isinstance(other, Time) and isinstance(one, str):
-        one = _moment(one, first=name in ("gt", "ge"))
-    if name in ("eq", "ne"):
-        return (one == other) == (name == "eq")
-    if isinstance(one, Time) and isinstance(other, Time):
-        one, other = float(one.ms), float(other.ms)
-    numbers = isinstance(one, int | float) and isinstance(other, int | float)
-    if not numbers and not (isinstance(one, str) and isinstance(other, str)):
-        return False
-    order = (one > other) - (one < other)  # type: ignore[operator]
-    return {"gt": order > 0, "ge": order >= 0, "lt": order < 0, "le": order <= 0}[name]
-
-
-def _moment(text: str, *, first: bool) -> Value:
-    """A property's time; of an interval its start or its end, whichever the comparison is about."""
-    start, slash, end = text.partition("/")
-    try:
-        return parse_time(start if first or not slash else end)
-    except FilterError:
-        return None
+    return tuple(apply(node.name, (one, *others)) for one in first)

@@ -24,8 +24,18 @@ class Order(NamedTuple):
     descending: bool
 
 
+class Token(NamedTuple):
+    """The last observation of a page: its instant, ms, and its datastream."""
+
+    at_ms: int
+    stream: str
+
+    def __str__(self) -> str:
+        return f"{self.at_ms}~{self.stream}"
+
+
 class Options(NamedTuple):
-    """What to show of a collection or an entity. `token` goes on with observations after that instant, ms."""
+    """What to show of a collection or an entity. `token` goes on with observations after that one."""
 
     filter: Node = True
     select: tuple[str, ...] = ()
@@ -34,23 +44,23 @@ class Options(NamedTuple):
     top: int = PAGE
     skip: int = 0
     counted: bool = False
-    token: int | None = None
+    token: Token | None = None
 
 
-def read(given: Mapping[str, str], depth: int = 0) -> Options:
-    """The options of these names and texts; raises OptionError."""
+def read(given: Mapping[str, str], depth: int = 0, *, now_ms: int = 0) -> Options:
+    """The options of these names and texts, with `now()` at that time; raises OptionError."""
     options = Options()
     for name, text in given.items():
         match name:
             case "$filter":
                 try:
-                    options = options._replace(filter=parse(text))
+                    options = options._replace(filter=parse(text, now_ms))
                 except FilterError as error:
                     raise OptionError(str(error)) from None
             case "$select":
                 options = options._replace(select=tuple(_names(text, name)))
             case "$expand":
-                options = options._replace(expand=tuple(_expansions(text, depth)))
+                options = options._replace(expand=tuple(_expansions(text, depth, now_ms)))
             case "$orderby":
                 options = options._replace(orderby=tuple(_orders(text)))
             case "$top":
@@ -58,7 +68,7 @@ def read(given: Mapping[str, str], depth: int = 0) -> Options:
             case "$skip":
                 options = options._replace(skip=_number(text, name, SKIP_MAX))
             case "$skiptoken":
-                options = options._replace(token=_number(text, name, 10**15))
+                options = options._replace(token=_token(text))
             case "$count":
                 if text not in ("true", "false"):
                     raise OptionError("$count is true or false")
@@ -80,6 +90,11 @@ def _number(text: str, name: str, most: int) -> int:
     return min(int(text), most)
 
 
+def _token(text: str) -> Token:
+    at, _, stream = text.partition("~")
+    return Token(_number(at, "$skiptoken", 10**15), stream)
+
+
 def _names(text: str, option: str) -> Iterator[str]:
     for part in text.split(","):
         name = part.strip()
@@ -97,7 +112,7 @@ def _orders(text: str) -> Iterator[Order]:
         yield Order(tuple(name.split("/")), len(words) == 2 and words[1].lower() == "desc")
 
 
-def _expansions(text: str, depth: int) -> Iterator[tuple[str, Options]]:
+def _expansions(text: str, depth: int, now_ms: int) -> Iterator[tuple[str, Options]]:
     """Datastreams($top=1;$expand=Observations),Locations or Datastreams/Observations."""
     if depth >= EXPAND_DEEPEST:
         raise OptionError(f"$expand is nested deeper than {EXPAND_DEEPEST}")
@@ -115,7 +130,7 @@ def _expansions(text: str, depth: int) -> Iterator[tuple[str, Options]]:
             if not equals:
                 raise OptionError(f"$expand: {option.strip()[:40]!r} is no option")
             inner[key] = value
-        options = read(inner, depth + len(names))
+        options = read(inner, depth + len(names), now_ms=now_ms)
         for name in reversed(names[1:]):
             options = Options(expand=((name, options),))
         if len(names) + depth > EXPAND_DEEPEST:

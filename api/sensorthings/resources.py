@@ -6,9 +6,18 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
 from api.problems import ProblemError, did_you_mean
-from api.sensorthings.expressions import Call, FilterError, Node, Path, Value, holds
+from api.sensorthings.expressions import (
+    Call,
+    FilterError,
+    Node,
+    Path,
+    Value,
+    conjuncts,
+    holds,
+    paths,
+)
 from api.sensorthings.model import RELATIONS, Entity, Model, observation, read_id
-from api.sensorthings.observations import observations
+from api.sensorthings.observations import Observations, Page
 from api.sensorthings.options import Options
 from api.services import Services
 
@@ -25,6 +34,7 @@ class Target(NamedTuple):
     relation: str = ""
     property: str = ""
     raw: bool = False
+    references: bool = False
 
 
 class Resources:
@@ -46,6 +56,8 @@ class Resources:
     async def _step(self, before: Target | None, segment: str) -> Target:
         if segment == "$value" and before is not None and before.property:
             return before._replace(raw=True)
+        if segment == "$ref" and before is not None and not before.property and not before.references:
+            return before._replace(references=True)
         match = _SEGMENT.fullmatch(segment)
         if match is None:
             raise ProblemError(404, f"{segment[:60]!r} is no SensorThings address like Things('bai-chay')")
@@ -55,7 +67,7 @@ class Resources:
             if name not in RELATIONS:
                 raise ProblemError(404, f"no {name[:40]!r} here, {did_you_mean(name, RELATIONS)}")
             return await self._member(Target(name), entity_id) if has_id else Target(name)
-        if before.entity is None or before.property:
+        if before.entity is None or before.property or before.references:
             raise ProblemError(404, f"{segment[:60]!r} does not follow there")
         relations = RELATIONS[before.entity.kind]
         if name in relations:
@@ -75,15 +87,20 @@ class Resources:
     async def _member(self, target: Target, entity_id: str) -> Target:
         if target.kind == "Observations":
             found = await self._observation(entity_id)
-            inside = (
-                target.parent is None or found is None or target.parent.id in (found.id.rpartition(":")[0],)
-            )
         else:
             found = self._model.one(target.kind, entity_id)
-            inside = target.parent is None or found in self._model.related(target.parent, target.relation)
+        inside = target.parent is None or (
+            found is not None and self._is_inside(found, target.parent, target.relation)
+        )
         if found is None or not inside:
             raise ProblemError(404, f"no {target.kind}({entity_id[:60]!r})")
         return Target(target.kind, entity=found)
+
+    def _is_inside(self, found: Entity, parent: Entity, relation: str) -> bool:
+        if found.kind != "Observations":
+            return found.id in {one.id for one in self._model.related(parent, relation)}
+        back = {"Datastreams": "Datastream", "FeaturesOfInterest": "FeatureOfInterest"}[parent.kind]
+        return parent.id in {one.id for one in self._model.related(found, back)}
 
     async def _observation(self, entity_id: str) -> Entity | None:
         stream, _, time = entity_id.rpartition(":")
@@ -97,8 +114,14 @@ class Resources:
         if target.entity is not None and target.property:
             value = target.entity.values[target.property]
             return value if target.raw else {target.property: value}
+        if target.references:
+            options = options._replace(expand=())
         if target.entity is not None:
-            return await self.show(target.entity, options)
+            return (
+                self._reference(target.entity)
+                if target.references
+                else await self.show(target.entity, options)
+            )
         shown, following, count = await self._collection(target, options)
         content: dict[str, Any] = {}
         if count is not None:
@@ -106,26 +129,19 @@ class Resources:
         if following is not None:
             query = {**{k: v for k, v in given.items() if k not in ("$skip", "$skiptoken")}, **following}
             content["@iot.nextLink"] = f"{self._base}/{address}?{urlencode(query, safe='$', quote_via=quote)}"
-        content["value"] = [await self.show(entity, options) for entity in shown]
+        content["value"] = [
+            self._reference(entity) if target.references else await self.show(entity, options)
+            for entity in shown
+        ]
         return content
 
-    async def _collection(
-        self, target: Target, options: Options
-    ) -> tuple[Sequence[Entity], dict[str, str] | None, int | None]:
-        """(entities, options of the next page, count)."""
+    async def _collection(self, target: Target, options: Options) -> Page:
         if target.kind == "Observations":
-            stream = target.parent or self._named_stream(options.filter)
-            if stream is None or stream.kind != "Datastreams":
-                raise ProblemError(
-                    400,
-                    "observations are read by datastream: Datastreams('…')/Observations, or $filter=Datastream/id eq '…'",
-                )
-            self._count_question()
-            page = await observations(self._hub, stream, options, self.values)
-            token = (
-                {"$skiptoken": str(page.following)} if page.following is not None and page.entities else None
+            streams, rest = self._streams(target.parent, options.filter)
+            question = Observations(
+                self._hub, streams, options._replace(filter=rest), self.values, self._count_question
             )
-            return page.entities, token, page.counted
+            return await question.page()
         every: Iterable[Entity] = (
             self._model.all(target.kind)
             if target.parent is None
@@ -136,7 +152,7 @@ class Resources:
             found.sort(key=lambda entity: _key(self.values(entity, order.path)), reverse=order.descending)
         end = options.skip + options.top
         following = {"$skip": str(end)} if len(found) > end and options.top else None
-        return found[options.skip : end], following, len(found) if options.counted else None
+        return Page(found[options.skip : end], following, len(found) if options.counted else None)
 
     def _holds(self, node: Node, entity: Entity) -> bool:
         try:
@@ -144,18 +160,36 @@ class Resources:
         except FilterError as error:
             raise ProblemError(400, str(error)) from None
 
-    def _named_stream(self, node: Node) -> Entity | None:
-        """The datastream that a filter names."""
-        if not isinstance(node, Call):
-            return None
-        if node.name == "and":
-            found = (self._named_stream(one) for one in node.arguments)
-            return next((stream for stream in found if stream is not None), None)
-        path, value = (*node.arguments, None)[:2]
+    def _streams(self, parent: Entity | None, node: Node) -> tuple[list[str], Node]:
+        """The datastreams whose observations are asked for, ascending, and what of the filter is left to look at in each."""
+        mine: list[Node] = []
+        rest: list[Node] = []
+        for part in conjuncts(node):
+            names = {path[0] for path in paths(part)}
+            (mine if names and names <= RELATIONS["Observations"].keys() else rest).append(part)
+        if parent is None or parent.kind != "Datastreams":
+            every = self._named_streams(mine)
+            if parent is not None:
+                every = [one for one in every if one.values["properties"]["site"] == parent.id]
+        else:
+            every = [parent]
+
+        found = sorted(
+            stream.id
+            for stream in every
+            if all(self._holds(part, Entity("Observations", f"{stream.id}:0", {})) for part in mine)
+        )
+        return found, Call("and", tuple(rest)) if rest else True
+
+    def _named_streams(self, parts: Sequence[Node]) -> Iterable[Entity]:
+        """The one that an expression names, else all."""
         names = (Path(("Datastream", "id")), Path(("Datastream", "@iot.id")))
-        if node.name == "eq" and path in names and isinstance(value, str):
-            return self._model.one("Datastreams", value)
-        return None
+        for part in parts:
+            if isinstance(part, Call) and part.name == "eq" and part.arguments[0] in names:
+                stream = part.arguments[1]
+                found = self._model.one("Datastreams", stream) if isinstance(stream, str) else None
+                return [found] if found is not None else []
+        return self._model.all("Datastreams")
 
     def values(self, entity: Entity, parts: tuple[str, ...]) -> Sequence[Value]:
         """The values at a path; a 400 for a path that leads nowhere."""
@@ -177,9 +211,15 @@ class Resources:
             400, f"{entity.kind} have no {'/'.join(parts)[:60]!r}, {did_you_mean(name, known)}"
         )
 
+    def _link(self, entity: Entity) -> str:
+        return f"{self._base}/{entity.kind}('{quote(entity.id, safe=':')}')"
+
+    def _reference(self, entity: Entity) -> dict[str, str]:
+        return {"@iot.selfLink": self._link(entity)}
+
     async def show(self, entity: Entity, options: Options) -> dict[str, Any]:
         """An entity with its links, selected and expanded."""
-        link = f"{self._base}/{entity.kind}('{quote(entity.id, safe=':')}')"
+        link = self._link(entity)
         relations = RELATIONS[entity.kind]
         content: dict[str, Any] = {"@iot.id": entity.id, "@iot.selfLink": link, **entity.values}
         if options.select:

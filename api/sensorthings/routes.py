@@ -55,13 +55,13 @@ async def resource(
     top: Annotated[str | None, Query(alias="$top", max_length=20)] = None,
     skip: Annotated[str | None, Query(alias="$skip", max_length=20)] = None,
     count: Annotated[str | None, Query(alias="$count", max_length=20)] = None,
-    skiptoken: Annotated[str | None, Query(alias="$skiptoken", max_length=20)] = None,
+    skiptoken: Annotated[str | None, Query(alias="$skiptoken", max_length=160)] = None,
 ) -> Response:
     """`Things`, `Things('bai-chay')/Datastreams`, `Datastreams('bai-chay-pm-1:pm25')/Observations` …, with `$filter`, `$select`,
     `$expand`, `$orderby`, `$top`, `$skip`, `$count`; `@iot.nextLink` leads to the following page."""
     given = dict(request.query_params)
     try:
-        options = read(given)
+        options = read(given, now_ms=hub.clock())
     except OptionError as error:
         raise ProblemError(400, str(error)) from None
     resources = Resources(hub, base(request))

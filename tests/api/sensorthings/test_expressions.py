@@ -18,7 +18,13 @@ ENTITY: dict[tuple[str, ...], list[Value]] = {
     ("span",): ["2026-11-23T00:00:00Z/2026-11-24T00:00:00Z"],
     ("Datastreams", "name"): ["pm25", "pm10"],
     ("nothing",): [None],
+    ("location",): [{"type": "Point", "coordinates": [107.043, 20.953]}],
 }
+
+
+SQUARE = "(107 20.9, 107.1 20.9, 107.1 21, 107 21, 107 20.9)"
+HOLE = "(107.04 20.95, 107.05 20.95, 107.05 20.96, 107.04 20.96, 107.04 20.95)"
+NOW_MS = 1_795_395_600_000 + 60_000  # a minute after the entity's time
 
 
 def lookup(parts: tuple[str, ...]) -> Sequence[Value]:
@@ -53,19 +59,45 @@ def lookup(parts: tuple[str, ...]) -> Sequence[Value]:
         ("nothing eq null", True),
         ("result ne null", True),
         ("result gt 'a'", False),
+        ("result add 1 mul 2 eq 23.5", True),
+        ("(result add 1) mul 2 eq 45", True),
+        ("result mod 2 eq 1.5 and result sub 21.5 eq 0", True),
+        ("result div 0 eq 1", False),
+        ("round(result) eq 22 and floor(result) eq 21 and ceiling(result) eq 22", True),
+        ("year(phenomenonTime) eq 2026 and month(phenomenonTime) eq 11 and day(phenomenonTime) eq 23", True),
+        ("hour(phenomenonTime) eq 1 and minute(phenomenonTime) eq 0", True),
+        ("phenomenonTime gt now() sub duration'PT1H'", True),
+        ("phenomenonTime lt now() sub duration'P1D'", False),
+        ("indexof(name, 'dust') eq 11", True),
+        ("geo.distance(location, geography'POINT (107.043 20.954)') lt 0.002", True),
+        ("geo.distance(location, geography'POINT(108 21)') lt 0.5", False),
+        (
+            f"st_within(location, geography'POLYGON ({SQUARE})')",
+            True,
+        ),
+        (
+            f"st_within(location, geography'POLYGON ({SQUARE}, {HOLE})')",
+            False,
+        ),
+        ("st_disjoint(location, geography'POLYGON ((7 20.9, 7.1 20.9, 7.1 21, 7 21, 7 20.9))')", True),
+        ("geo.intersects(location, geography'POLYGON ((107 20.9, 107.1 21, 107 21, 107 20.9))')", True),
+        ("st_equals(location, geography'POINT (107.043 20.953)')", True),
         ("true", True),
         ("1 eq 2 or 1 eq 1 and 2 eq 3", False),
     ],
 )
 def test_what_it_means(text: str, result: bool) -> None:
-    assert holds(parse(text), lookup) is result
+    assert holds(parse(text, NOW_MS), lookup) is result
 
 
 @pytest.mark.parametrize(
     "text",
     ["", "result eq", "result eq 1)", "(result eq 1", "nosuch(1)", "length(1,2)", "result eq 1 2", "'open", "a;b",
      "2026-13-45T00:00:00Z eq 1",
-     "length(result) eq 1", "(" * 40 + "1" + ")" * 40, "x" * 5000, "not " * 50 + "true"],
+     "length(result) eq 1", "st_within(name, geography'POINT (1 2)')", "geo.length(location) gt 1", "result add 'a' eq 1",
+     "geography'POINT (1)' eq 1", "geography'LINESTRING (1 2, 3 4)' eq 1", "duration'1 h' eq 1", "now(1) gt 2", "year('x') eq 1",
+     "geography'POLYGON ((1 2, 3 4, 5 6, 7 8))' eq 1", "geography'POLYGON ((" + "1 2, " * 1200 + "1 2))' eq 1",
+     "(" * 40 + "1" + ")" * 40, "x" * 5000, "not " * 50 + "true"],
 )  # fmt: skip
 def test_what_cannot_be_understood_is_one_sentence(text: str) -> None:
     with pytest.raises(FilterError) as caught:
@@ -80,7 +112,34 @@ def test_a_long_chain_is_no_deep_one() -> None:
 @given(
     st.text(max_size=60)
     | st.lists(
-        st.sampled_from(["result", "eq", "1", "and", "(", ")", "not", "'a'", ",", "length", "name", "/"]),
+        st.sampled_from(
+            [
+                "result",
+                "eq",
+                "1",
+                "and",
+                "(",
+                ")",
+                "not",
+                "'a'",
+                ",",
+                "length",
+                "name",
+                "/",
+                "add",
+                "div",
+                "0",
+                "floor",
+                "1e400",
+                "year",
+                "st_within",
+                "geography'POINT(1 2)'",
+                "now()",
+                "sub",
+                "duration'P999999D'",
+                "location",
+            ]
+        ),
         max_size=20,
     ).map(" ".join)
 )
