@@ -48,6 +48,9 @@ class Batch:
     quarantined: list[Quarantined] = field(default_factory=list)
     anomalies: list[Anomaly] = field(default_factory=list)
     manifests: list[tuple[str, Manifest]] = field(default_factory=list)  # with the gateway
+    foreign: set[tuple[str, str]] = field(
+        default_factory=set
+    )  # (sensor, who sent of it just now and is not its owner)
     decoded: int = 0
     repeated: int = 0
     refused: int = 0  # readings among `quarantined`

@@ -153,6 +153,8 @@ class Intake:
                     fault = checks.owner_fault(sensor, gateway, owner)
                     if fault is not None:
                         found[row] = fault
+        live = batch.arrived() - batch.observed() <= checks.BACKLOG_MS
+        batch.foreign = {senders[row] for row in found if live[row]}
         return found
 
     def faults(self, reading: Reading, gateway: str, arrived_ms: int) -> Iterator[checks.Fault]:

@@ -246,6 +246,8 @@ class Pipeline:
             await self._insist(
                 "book", partial(self._record, batch.quarantined, batch.anomalies, batch.manifests)
             )
+            if batch.foreign:
+                await self._insist("claims", partial(self._tell_of_claims, batch))
             await self._judged.put(batch)
 
     async def _settle_batches(self) -> None:
@@ -324,6 +326,9 @@ class Pipeline:
             self._book.put_manifests(manifests, self._clock())
         if anomalies:
             self._book.put_anomalies({anomaly.id: anomaly for anomaly in anomalies}.values())
+
+    async def _tell_of_claims(self, batch: Batch) -> None:
+        self._watchman.claims_sent(batch.foreign)
 
     def _count(self, batch: Batch, outcome: Outcome) -> None:
         account, now_ms = self.account, self._clock()

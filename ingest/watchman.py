@@ -1,6 +1,6 @@
 """The watchman: keeps anomalies across restarts, tells them to the page and to the alarms' desk, notices silence."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 
 import structlog
 
@@ -45,6 +45,7 @@ class Watchman:
         self._account, self._clock, self._desk, self._on_anomaly = account, clock, desk, on_anomaly
         self._silence = Silence()
         self._claims = Claims()
+        self._untold: list[Anomaly] = []  # of claims, when the book could not take them
         self._open: set[str] = set()
         self._warm = False
         self.listening = False
@@ -72,7 +73,7 @@ class Watchman:
         self._judge.learn(past)
         self._judge.resume(opened, now_ms)
         self._silence.resume(opened)
-        self._claims.resume(opened)
+        self._claims.resume(opened, now_ms)
         for gateway in known:
             self._silence.gateway_known(gateway)
         self._open = {anomaly.id for anomaly in opened}
@@ -107,12 +108,19 @@ class Watchman:
         if self._warm and (refused or self._claims.concern(gateway)):
             self._look_at_claims()
 
+    def claims_sent(self, pairs: Set[tuple[str, str]]) -> None:
+        """Live readings that were set aside: (sensor, gateway that does not own it). Raises BookUnavailableError."""
+        if self._claims.sent(pairs, self._clock()) or self._untold:
+            self._look_at_claims()
+
     def _look_at_claims(self) -> None:
         with self._book.reading() as database:
-            found = {sensor: Claim(*claim) for sensor, claim in Inventory(database).claims().items()}
-        changes = self._claims.look(found, self._clock())
-        for anomaly in changes:
-            self._book.put_anomaly(anomaly)
+            inventory = Inventory(database)
+            listed = {sensor: Claim(*claim) for sensor, claim in inventory.claims().items()}
+            owners = {row.id: (row.gateway, row.site) for row in inventory.sensors()}
+        self._untold += self._claims.look(listed, owners, self._clock())
+        self._book.put_anomalies(self._untold)
+        changes, self._untold = self._untold, []
         self.tell(changes)
 
     def gateway_retired(self, gateway: str) -> list[Anomaly]:
@@ -123,6 +131,8 @@ class Watchman:
         """What silence has opened and closed since the last look; raises BookUnavailableError before anything changes."""
         sensors, gateways = self._registry.sensors(), self._registry.gateways()
         now_ms = self._clock()
+        if self._claims.fade(now_ms):
+            self._look_at_claims()
         return self._silence.check(now_ms, sensors, gateways) + self._judge.expire(now_ms)
 
     def tell(self, anomalies: Iterable[Anomaly]) -> None:
