@@ -9,6 +9,7 @@ from api.cost import AT_ONCE_EACH
 from storage.store import Store
 from telemetry.reading import Reading
 from tests.api.conftest import Hub, served
+from tests.waiting import until
 
 PM = {"sensor": "bai-chay-pm-1", "quantity": "pm25"}
 PATIENCE_S = 20.0
@@ -38,12 +39,6 @@ def slow(hub: Hub) -> tuple[Hub, SlowStore]:
     store = SlowStore()
     peer: Store = store  # type: ignore[assignment]
     return Hub(replace(hub.services, store=peer), hub.ready), store
-
-
-async def until(condition: object) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not condition():  # type: ignore[operator]
-            await asyncio.sleep(0.01)
 
 
 async def test_so_many_questions_at_once(hub: Hub) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
@@ -20,8 +20,8 @@ from firmware_sim.truth import read
 from runtime.config import parse
 from runtime.mqtt import Message
 from telemetry.reading import Reading
+from tests.waiting import until
 
-PATIENCE_S = 20.0
 T0 = 1_700_000_000.0
 MOMENTS = st.floats(1_650_000_000, 1_950_000_000)
 SOURCES = """
@@ -133,12 +133,6 @@ def test_a_node_that_lost_its_agent_is_born_again() -> None:
     assert source.outgoing() == []
     assert device.receive("spBv1.0/City/NCMD/other", ask.payload, T0 + 4) == []
     assert device.receive(ask.topic, b"", T0 + 4) == []
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 async def test_all_of_them_through_a_real_broker(mosquitto_url: str, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from pathlib import Path
 from random import Random
@@ -28,6 +28,7 @@ from storage.embedded import EmbeddedStore
 from telemetry.inventory import Site
 from telemetry.quarantine import Reason
 from telemetry.reading import Reading
+from tests.waiting import until
 
 PATIENCE_S = 40.0
 DAY_MS = 86_400_000
@@ -96,12 +97,6 @@ class Hub:
     async def stored(self) -> list[Reading]:
         found = [one async for batch in self.store.scan(0, 2**52) for one in batch]
         return sorted(found, key=lambda reading: reading.observed_at)
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not condition():
-            await asyncio.sleep(0.02)
 
 
 @asynccontextmanager

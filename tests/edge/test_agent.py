@@ -6,7 +6,7 @@ import sqlite3
 import sys
 import time
 import zlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
@@ -39,6 +39,7 @@ from telemetry.senml import decode_pack
 
 if TYPE_CHECKING:
     from conftest import PtyPort
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 30.0
@@ -138,12 +139,6 @@ class Ingest:
         assert parsed.checksum == topics.checksum(name, message.payload)
         ack = Ack({name.journal: [(name.seq, name.seq)]}, time.time_ns() // 1_000_000, 16)
         await connection.publish(topics.ack(self._root, name.gateway), ack.encode())
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not condition():
-            await asyncio.sleep(0.005)
 
 
 @asynccontextmanager

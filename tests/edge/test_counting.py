@@ -1,7 +1,7 @@
 """A radar on a real pty whose vehicles are counted: what the port hands over, what the loop publishes, what absence means."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,13 +13,13 @@ from edge.ports import build_ports
 from edge.traffic import GAP_MS, LATE_MS
 from runtime.config import parse
 from telemetry.reading import Reading
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from conftest import PtyPort
 
 T0 = 1_700_000_040_000
 SETTLED = GAP_MS + LATE_MS
-PATIENCE_S = 30.0
 CONFIG = """
 gateway = "gw-1"
 [site]
@@ -33,12 +33,6 @@ protocol = "ops243"
 sensor = "radar-1"
 aggregate_s = 60
 """
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not condition():
-            await asyncio.sleep(0.002)
 
 
 async def test_a_minute_of_a_radar(pty_port: "PtyPort", monkeypatch: pytest.MonkeyPatch) -> None:

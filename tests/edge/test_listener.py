@@ -3,7 +3,7 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -16,6 +16,7 @@ from edge.listener import MAX_CONNECTIONS, Listener
 from edge.publishers import HttpListener, HttpSensor
 from halong.installation import free_port
 from telemetry.reading import Reading
+from tests.waiting import until
 
 NOW = 1_700_000_000_000
 PATIENCE_S = 30.0
@@ -26,12 +27,6 @@ SENSORS = (
     HttpSensor(node="esp8266-99", sensor="all-1"),
 )
 PM = {"sensordatavalues": [{"value_type": "P1", "value": "14.20"}, {"value_type": "P2", "value": "8.10"}]}
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not condition():
-            await asyncio.sleep(0.002)
 
 
 class Intake:

@@ -1,7 +1,7 @@
 """A broker that forgets the agent's subscriptions: what falls silent is subscribed or connected again, and told."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from random import Random
 from uuid import uuid4
@@ -13,14 +13,9 @@ from edge.sources import Source, SourceLink
 from runtime.mqtt import BrokerUrl, Connection, keep_connected
 from telemetry.reading import Reading
 from tests.forgetful import ForgetfulBroker
+from tests.waiting import until
 
 PERIOD_S = 0.02
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(15):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 class Speaker:

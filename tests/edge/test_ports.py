@@ -12,6 +12,7 @@ from edge.driver import BadFrameError, Decoded, Measurement, Step, Verdict, extr
 from edge.framing import LineFramer
 from edge.ports import Device, Port
 from telemetry.reading import Flag, Reading
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from conftest import PtyPort
@@ -90,12 +91,6 @@ class Journal:
 
     def values(self, sensor: str = "s") -> list[float]:
         return [reading.value for reading in self.readings if reading.sensor == sensor]
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not condition():
-            await asyncio.sleep(0.002)
 
 
 class Room:

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
@@ -23,16 +23,11 @@ from runtime.mqtt import BrokerUrl, Connection, keep_connected
 from telemetry.inventory import Site
 from telemetry.reading import Reading
 from tests.edge.conftest import PtyPort
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 SETTLE_S = 0.3
 NOW = 1_700_000_000_000
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(15):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 def speed(value: float) -> bytes:

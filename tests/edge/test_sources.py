@@ -16,6 +16,7 @@ from edge.sources import LAST_TIME_MS, Source, build_links, matches
 from runtime.config import parse
 from runtime.mqtt import BrokerUrl, Connection, Message, keep_connected
 from telemetry.reading import Reading
+from tests.waiting import until
 
 NOW = 1_700_000_000_000
 VECTORS = {
@@ -131,12 +132,6 @@ sensor = "other-1"
 url = "mqtt://127.0.0.1:1"
 format = "senml"
 """
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not condition():
-            await asyncio.sleep(0.005)
 
 
 async def test_messages_reach_the_sources_whose_topic_they_match(mosquitto_url: str) -> None:

@@ -28,6 +28,7 @@ from telemetry.messages import Ack, Birth, State
 from telemetry.reading import Reading
 from telemetry.senml import SenmlError, decode_pack
 from telemetry.undatable import UndatablePack
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from conftest import PtyPort
@@ -137,12 +138,6 @@ class Hub:
             pack = undatable.decode(payload)
             assert pack is not None
             self.undatable.append(pack)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not condition():
-            await asyncio.sleep(0.005)
 
 
 @asynccontextmanager

@@ -22,6 +22,7 @@ from firmware_sim.faults import Fault, FaultKind, parse_fault
 from firmware_sim.model import Model
 from firmware_sim.street import _own_time, run, run_device
 from runtime.mqtt import BrokerUrl, Connection, Message, keep_connected
+from tests.waiting import until
 
 PATIENCE_S = 20.0
 WANTED = 12
@@ -77,12 +78,6 @@ def loop_detector(data: bytes) -> Values:
         for line in lines
         for item in (("occupancy", line["occupancy"]), ("vehicle_speed", line["vehicle_speed"]))
     ]
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 class Listener:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from halong.processes import Processes
+from tests.waiting import until
 
 SLEEPER = [sys.executable, "-c", "import time; print('here', flush=True); time.sleep(600)"]
 STUBBORN = [
@@ -19,12 +20,6 @@ STUBBORN = [
     "-c",
     "import signal, time; signal.signal(signal.SIGTERM, lambda *_: exit(7)); print('here', flush=True); time.sleep(600)",
 ]
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():
-            await asyncio.sleep(0.02)
 
 
 def says_here(processes: Processes, name: str, times: int = 1) -> Callable[[], bool]:

@@ -5,8 +5,9 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
 from pathlib import Path
+
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 EDGE = """
@@ -25,12 +26,6 @@ url = "mqtt://127.0.0.1:1"
 [api]
 port = %d
 """
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(30):
-        while not condition():
-            await asyncio.sleep(0.02)
 
 
 class Service:

@@ -31,8 +31,7 @@ from telemetry.quantities import Aggregate
 from telemetry.reading import Reading
 from telemetry.senml import encode_pack
 from telemetry.topics import PackName
-
-WAIT_S = 30.0
+from tests.waiting import until
 
 
 def wall_ms() -> int:
@@ -269,13 +268,6 @@ async def in_background(work: Coroutine[None, None, None]) -> AsyncIterator[None
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Return when the condition holds; fails after WAIT_S."""
-    async with asyncio.timeout(WAIT_S):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 @pytest.fixture
