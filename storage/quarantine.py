@@ -7,6 +7,7 @@ too; it is not lost: the gateway's journal holds it, `halong resend` brings it a
 
 import re
 import sqlite3
+from collections import Counter
 from collections.abc import Sequence
 from enum import StrEnum
 from hashlib import blake2b
@@ -14,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from telemetry import undatable
 from telemetry.quarantine import Quarantined, Reason
 
 ROWS_MAX = 10_000
@@ -125,6 +127,15 @@ class Quarantine:
             " ON CONFLICT (key) DO UPDATE SET count = count + 1, last_ms = excluded.last_ms",
             [(_key(e), *msgspec.structs.astuple(e), now_ms, now_ms) for e in entries],
         )
+        self._database.executemany(
+            "INSERT OR IGNORE INTO quarantine_undated SELECT id, ?, ?, ? FROM quarantine WHERE key = ?",
+            [
+                (sensor, hour_ms, number, _key(entry))
+                for entry in entries
+                if entry.reason is Reason.UNDATABLE
+                for (sensor, hour_ms), number in _undated(entry.payload).items()
+            ],
+        )
         while self._is_over() and self._shrink():
             pass
 
@@ -171,7 +182,10 @@ class Quarantine:
         return int(row[0]) if row else 0
 
     def readings(self, start_ms: int, end_ms: int) -> dict[tuple[str, int], int]:
-        """Single readings set aside and not stored, removed ones included: (sensor, hour of observation) to how many."""
+        """Readings set aside and not stored, removed ones included: (sensor, hour of observation) to how many.
+
+        Single ones, and those of undatable messages, which count in the hour in which they were taken at the latest.
+        """
         found: dict[tuple[str, int], int] = {}
         rows = self._database.execute(
             f"SELECT sensor, payload, first_ms {_FROM} WHERE sensor != '' AND NOT {_STORED}"
@@ -180,7 +194,13 @@ class Quarantine:
             "SELECT sensor, hour_ms, readings FROM quarantine_removed WHERE hour_ms >= ? AND hour_ms < ?",
             (start_ms, end_ms),
         ).fetchall()
-        for sensor, hour_ms, number in [*((s, observed_hour(p, f), 1) for s, p, f in rows), *gone]:
+        undated = self._database.execute(
+            f"SELECT u.sensor, u.hour_ms, u.readings {_FROM} JOIN quarantine_undated u ON u.id = q.id"
+            f" WHERE u.hour_ms >= ? AND u.hour_ms < ? AND NOT {_STORED}",
+            (start_ms, end_ms),
+        ).fetchall()
+        single = [(sensor, observed_hour(payload, first_ms), 1) for sensor, payload, first_ms in rows]
+        for sensor, hour_ms, number in [*single, *undated, *gone]:
             if start_ms <= hour_ms < end_ms:
                 found[sensor, hour_ms] = found.get((sensor, hour_ms), 0) + number
         return found
@@ -207,6 +227,12 @@ class Quarantine:
                 " ORDER BY last_ms, id LIMIT ?",
                 (excess,),
             ).fetchall()
+        removed = [(s, observed_hour(p, first), 1) for _, s, p, first, stored in found if s and not stored]
+        for entry, *_, stored in found:
+            of_it = self._database.execute(
+                "DELETE FROM quarantine_undated WHERE id = ? RETURNING sensor, hour_ms, readings", (entry,)
+            ).fetchall()
+            removed += [] if stored else of_it
         self._database.executemany("DELETE FROM quarantine WHERE id = ?", [row[:1] for row in found])
         self._database.executemany("DELETE FROM quarantine_replays WHERE id = ?", [row[:1] for row in found])
         self._database.execute(
@@ -215,9 +241,9 @@ class Quarantine:
             (len(found),),
         )
         self._database.executemany(
-            "INSERT INTO quarantine_removed VALUES (?, ?, 1)"
-            " ON CONFLICT (sensor, hour_ms) DO UPDATE SET readings = readings + 1",
-            [(s, observed_hour(p, first)) for _, s, p, first, settled in found if s and not settled],
+            "INSERT INTO quarantine_removed VALUES (?, ?, ?)"
+            " ON CONFLICT (sensor, hour_ms) DO UPDATE SET readings = readings + excluded.readings",
+            removed,
         )
         return len(found)
 
@@ -232,6 +258,13 @@ def observed_hour(payload: bytes, first_ms: int) -> int:
     usable = isinstance(time_s, int | float) and 0 < time_s < _TIME_MAX_S
     at_ms = round(time_s * 1000) if usable and time_s is not None else first_ms
     return at_ms - at_ms % HOUR_MS
+
+
+def _undated(payload: bytes) -> Counter[tuple[str, int]]:
+    """(sensor, hour) to how many readings of an undatable message; of one that is cut off none are known."""
+    pack = undatable.decode(payload)
+    readings = pack.at_the_latest() if pack is not None else ()
+    return Counter((one.sensor, one.observed_at - one.observed_at % HOUR_MS) for one in readings)
 
 
 def _row(row: tuple[Any, ...]) -> QuarantineRow:

@@ -26,6 +26,15 @@ CREATE TABLE IF NOT EXISTS quarantine_removed (
   PRIMARY KEY (sensor, hour_ms)
 ) WITHOUT ROWID;
 
+-- What an undatable message holds, by the hour in which its readings were taken at the latest.
+CREATE TABLE IF NOT EXISTS quarantine_undated (
+  id INTEGER NOT NULL,  -- of the entry
+  sensor TEXT NOT NULL,
+  hour_ms INTEGER NOT NULL,
+  readings INTEGER NOT NULL,
+  PRIMARY KEY (id, sensor, hour_ms)
+) WITHOUT ROWID;
+
 -- Gateways that will not come back; a birth of a newer session takes the row away.
 CREATE TABLE IF NOT EXISTS retired (
   gateway TEXT PRIMARY KEY,

@@ -13,6 +13,9 @@ from storage.book import Book
 from storage.facts import KEEP_DAYS, note_facts
 from storage.ledger import HOUR_MS, Figures, total
 from storage.open import open_store
+from telemetry import undatable
+from telemetry.reading import Reading
+from telemetry.topics import PackName
 from tests.contracts.ledger_city import (
     PERIOD_S,
     SITE,
@@ -234,3 +237,22 @@ async def test_a_run_with_everything_that_can_go_wrong_is_told_to_the_reading(
     assert all(here.devices[0].emitted[hour, "spoiled"] > 100 for hour in (0, 1))
     assert here.devices[0].emitted[0, "bad"] > 50
     assert sum(here.devices[1].emitted[hour, "spoiled"] for hour in range(HOURS)) > 50
+
+
+async def test_what_never_had_a_date_is_set_aside_and_its_hour_is_an_estimate(
+    hub: Hub, tmp_path: Path
+) -> None:
+    gateway = Gateway(tmp_path, "g")
+    hub.book.register(gateway.birth(), T0)
+    gateway.run(T0 + HOUR_MS // 2, one_pack)
+    gateway.end()
+    await gateway.deliver(hub)
+    said = gateway.emitted[0, "readings"]
+    lost_time = [Reading("pm-g", "pm25", 10_000 * place, 5.0) for place in range(100)]
+    latest = T0 + HOUR_MS - 60_000
+    payload = undatable.encode(SITE.id, "45dd", (T0 + HOUR_MS // 2, latest), lost_time)
+    await hub.take([(PackName("gw-g", "0123456789abcdef", 0), payload)], latest)
+    found = (await hub.ledger(T0 + 2 * HOUR_MS))["pm-g", 0].figures
+    assert (found.accepted, found.stored, found.quarantined) == (said, said, 100)
+    assert (found.estimated, found.lost, found.expected) == (1, 0, 2 * said)
+    assert found.pending == 2 * said - said - 100  # of what was due in the other half hour, by the period

@@ -6,7 +6,9 @@ import pytest
 
 from storage.book import Book
 from storage.quarantine import HOUR_MS, Outcome, Quarantine, QuarantineFilter, Replay, observed_hour
+from telemetry import undatable
 from telemetry.quarantine import Quarantined, Reason
+from telemetry.reading import Reading
 
 T = 1_767_200_400_000 - 1_767_200_400_000 % HOUR_MS
 
@@ -68,3 +70,43 @@ def test_it_is_bounded_in_bytes_too(tmp_path: Path) -> None:
 )
 def test_the_hour_of_an_entry(payload: bytes, hour: int) -> None:
     assert observed_hour(payload, T + HOUR_MS + 7) == hour
+
+
+def test_readings_that_never_had_a_date_count_in_the_hour_they_were_taken_in_at_the_latest(
+    tmp_path: Path,
+) -> None:
+    latest = T + 1_800_000
+    since_boot = [
+        Reading(sensor, "pm25", at, float(at))
+        for sensor, at in (
+            ("pm-1", 0),
+            ("pm-2", 5_000),
+            ("pm-1", 3_600_000),
+        )  # the last at the latest, an hour after the first
+    ]
+    payload = undatable.encode("bai-chay", "45dd", (latest - 9_000_000, latest), since_boot)
+    with Book(tmp_path / "book.sqlite", quarantine_rows=3) as book:
+        one = Quarantined(Reason.UNDATABLE, "?", "t/gw-1", "gw-1", "", payload)
+        book.quarantine([one], T)
+        book.quarantine([one], T + 1)  # the same again is one
+        counted = {("pm-1", T - HOUR_MS): 1, ("pm-2", T - HOUR_MS): 1, ("pm-1", T): 1}
+        with book.reading() as database:
+            assert Quarantine(database).readings(T - HOUR_MS, T + HOUR_MS) == counted
+            assert Quarantine(database).readings(T, T + HOUR_MS) == {("pm-1", T): 1}
+        book.quarantine([entry(n, gateway="babbling") for n in range(1, 3)], T + 2)
+        book.quarantine([entry(n, gateway="babbling", reason=Reason.BAD_RECORD) for n in range(3)], T + 3)
+        assert [row.reason for row in book.quarantined(9)].count(Reason.UNDATABLE) == 1
+        with book.writing() as database:
+            (kept,) = Quarantine(database).rows(9, None, QuarantineFilter(reason=Reason.UNDATABLE))
+            Quarantine(database).settle(kept.id, Replay(T + 4, Outcome.STORED, "3 stored"))
+            assert ("pm-2", T - HOUR_MS) not in Quarantine(database).readings(0, T + HOUR_MS)
+
+
+def test_undatable_readings_that_the_bound_removed_are_still_known_of(tmp_path: Path) -> None:
+    payload = undatable.encode("bai-chay", "45dd", (T, T + 1000), [Reading("pm-1", "pm25", 0, 1.0)] * 3)
+    with Book(tmp_path / "book.sqlite", quarantine_rows=1) as book:
+        book.quarantine([Quarantined(Reason.UNDATABLE, "?", "t/gw-1", "gw-1", "", payload)], T)
+        book.quarantine([entry(0)], T + 1)
+        assert [row.reason for row in book.quarantined(9)] == [Reason.NOT_OWNER]
+        with book.reading() as database:
+            assert Quarantine(database).readings(T, T + HOUR_MS) == {("pm-1", T): 4}
