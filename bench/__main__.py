@@ -1,6 +1,6 @@
 """`make bench`: every race, one line each; end to end into both stores; what an edge agent and the live page cost.
 
-`python -m bench outage` takes InfluxDB away for a minute instead.
+`python -m bench outage` takes InfluxDB away for a minute instead; `python -m bench page` times a sensor's byte to the pixel.
 """
 
 import argparse
@@ -25,7 +25,7 @@ def main() -> None:
     """Run and print."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
-        "what", nargs="?", choices=["all", "outage"], default="all", help="all but the outage"
+        "what", nargs="?", choices=["all", "outage", "page"], default="all", help="all but outage and page"
     )
     parser.add_argument("--seconds", type=float, default=SECONDS, help="how long each race runs")
     parser.add_argument(
@@ -35,6 +35,13 @@ def main() -> None:
     console = Console(width=150)
     if chosen.what == "outage":
         report.print_outage(console)
+        return
+    if chosen.what == "page":
+        from bench import page  # wants Playwright, which only a developer's machine has
+
+        with console.status("a page before a city of one sensor"):
+            seen = page.run()
+        console.print(page.report(seen), highlight=False)
         return
     _print_races(console, chosen.only, chosen.seconds)
     if chosen.only in "rates":

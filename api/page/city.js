@@ -76,7 +76,7 @@ export function tell(list) {
 }
 
 const byName = (items, key) => new Map(items.map((item) => [item[key], item]));
-let looked = false;
+let looked = false, hearing = false;
 
 export async function look() {
   const found = await ask("v1/overview");
@@ -119,20 +119,27 @@ async function quietly(question) {
   } catch (error) {
     if (isClosed(error)) { city.link = "shut"; changed(); refused(); return false; }
     console.warn("halong:", error.message);
-    if (city.link === "shut") setTimeout(refresh, AGAIN_MS);
+    if (!hearing) setTimeout(refresh, AGAIN_MS);
     return false;
   }
 }
 
 export async function refresh() {
-  if (!(await quietly(look))) return;
-  if (city.link === "shut") { city.link = "opening"; listen(); }
+  if (await quietly(look)) more();
+}
+
+// Beyond the first look: the stream, the air, the ledger, who we are.
+export function more() {
+  if (!looked) return;
+  if (!hearing) listen();
   quietly(lookAtTheAir);
   quietly(lookAtTheLedger);
   if (!session.known) quietly(async () => { await lookAtSession(); changed(); });
 }
 
 function listen() {
+  hearing = true;
+  city.link = "opening";
   const stream = new EventSource("v1/stream");
   const hear = (kind, handle) => stream.addEventListener(kind, (event) => handle(JSON.parse(event.data)));
   stream.addEventListener("open", () => {
@@ -143,9 +150,9 @@ function listen() {
   });
   stream.addEventListener("error", () => {
     const ended = stream.readyState === EventSource.CLOSED;
-    city.link = ended ? "shut" : "away";
+    city.link = "away";
+    if (ended) { hearing = false; setTimeout(refresh, AGAIN_MS); } // refused: the answer to the next question says why
     changed();
-    if (ended) setTimeout(refresh, AGAIN_MS); // refused: the answer to the next question says why
   });
   hear("readings", (readings) => {
     take(readings, true);
@@ -161,7 +168,6 @@ function listen() {
 }
 
 export async function start() {
-  city.link = "shut"; // until the first look has shown that the door is open
-  await refresh();
+  await quietly(look);
   setInterval(refresh, REFRESH_MS);
 }

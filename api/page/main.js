@@ -2,7 +2,7 @@
 
 import * as alarmsView from "./alarms_view.js";
 import { callForCritical } from "./callout.js";
-import { city, onChange, onRefused, openAlarms, start } from "./city.js";
+import { city, more, onChange, onRefused, openAlarms, start } from "./city.js";
 import * as cityView from "./city_view.js";
 import * as dataView from "./data_view.js";
 import { keyed, mark, node, write } from "./dom.js";
@@ -77,6 +77,10 @@ const showSession = sessionButton(byId("session"), form, () => location.reload()
 onRefused(() => form.show(true));
 onChange(soon);
 callForCritical();
+draw();
 await start();
 route();
+performance.mark("shown");
+if (document.hidden) more();
+else requestAnimationFrame(() => setTimeout(more)); // after the paint: what the first view can do without
 setInterval(soon, 1000); // ages move on by themselves
