@@ -96,6 +96,16 @@ _EXAMPLES: dict[str, Any] = {
                         "units": [],
                     }
                 ],
+                "disk": {
+                    "free": 24_800_000_000,
+                    "total": 31_200_000_000,
+                    "journal": 412_000_000,
+                    "written_day": 960_000_000,
+                    "worn_percent": 10,
+                },
+                "unwell": [
+                    {"sensor": "bai-chay-pm-1", "health": "faulty", "read": 3590, "bad": 41, "late": 0}
+                ],
             }
         ],
         "next": None,

@@ -8,14 +8,14 @@ from typing import NamedTuple, Protocol
 
 import structlog
 
-from edge import status, statusfile
+from edge import disk, status, statusfile
 from edge.account import Account
 from edge.journalthread import JournalThread
 from edge.settings import EdgeConfig
 from edge.status import JournalStatus, Status
 from edge.uplink import Uplink
 from telemetry.inventory import Sensor
-from telemetry.messages import ClockState, PortCounters, State
+from telemetry.messages import ClockState, DiskState, PortCounters, State
 
 EVERY_S = 10.0
 
@@ -59,8 +59,10 @@ class Reporter:
     ) -> None:
         self._version, self._journal, self._uplink, self._account = version, journal, uplink, account
         self._readers, self._accepted, self._clock, self._clock_state = readers, accepted, clock, clock_state
-        self._say, self._every_s, self._started_ms = say, every_s, clock()
-        self._health = status.Health(self._started_ms)
+        self._say, self._every_s = say, every_s
+        self._began_s: float | None = None  # on the loop's clock
+        self._is_start_dated = False
+        self._health = status.Health(clock())
         self._path = statusfile.beside(Path(config.journal.path))
         self._known_unwritable = False
         self._described: EdgeConfig | None = None
@@ -85,7 +87,16 @@ class Reporter:
 
     async def look(self) -> Status:
         """Look now, and write what is seen."""
-        self.last = self._seen(JournalStatus(*await self._journal.depth()))
+        journal = JournalStatus(*await self._journal.depth())
+        now_s = asyncio.get_running_loop().time()
+        self._began_s = now_s if self._began_s is None else self._began_s
+        running_s = now_s - self._began_s
+        if not self._is_start_dated:  # an untrusted clock may have begun anywhere
+            self._health.started_ms = self._clock() - round(running_s * 1000)
+            self._is_start_dated = bool(self._clock_state().source)
+        place = Path(self.config.journal.path)
+        room = await asyncio.to_thread(disk.look, place, journal_bytes=journal.bytes, running_s=running_s)
+        self.last = self._seen(journal, room)
         self.looks += 1
         self._say(status.in_a_line(self.last))
         try:
@@ -102,7 +113,7 @@ class Reporter:
         """The heartbeat with what is known beyond it."""
         return status.with_status(state, self.last)
 
-    def _seen(self, journal: JournalStatus) -> Status:
+    def _seen(self, journal: JournalStatus, room: DiskState) -> Status:
         config, now_ms, accepted = self.config, self._clock(), self._accepted()
         sensors = []
         if self._described is not config:
@@ -117,7 +128,7 @@ class Reporter:
             config=status.config_hash(config),
             config_problem=self.config_problem,
             pid=os.getpid(),
-            started_ms=self._started_ms,
+            started_ms=self._health.started_ms,
             time_ms=now_ms,
             every_s=self._every_s,
             clock=self._clock_state(),
@@ -130,4 +141,5 @@ class Reporter:
             journal=journal,
             ports=tuple(counters for reader in self._readers() for counters in reader.counters()),
             sensors=tuple(sensors),
+            disk=room,
         )

@@ -10,7 +10,7 @@ from edge.account import Total
 from edge.settings import EdgeConfig
 from edge.tallies import expected
 from telemetry.inventory import Sensor
-from telemetry.messages import ClockState, PortCounters, SensorCounters, State
+from telemetry.messages import ClockState, DiskState, PortCounters, SensorCounters, State
 
 STATE_PORTS = STATE_SENSORS = 32
 STATE_DEVICES = 8  # of a port
@@ -53,6 +53,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     journal: JournalStatus
     ports: tuple[PortCounters, ...]
     sensors: tuple[SensorCounters, ...]
+    disk: DiskState | None = None
 
 
 def config_hash(config: EdgeConfig) -> str:
@@ -75,22 +76,22 @@ def in_a_line(status: Status) -> str:
 
 
 class Health:
-    """How sensors do, from what they had counted when one looks and a minute before."""
+    """How sensors do, from what they had counted when one looks and a minute before; `started_ms` is when the agent began."""
 
     def __init__(self, started_ms: int) -> None:
-        self._started_ms = started_ms
+        self.started_ms = started_ms
         self._before: dict[str, tuple[int, int, int]] = {}
 
     def judge(self, sensor: Sensor, total: Total, now_ms: int) -> str:
         """One of ok, waiting, silent, faulty."""
-        at_ms, read, bad = self._before.get(sensor.id, (self._started_ms, 0, 0))
+        at_ms, read, bad = self._before.get(sensor.id, (self.started_ms, 0, 0))
         if now_ms - at_ms >= RECENT_MS or sensor.id not in self._before:
             self._before[sensor.id] = (now_ms, total.read, total.bad)
         if total.bad - bad > total.read - read:
             return FAULTY
         if sensor.period_s <= 0:
             return OK
-        since = max(total.last_ms or 0, self._started_ms)
+        since = max(total.last_ms or 0, self.started_ms)
         if now_ms - since > PERIODS * sensor.period_s * 1000 + GRACE_MS:
             return SILENT
         return OK if total.last_ms is not None else WAITING
@@ -137,4 +138,5 @@ def with_status(state: State, status: Status | None) -> State:
         journal_problem=status.journal.trouble[:200],
         given_up=status.journal.packs_given_up,
         last_ack_ms=status.last_ack_ms,
+        disk=status.disk,
     )

@@ -121,6 +121,17 @@ class ClockState(msgspec.Struct, frozen=True):
     undated: int = 0
 
 
+class DiskState(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The disk with a gateway's journal, in bytes; None: not known. `written_day`: what the agent writes a day at the pace since
+    its start; `worn_percent`: how much of its life the flash says is used, at most."""
+
+    free: int | None = None
+    total: int | None = None
+    journal: int = 0
+    written_day: int | None = None
+    worn_percent: int | None = None
+
+
 class State(msgspec.Struct, frozen=True):
     """A gateway's heartbeat, retained; its will is the same with `online` false and no counters."""
 
@@ -143,6 +154,7 @@ class State(msgspec.Struct, frozen=True):
     journal_problem: str = ""  # why the journal cannot be written now
     given_up: int = 0  # packs removed unacknowledged by the journal's full policy
     last_ack_ms: int | None = None
+    disk: DiskState | None = None
 
 
 class Epoch(msgspec.Struct, frozen=True):

@@ -2,40 +2,30 @@
 
 import { ask } from "./ask.js";
 import { city } from "./city.js";
+import { GRADES, gradeOf, midnight, told } from "./completeness.js";
 import { keyed, node, write } from "./dom.js";
-import { day, share, whole, word } from "./words.js";
+import { day, weekdayAndDate, whole, word } from "./words.js";
 
-const DAY_MS = 86_400_000, CITY_OFFSET_MS = 7 * 3_600_000, AGAIN_MS = 60_000, DAYS = [7, 14, 30];
-const GRADES = [[0.99, "full"], [0.95, "nearly"], [0.8, "gaps"], [-1, "poor"]];
-
-const midnight = (ms) => Math.floor((ms + CITY_OFFSET_MS) / DAY_MS) * DAY_MS - CITY_OFFSET_MS;
-const gradeOf = (cell) => (!cell || cell.completeness === null ? "empty" : GRADES.find(([from]) => cell.completeness >= from)[1]);
-
-// What the ledger says of one cell, in one sentence.
-export function told(cell) {
-  if (!cell) return word("noLedger");
-  const parts = [...(cell.completeness === null ? [] : [`${word("complete")} ${share(cell.completeness)}`]), ...["expected", "stored", "lost", "pending", "quarantined", "late", "given_up"].filter((name) => cell[name] || (cell[name] === 0 && (name === "expected" || name === "stored"))).map((name) => `${word(name)} ${whole(cell[name])}`)];
-  if (cell.estimated) parts.push(`${word("estimatedHours")} ${whole(cell.estimated)}/${whole(cell.hours)}`);
-  return parts.join(" · ");
-}
+const DAY_MS = 86_400_000, AGAIN_MS = 60_000, DAYS = [7, 14, 30], WHOLE = "*"; // the row of everything
 
 export function open(host) {
-  let days = 14, site = "", cells = new Map(), rows = [], asked = 0, shown = "", failed = "";
+  let days = 14, site = "", cells = new Map(), rows = [], asked = 0, shown = "", failed = "", pointed = "";
   const heading = node("h2", {}), ranges = node("div", { class: "segments", role: "group" });
   const sites = node("select", { on: { change: () => { site = sites.value; update(); } } });
   const head = node("tr", {}), body = node("tbody", {}), table = node("table", { class: "calendar", id: "calendar" }, node("thead", {}, head), body);
   const detail = node("p", { class: "detail", id: "detail", "aria-live": "polite" }), key = node("p", { class: "key" }), aside = quarantinePanel();
   host.append(node("section", { class: "panel" }, node("div", { class: "bar" }, heading, ranges, sites), node("div", { class: "scroll" }, table), detail, key), aside.element);
-  for (const event of ["pointerover", "focusin"]) body.addEventListener(event, ({ target }) => { const cell = target.closest("button"); if (cell) write(detail, cell.getAttribute("aria-label")); });
+  for (const event of ["pointerover", "focusin"]) body.addEventListener(event, ({ target }) => { const cell = target.closest("button"); if (cell) write(detail, pointed = cell.getAttribute("aria-label")); });
   body.addEventListener("keydown", move);
 
   async function look() {
     const mine = ++asked, start = midnight(Date.now()) - (days - 1) * DAY_MS, by = site ? "sensor" : "site";
     try {
-      const found = await ask(`v1/completeness?by=${by}&per=day&start=${start}${site ? `&site=${encodeURIComponent(site)}` : ""}`);
+      const where = (whose) => `v1/completeness?by=${whose}&per=day&start=${start}${site ? `&site=${encodeURIComponent(site)}` : ""}`;
+      const [found, whole] = await Promise.all([ask(where(by)), ask(where(site ? "site" : "city"))]);
       if (mine !== asked) return;
-      cells = new Map(found.items.map((item) => [`${item[by]} ${item.t}`, item]));
-      rows = site ? [...city.sensors.values()].filter((one) => one.site === site) : [...city.sites.values()];
+      cells = new Map([...found.items.map((item) => [`${item[by]} ${item.t}`, item]), ...whole.items.map((item) => [`${WHOLE} ${item.t}`, item])]);
+      rows = [{ id: WHOLE }, ...(site ? [...city.sensors.values()].filter((one) => one.site === site) : [...city.sites.values()])];
       failed = "";
     } catch (error) {
       if (mine === asked) failed = `${word("failed")}: ${error.message}`;
@@ -62,9 +52,12 @@ export function open(host) {
     ranges.setAttribute("aria-label", word("days"));
     sites.setAttribute("aria-label", word("site"));
     keyed(sites, [{ id: "", name: word("allSites") }, ...city.sites.values()], (one) => one.id, (one) => node("option", { value: one.id }), (option, one) => write(option, one.name));
-    keyed(head, ["", ...columns], String, () => node("th", { scope: "col" }), (cell, at) => write(cell, at ? day(at) : word(site ? "sensor" : "site")));
+    keyed(head, ["", ...columns], String, () => node("th", { scope: "col" }), (cell, at) => {
+      if (!at) { write(cell, word(site ? "sensor" : "site")); return; }
+      keyed(cell, weekdayAndDate(at), String, () => node("span", {}), (line, text) => write(line, text));
+    });
     keyed(body, rows, (row) => row.id, calendarRow, (element, row) => element.show(row, columns));
-    write(detail, failed || detail.textContent || word(cells.size ? "pointAtDay" : "noLedgerYet"));
+    write(detail, failed || pointed || word(cells.size ? "pointAtDay" : "noLedgerYet"));
     keyed(key, [...GRADES.map(([, name]) => name), "empty"], String, (name) => node("span", {}, node("i", { class: name }), node("span", {})), (element, name) => write(element.lastChild, word(`grade_${name}`)));
     aside.update();
     const wanted = `${days}/${site}/${Math.floor(Date.now() / AGAIN_MS)}`;
@@ -73,16 +66,18 @@ export function open(host) {
 
   function calendarRow(first) {
     const name = node("th", { scope: "row" }), row = node("tr", { "data-row": first.id }, name);
-    if (site) name.append(node("a", { href: `#/sensor/${first.id}` }));
+    if (first.id === WHOLE) name.append(node("b", {}));
+    else if (site) name.append(node("a", { href: `#/sensor/${first.id}` }));
     else name.append(node("button", { type: "button", class: "plain", on: { click: () => { site = sites.value = first.id; update(); } } }));
     row.show = (now, columns) => {
-      write(name.firstChild, now.name);
+      const label = now.id === WHOLE ? (site ? city.sites.get(site)?.name ?? site : word("wholeCity")) : now.name;
+      write(name.firstChild, label);
       keyed(row, [0, ...columns], String, (at) => (at ? node("td", {}, node("button", { type: "button" })) : name), (cell, at) => {
         if (!at) return;
         const found = cells.get(`${now.id} ${at}`), button = cell.firstChild, share = found?.completeness;
         button.className = `${gradeOf(found)}${found?.estimated ? " estimated" : ""}${found?.lost ? " lost" : ""}`;
         write(button, share === null || share === undefined ? "" : String(Math.floor(share * 100)));
-        button.setAttribute("aria-label", `${now.name}, ${day(at)}: ${told(found)}`);
+        button.setAttribute("aria-label", `${label}, ${day(at)}: ${told(found)}`);
       });
     };
     return row;

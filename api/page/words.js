@@ -26,8 +26,13 @@ export function amount(quantity, value) {
   return value.toLocaleString(locale(), { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
 }
 export const share = (part) => part.toLocaleString(locale(), { style: "percent", maximumFractionDigits: part > 0.995 && part < 1 ? 2 : 1 });
+export function size(bytes) {
+  const [count, unit] = bytes >= 1e9 ? [bytes / 1e9, "GB"] : bytes >= 1e6 ? [bytes / 1e6, "MB"] : [bytes / 1e3, "kB"];
+  return `${count.toLocaleString(locale(), { maximumSignificantDigits: 3 })} ${unit}`;
+}
 export const clock = (ms) => new Date(ms).toLocaleTimeString(locale(), { timeZone: ZONE });
 export const day = (ms) => new Date(ms).toLocaleDateString(locale(), { timeZone: ZONE, weekday: "short", day: "numeric", month: "numeric" });
+export const weekdayAndDate = (ms) => [{ weekday: "short" }, { day: "numeric", month: "numeric" }].map((parts) => new Date(ms).toLocaleDateString(locale(), { timeZone: ZONE, ...parts }));
 export const date = (ms) => new Date(ms).toLocaleDateString(locale(), { timeZone: ZONE, weekday: "long", day: "numeric", month: "numeric", year: "numeric" });
 export const moment = (ms) => (day(ms) === day(Date.now()) ? clock(ms) : `${clock(ms)} ${day(ms)}`);
 

@@ -18,7 +18,7 @@ from storage import retirement
 from storage.inventory import SensorRow
 from telemetry.anomaly import AnomalyKind
 from telemetry.families import Family, family
-from telemetry.messages import ClockState, PortCounters
+from telemetry.messages import ClockState, PortCounters, SensorCounters
 from telemetry.quantities import QUANTITIES
 
 HEARTBEAT_LOST_MS = 20_000
@@ -179,7 +179,10 @@ async def sites(hub: Hub) -> dict[str, Any]:
 async def gateways(hub: Hub) -> dict[str, Any]:
     """`accepted` counts readings journalled since the agent's start, `backlog` packs that are not acknowledged yet, `oldest` when
     the oldest of them was formed. A `clock` without a `source` is not trusted: `undated` readings wait for it. `configuration`
-    is a hash of the one in use, `problems` why a newer one or the journal is refused."""
+    is a hash of the one in use, `problems` why a newer one or the journal is refused. `disk` is the one with the journal, in
+    bytes, with what the agent writes a day and how much of its life the flash says is used. `unwell` are the sensors that are
+    `silent` or `faulty` (in the last minute more bad frames than readings), 32 at most, with counts since the agent's start.
+    """
     counts: dict[str, int] = {}
     for row in hub.sensors():
         counts[row.gateway] = counts.get(row.gateway, 0) + 1
@@ -217,7 +220,9 @@ def _gateway(
         "configuration": state.config if state else "",
         "problems": [text for text in (state.config_problem, state.journal_problem) if text] if state else [],
         "clock": _clock(state.clock) if state and state.clock else None,
+        "disk": msgspec.structs.asdict(state.disk) if state and state.disk else None,
         "ports": [_port(port) for port in (state.ports if state else ())],
+        "unwell": [_unwell(one) for one in (state.sensors if state else ())],
     }
 
 
@@ -229,6 +234,10 @@ def _clock(clock: ClockState) -> dict[str, Any]:
         "corrections": clock.corrections,
         "undated": clock.undated,
     }
+
+
+def _unwell(one: SensorCounters) -> dict[str, Any]:
+    return {"sensor": one.id, "health": one.health, "read": one.read, "bad": one.bad, "late": one.late}
 
 
 def _port(port: PortCounters) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from storage.store import Columns
 from telemetry.alarm import Alarm, AlarmFamily, AlarmState
 from telemetry.anomaly import Anomaly, AnomalyKind, Severity, anomaly_id
 from telemetry.inventory import Sensor, Site
-from telemetry.messages import Birth, ClockState, PortCounters, State
+from telemetry.messages import Birth, ClockState, DiskState, PortCounters, SensorCounters, State
 from telemetry.quarantine import Quarantined, Reason
 from telemetry.reading import Reading
 
@@ -151,6 +151,8 @@ async def filled(tmp_path: Path) -> AsyncIterator[Hub]:
                 accepted=270,
                 ports=(port,),
                 clock=ClockState("ntp", NOW_MS, 2),
+                sensors=(SensorCounters("bai-chay-pm-1", "faulty", 90, 90, 95),),
+                disk=DiskState(24_800_000_000, 31_200_000_000, 412_000_000, 960_000_000, 10),
             ),
             NOW_MS,
         )

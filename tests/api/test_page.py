@@ -18,11 +18,14 @@ from api.gate import Access
 from api.pages import Tiles, load
 from storage import quiet
 from storage.alarms import put
+from storage.amendments import Pages
 from storage.keys import Role
 from storage.quiet import Verdict
 from telemetry.alarm import AlarmState
 from telemetry.anomaly import AnomalyKind, Severity
+from telemetry.corrections import Correction, Form
 from telemetry.reading import Reading
+from telemetry.usual import UsualHour
 from tests.api.conftest import NOW_MS, Hub, alarm, anomaly, served
 
 QUIET = [
@@ -175,14 +178,77 @@ async def test_the_chart_of_a_sensor(hub: Hub, page: Page, tmp_path: Path) -> No
             value = page.locator("#chart .u-legend .u-series").nth(1).locator(".u-value")
             await point_at_the_end(over)
             await expect(value).to_have_text(mean)
+        await expect(page.locator("#ledger button")).to_have_count(30)
+        await expect(page.locator(".note").filter(has_text="once two days are learned")).to_be_visible()
         await page.screenshot(path=tmp_path / "sensor.png", full_page=True)
+
+
+def usual(_sensor: str, _quantity: str, start_ms: int, end_ms: int) -> list[UsualHour]:
+    """Between 30 and 60, 40 mostly, at every hour."""
+    hour_ms = 3_600_000
+    first = start_ms - start_ms % hour_ms
+    return [UsualHour(at, 30.0, 40.0, 60.0) for at in range(first, end_ms, hour_ms)]
+
+
+async def test_the_chart_marks_what_is_known_of_the_readings(hub: Hub, page: Page, tmp_path: Path) -> None:
+    pages = Pages(hub.book)
+    pages.invalidate(
+        "bai-chay-pm-1", "pm25", NOW_MS - 3_000_000, NOW_MS - 2_400_000, reason="fog", who="me", now_ms=NOW_MS
+    )
+    pages.correct(
+        "bai-chay-pm-1",
+        "pm25",
+        Correction(Form.LINEAR, factor=0.5),
+        NOW_MS - 1_200_000,
+        None,
+        reason="calibrated",
+        who="me",
+        now_ms=NOW_MS,
+    )
+    await page.clock.install(time=NOW_MS / 1000)
+    async with served(Hub(replace_services(hub.services, usual=usual), hub.ready)) as url:
+        await page.goto(f"{url}/#/sensor/bai-chay-pm-1?quantity=pm25")
+        await page.get_by_role("button", name="1 hour").click()
+        await expect(page.locator("#chart")).to_have_attribute("data-shown", "pm25 lastHour")
+        await expect(page.locator(".key > span")).to_have_text(
+            [
+                "lowest – highest of each window",
+                "what is usual at this hour (98 %)",
+                "unusual; a dot is the value that was flagged",
+                "declared invalid",
+                "corrected",
+            ]
+        )
+        await point_at_the_end(page.locator("#chart .u-over"))
+        values = page.locator("#chart .u-legend .u-value")
+        await expect(values.nth(4)).to_have_text("40.0 µg/m³")  # expected, then the band
+        await expect(values.nth(5)).to_have_text("30.0 µg/m³")
+        await expect(values.nth(6)).to_have_text("60.0 µg/m³")
+        await expect(page.locator("#chart")).to_have_attribute("aria-label", re.compile("1 unusual times"))
+        facts = page.locator(".facts > div")
+        await expect(facts.filter(has_text="frames").first).to_contain_text(
+            "most frames are bad: 95 bad frames, 90"
+        )
+        await page.screenshot(path=tmp_path / "usual.png", full_page=True)
 
 
 async def test_the_fleet_and_the_list_of_alarms(hub: Hub, page: Page, tmp_path: Path) -> None:
     raise_alarm(hub, "a1")
     async with served(hub) as url:
         await page.goto(f"{url}/#/fleet")
-        row = page.locator('[data-gateway="gw-bai-chay"] tbody tr')
+        gateway = page.locator('[data-gateway="gw-bai-chay"]')
+        await expect(gateway.locator(".troubles li")).to_have_text(
+            "Bụi mịn, Bãi Cháy: most frames are bad, 95 bad frames"
+        )
+        for label, text in (
+            ("clock", "NTP, +2 ms"),
+            ("disk free", "24.8 GB (79.5%)"),
+            ("written a day", "960 MB"),
+            ("flash life used", "≤ 10 %"),
+        ):
+            await expect(gateway.locator(".facts > div").filter(has_text=label)).to_contain_text(text)
+        await gateway.locator("summary").click()
+        row = gateway.locator("tbody tr")
         await expect(row).to_have_class("troubled")
         await expect(row).to_contain_text("dust")
         await page.screenshot(path=tmp_path / "fleet.png", full_page=True)
@@ -207,6 +273,8 @@ async def test_a_day_of_the_calendar_tells_its_figures(hub: Hub, page: Page, tmp
         await expect(page.locator("#detail")).to_contain_text("stored 270")
         await expect(page.locator("#quarantine tr")).to_contain_text("not SenML")
         await page.screenshot(path=tmp_path / "data.png", full_page=True)
+        city = page.locator("#calendar tbody tr").first
+        await expect(city).to_contain_text("Whole city")
         await today.press("ArrowLeft")
         await expect(page.locator("#detail")).to_contain_text("No ledger yet.")
         await page.get_by_role("button", name="Bãi Cháy", exact=True).click()
