@@ -24,13 +24,6 @@ STORE_FILE = "store.duckdb"
 HOURS_AT_ONCE = 168
 
 
-def register(app: typer.Typer) -> None:
-    """Put the commands into `app`."""
-    app.command()(export)
-    app.command("migrate")(migrate_command)
-    app.command()(rollup)
-
-
 def _address(given: str, *secrets: str) -> str:
     """A store's address from one, or from a hub's data directory or DuckDB file; exit 2 when it cannot be."""
     path = Path(given.removeprefix("duckdb:"))

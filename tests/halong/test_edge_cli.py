@@ -212,7 +212,7 @@ class TestScan:
 
 class TestSmall:
     def test_the_agent_loads_neither_store_nor_arrays_nor_web(self) -> None:
-        loaded = "import sys, halong.__main__, edge.agent; print(*sorted(sys.modules))"
+        loaded = "import sys, halong.__main__, halong.edge_cli, edge.agent; print(*sorted(sys.modules))"
         done = subprocess.run(
             [sys.executable, "-c", loaded], cwd=ROOT, capture_output=True, text=True, check=True
         )
