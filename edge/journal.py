@@ -10,46 +10,32 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from random import Random
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import structlog
 
-from edge import tallies, undated
+from edge import packtable, tallies, undated
 from edge.account import MAX_GAP_MS, Count
 from edge.clock import ClockEvent
-from edge.journalfile import JournalFile, connect, insert_packs, is_passing
+from edge.journalfile import JournalFile, connect, is_passing
 from edge.packing import NewPack
+from edge.packtable import Key, PackRow
 from edge.tallies import Untold
 from edge.undated import Undated
 from telemetry.messages import Ranges
 from telemetry.reading import Reading
-from telemetry.senml import Pack, SenmlError, decode_pack
 
 ROOM_PACKS = 256  # how many of the oldest packs go at once when max_mb is reached
 SCRUB_PACKS = 2000  # some 2 MB of reading a call
 PRUNE_PACKS = 1000  # at most so many a call: an append never waits long behind it
 DAY_MS = 86_400_000
-_MAX_INTEGER = 2**63 - 1
-_START = ("", -1)  # before every pack
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
-Key = tuple[str, int]
-Rows = list[tuple[Any, ...]]
 
 
 class JournalUnavailableError(Exception):
     """The journal cannot be opened or written now: keep the readings and try again."""
-
-
-class PackRow(NamedTuple):
-    """A pack by its name, without its payload."""
-
-    journal: str
-    seq: int
-    site: str
-    formed_ms: int
-    newest_ms: int
 
 
 class Depth(NamedTuple):
@@ -84,7 +70,7 @@ class Journal:
         self._keep_ms = keep_days * DAY_MS
         self._seq = self._waiting = 0
         self._trouble = ""
-        self._scrubbed = _START
+        self._scrubbed = packtable.START
         self.id = ""
         self.given_up = 0
         self.undated = 0
@@ -148,12 +134,7 @@ class Journal:
         compressed = [zlib.compress(pack.payload) for pack in packs]
 
         def insert(db: sqlite3.Connection) -> list[PackRow]:
-            rows, contents = [], []
-            for seq, (pack, data) in enumerate(zip(packs, compressed, strict=True), self._seq):
-                rows.append(PackRow(self.id, seq, pack.site, now_ms, pack.newest_ms))
-                span = (now_ms, pack.oldest_ms, pack.newest_ms, pack.readings)
-                contents.append((self.id, seq, pack.site, *span, data, zlib.crc32(data), None))
-            insert_packs(db, contents)
+            rows = packtable.insert(db, self.id, self._seq, packs, compressed, now_ms)
             tallies.add(db, self.id, counts)
             tallies.tell(db, told)
             undated.remember_time(db, now_ms)
@@ -173,7 +154,7 @@ class Journal:
 
     def oldest_undated(self) -> Undated | None:
         """What waits for a date longest."""
-        return self._try(lambda: self._file.transact(undated.oldest), None)
+        return self._look(undated.oldest, None)
 
     def note(self, boot: str, events: Sequence[ClockEvent]) -> bool:
         """Record what happened to the clock; False when that cannot be written now."""
@@ -182,7 +163,7 @@ class Journal:
 
     def trust_of(self, boot: str) -> tuple[str, int] | None:
         """The source and the offset that this boot trusted last; None when it never did."""
-        return self._try(lambda: self._file.transact(lambda db: undated.trust_of(db, boot)), None)
+        return self._look(lambda db: undated.trust_of(db, boot), None)
 
     def next_session(self, now_ms: int) -> int:
         """A number above that of every life before, the time in ms when that is known; 0 when nothing can be written now."""
@@ -190,19 +171,10 @@ class Journal:
 
     def acknowledge(self, stored: Mapping[str, Ranges], now_ms: int) -> int:
         """Mark what ingest has; how many packs were still waiting. Names that are not ours are ignored."""
-        ranges = [
-            (now_ms, journal, max(low, 0), min(high, _MAX_INTEGER))
-            for journal, spans in stored.items()
-            for low, high in spans
-            if low <= _MAX_INTEGER and high >= 0
-        ]
-        if not ranges:
+        marks = packtable.marks(stored, now_ms)
+        if not marks:
             return 0
-        marking = (
-            "UPDATE packs SET acknowledged_ms = ?"
-            " WHERE journal = ? AND seq BETWEEN ? AND ? AND acknowledged_ms IS NULL"
-        )
-        work = partial(self._file.transact_unsynced, lambda db: db.executemany(marking, ranges).rowcount)
+        work = partial(self._file.transact_unsynced, lambda db: packtable.acknowledge(db, marks))
         marked = self._try(lambda: self._write(work), 0)
         self._waiting -= marked
         return marked
@@ -217,24 +189,22 @@ class Journal:
 
     def payload(self, journal: str, seq: int) -> bytes | None:
         """The SenML bytes of a pack; None when it is gone or damaged."""
-        rows = self._read("SELECT payload, crc FROM packs WHERE journal = ? AND seq = ?", journal, seq)
-        return _unpack(*rows[0]) if rows else None
+        found = self._payloads("WHERE journal = ? AND seq = ?", journal, seq)
+        return found[0] if found else None
 
     def recent(self, limit: int) -> list[bytes]:
         """The SenML bytes of the packs with the newest observations, newest first; damaged ones are left out."""
-        rows = self._read("SELECT payload, crc FROM packs ORDER BY newest_ms DESC LIMIT ?", limit)
-        return [payload for payload in (_unpack(*row) for row in rows) if payload is not None]
+        return self._payloads("ORDER BY newest_ms DESC LIMIT ?", limit)
 
     def newest_ms(self) -> int:
         """The newest observation in any pack (ms); 0 when there is none."""
-        rows = self._read("SELECT coalesce(max(newest_ms), 0) FROM packs")
-        return int(rows[0][0]) if rows else 0
+        return self._look(packtable.newest_ms, 0)
 
     def around(self, start_ms: int, end_ms: int, limit: int) -> list[bytes]:
         """The SenML bytes of packs whose newest observation lies in [start_ms, end_ms], the oldest first, at most `limit`."""
-        query = "SELECT payload, crc FROM packs WHERE newest_ms BETWEEN ? AND ? ORDER BY newest_ms LIMIT ?"
-        rows = self._read(query, start_ms, end_ms, limit)
-        return [payload for payload in (_unpack(*row) for row in rows) if payload is not None]
+        return self._payloads(
+            "WHERE newest_ms BETWEEN ? AND ? ORDER BY newest_ms LIMIT ?", start_ms, end_ms, limit
+        )
 
     def waiting(self) -> int:
         """How many packs are not acknowledged."""
@@ -242,84 +212,69 @@ class Journal:
 
     def depth(self) -> Depth:
         """What waits, since when, and how large the file is."""
-        query = (
-            "SELECT min(formed_ms), (SELECT page_count FROM pragma_page_count) * (SELECT page_size FROM pragma_page_size)"
-            " FROM packs WHERE acknowledged_ms IS NULL"
-        )
-        rows = self._read(query)
-        oldest_ms, size = rows[0] if rows else (None, 0)
+        nothing: tuple[int | None, int] = None, 0
+        oldest_ms, size = self._look(packtable.depth, nothing)
         return Depth(self._waiting, oldest_ms, size, self.given_up, self._trouble)
 
     def untold(self, now_ms: int, *, everything: bool = False) -> list[Untold]:
         """Manifests for the next pack: of hours that are over, of earlier lives, or `everything` at the end of this one."""
         nothing: list[Untold] = []
         work = partial(tallies.untold, journal=self.id, now_ms=now_ms, everything=everything)
-        return self._try(lambda: self._file.transact(work), nothing)
+        return self._look(work, nothing)
 
     def counted_until(self, now_ms: int) -> dict[str, int]:
         """Up to where the periods of each sensor are counted (ms), those of the last days."""
         nothing: dict[str, int] = {}
-        return self._try(lambda: self._file.transact(partial(tallies.counted_until, now_ms=now_ms)), nothing)
+        return self._look(partial(tallies.counted_until, now_ms=now_ms), nothing)
 
     def resend(self, start_ms: int, end_ms: int) -> int:
         """Make acknowledged packs that touch [start_ms, end_ms) wait again; how many."""
-        unmarking = (
-            "UPDATE packs SET acknowledged_ms = NULL"
-            " WHERE newest_ms >= ? AND oldest_ms < ? AND acknowledged_ms IS NOT NULL"
-        )
-        period = (_clamped(start_ms), _clamped(end_ms))
-        marked = self._change(lambda db: db.execute(unmarking, period).rowcount)
+        marked = self._change(lambda db: packtable.wait_again(db, start_ms, end_ms))
         self._waiting += marked
         return marked
 
     def prune(self, now_ms: int) -> int:
         """Forget acknowledged packs formed and observed more than `keep_days` ago; how many (PRUNE_PACKS at most)."""
         before_ms = now_ms - self._keep_ms
-        condition = f"acknowledged_ms IS NOT NULL AND newest_ms < {before_ms} AND formed_ms < {before_ms}"
+        condition = f"{packtable.ACKNOWLEDGED} AND newest_ms < {before_ms} AND formed_ms < {before_ms}"
 
         def work(db: sqlite3.Connection) -> int:
             tallies.forget(db, min(before_ms, now_ms - MAX_GAP_MS))
-            return _delete_oldest(db, condition=condition, limit=PRUNE_PACKS)
+            return packtable.delete_oldest(db, condition, PRUNE_PACKS)
 
         return self._change(work)
 
     def scrub(self, limit: int = SCRUB_PACKS) -> int:
         """Read the next `limit` packs, round and round, to find what has rotted before it is needed; how many fail their
         checksum. A file that SQLite finds malformed on the way is set aside at once."""
-        query = "SELECT journal, seq, payload, crc FROM packs WHERE (journal, seq) > (?, ?) ORDER BY journal, seq LIMIT ?"
-        rows = self._read(query, *self._scrubbed, limit)
-        self._scrubbed = (rows[-1][0], rows[-1][1]) if len(rows) == limit else _START
-        rotten = [(journal, seq) for journal, seq, payload, crc in rows if zlib.crc32(payload) != crc]
+        nothing: tuple[list[Key], Key] = [], packtable.START
+        rotten, self._scrubbed = self._look(lambda db: packtable.rotten(db, self._scrubbed, limit), nothing)
         for journal, seq in rotten:
             log.error("a pack in the journal fails its checksum", journal=journal, seq=seq)
         return len(rotten)
 
     def _begin(self, db: sqlite3.Connection) -> None:
         """A new journal in the file that was just opened; a name used before a power cut is never used again."""
-        (self._waiting,) = db.execute("SELECT count(*) FROM packs WHERE acknowledged_ms IS NULL").fetchone()
-        db.execute("SELECT max(newest_ms) FROM packs").fetchone()  # finds a damaged index now
+        self._waiting = packtable.count_waiting(db)
+        packtable.newest_ms(db)  # finds a damaged index now
         self.undated = undated.count(db)
         self.id, self._seq = f"{self._rng.getrandbits(64):016x}", 0
 
     def _change(self, work: Callable[[sqlite3.Connection], int]) -> int:
         return self._try(lambda: self._write(lambda: self._file.transact(work)), 0)
 
-    def _read(self, query: str, *parameters: object) -> Rows:
-        nothing: Rows = []
-        return self._try(
-            lambda: self._file.transact(lambda db: db.execute(query, parameters).fetchall()), nothing
-        )
+    def _look(self, work: Callable[[sqlite3.Connection], T], otherwise: T) -> T:
+        return self._try(lambda: self._file.transact(work), otherwise)
+
+    def _payloads(self, condition: str, *parameters: object) -> list[bytes]:
+        nothing: list[bytes] = []
+        return self._look(lambda db: packtable.payloads(db, condition, *parameters), nothing)
 
     def _waiting_rows(
         self, condition: str, bound_ms: int, limit: int, exclude: Collection[Key]
     ) -> list[PackRow]:
-        rows = self._read(
-            "SELECT journal, seq, site, formed_ms, newest_ms FROM packs"
-            f" WHERE acknowledged_ms IS NULL AND {condition} ORDER BY formed_ms, journal, seq LIMIT ?",
-            bound_ms,
-            limit + len(exclude),
-        )
-        return [PackRow(*row) for row in rows if (row[0], row[1]) not in exclude][:limit]
+        nothing: list[PackRow] = []
+        return self._look(lambda db: packtable.waiting(db, condition, bound_ms, limit, exclude), nothing)
 
     def _write(self, work: Callable[[], T]) -> T:
         """`work`, making room as often as it takes; raises JournalUnavailableError."""
@@ -337,10 +292,9 @@ class Journal:
 
     def _make_room(self) -> bool:
         """The declared policy at `max_mb`: the oldest acknowledged packs go, else the oldest waiting ones."""
-        acknowledged = partial(_delete_oldest, condition="acknowledged_ms IS NOT NULL", limit=ROOM_PACKS)
-        if self._try(lambda: self._file.transact(acknowledged), 0):
+        if self._look(lambda db: packtable.delete_oldest(db, packtable.ACKNOWLEDGED, ROOM_PACKS), 0):
             return True
-        given_up = self._try(lambda: self._file.transact(self._give_up), 0)
+        given_up = self._look(self._give_up, 0)
         if given_up:
             self.given_up += given_up
             self._waiting -= given_up
@@ -349,23 +303,20 @@ class Journal:
         return self._give_up_undated()
 
     def _give_up_undated(self) -> bool:
-        work = partial(undated.give_up_oldest, limit=ROOM_PACKS)
-        gone = self._try(lambda: self._file.transact(work), 0)
+        gone = self._look(partial(undated.give_up_oldest, limit=ROOM_PACKS), 0)
         if gone:
             self._count_undated()
             log.error("journal full, oldest undated readings given up", readings=gone)
         return gone > 0
 
     def _count_undated(self) -> None:
-        self.undated = self._try(lambda: self._file.transact(undated.count), self.undated)
+        self.undated = self._look(undated.count, self.undated)
 
     def _give_up(self, db: sqlite3.Connection) -> int:
-        condition = "acknowledged_ms IS NULL"
-        payloads = db.execute(
-            f"SELECT payload, crc FROM packs WHERE {condition} ORDER BY newest_ms LIMIT {ROOM_PACKS}"
-        ).fetchall()
-        deleted = _delete_oldest(db, condition=condition, limit=ROOM_PACKS)  # first, it makes the room
-        tallies.give_up(db, self.id, [found for row in payloads if (found := _decoded(*row)) is not None])
+        rows = packtable.oldest_waiting(db, ROOM_PACKS)
+        deleted = packtable.delete_oldest(db, packtable.WAITING, ROOM_PACKS)  # first, it makes the room
+        packs = [found for row in rows if (found := packtable.decoded(*row)) is not None]
+        tallies.give_up(db, self.id, packs)
         return deleted
 
     def _try(self, work: Callable[[], T], otherwise: T) -> T:
@@ -382,29 +333,3 @@ class Journal:
         elif self._trouble and not trouble:
             log.info("journal can be used again")
         self._trouble = trouble
-
-
-def _delete_oldest(db: sqlite3.Connection, *, condition: str, limit: int) -> int:
-    return db.execute(
-        "DELETE FROM packs WHERE (journal, seq) IN"
-        f" (SELECT journal, seq FROM packs WHERE {condition} ORDER BY newest_ms LIMIT {limit})"
-    ).rowcount
-
-
-def _unpack(payload: bytes, crc: int) -> bytes | None:
-    try:
-        return zlib.decompress(payload) if zlib.crc32(payload) == crc else None
-    except zlib.error:
-        return None
-
-
-def _decoded(payload: bytes, crc: int) -> Pack | None:
-    content = _unpack(payload, crc)
-    try:
-        return decode_pack(content) if content is not None else None
-    except SenmlError:
-        return None
-
-
-def _clamped(time_ms: int) -> int:
-    return max(-_MAX_INTEGER, min(_MAX_INTEGER, time_ms))

@@ -11,8 +11,9 @@ from typing import TypeVar
 
 from edge.account import Count
 from edge.clock import ClockEvent
-from edge.journal import Depth, Journal, PackRow
+from edge.journal import Depth, Journal
 from edge.packing import NewPack
+from edge.packtable import PackRow
 from edge.tallies import Untold
 from edge.undated import Undated
 from telemetry.messages import Ranges

@@ -21,10 +21,11 @@ from edge.account import Count
 from edge.agent import Agent, run
 from edge.config import EdgeConfig, check
 from edge.hostclock import LinuxHost
-from edge.journal import JournalUnavailableError, PackRow
+from edge.journal import JournalUnavailableError
 from edge.journalthread import JournalThread
 from edge.logbook import Period, Swap
 from edge.packing import NewPack
+from edge.packtable import PackRow
 from edge.publishers import HttpListener, HttpSensor
 from edge.status import config_hash
 from edge.tallies import Untold
