@@ -51,9 +51,9 @@ OPEN = Access()
 
 
 class _RefusedError(Exception):
-    def __init__(self, status: int, detail: str) -> None:
+    def __init__(self, status: int, detail: str, *, closes: bool = False) -> None:
         super().__init__(detail)
-        self.status, self.detail = status, detail
+        self.status, self.detail, self.closes = status, detail, closes
 
 
 class Gate:
@@ -73,7 +73,7 @@ class Gate:
         try:
             principal = self._admit(scope, headers)
         except _RefusedError as error:
-            await self._refuse(scope, receive, send, error.status, error.detail, None)
+            await self._refuse(scope, receive, send, error.status, error.detail, None, closes=error.closes)
             return
         except BookUnavailableError as error:
             await self._refuse(scope, receive, send, 503, f"the book does not answer now: {error}", None)
@@ -95,6 +95,12 @@ class Gate:
         """Who asks; raises _RefusedError."""
         method, path = scope.get("method", "GET"), scope["path"]
         length = headers.get("content-length", "0")
+        if (
+            "content-length" in headers and "transfer-encoding" in headers
+        ):  # a proxy may see another request here
+            raise _RefusedError(
+                400, "a request has Content-Length or Transfer-Encoding, not both", closes=True
+            )
         if not length.isascii() or not length.isdecimal() or int(length[:20]) > BODY_BYTES:
             raise _RefusedError(413, f"a request may have {BODY_BYTES} bytes at most")
         shown = shown_key(headers)
@@ -134,13 +140,23 @@ class Gate:
         return self._limiter.take(host, self._clock())
 
     async def _refuse(
-        self, scope: Scope, receive: Receive, send: Send, status: int, detail: str, verdict: Verdict | None
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        status: int,
+        detail: str,
+        verdict: Verdict | None,
+        *,
+        closes: bool = False,
     ) -> None:
         if scope["type"] == "websocket":
             await receive()
             await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": detail[:120]})
             return
         answer: JSONResponse = problem(Request(scope), status, detail)
+        if closes:
+            answer.headers["Connection"] = "close"
         if status == 401:
             answer.headers["WWW-Authenticate"] = 'Bearer realm="halong"'
         if verdict is not None:

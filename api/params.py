@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
 from typing import Annotated
@@ -25,10 +25,14 @@ _DURATION = re.compile(
 async def strict_query(request: Request) -> None:
     """A dependency: an unknown query parameter is a 400 that names the nearest known one."""
     known = _parameters(request.scope["route"].endpoint)
-    for name in request.query_params:
+    check_names(request.query_params, [one for one in known if one not in request.path_params])
+
+
+def check_names(given: Iterable[str], known: Collection[str]) -> None:
+    """A 400 for the first that is not known."""
+    for name in given:
         if name not in known:
-            names = [one for one in known if one not in request.path_params]
-            raise ProblemError(400, f"unknown parameter {name!r}, {did_you_mean(name, names)}")
+            raise ProblemError(400, f"unknown parameter {name[:40]!r}, {did_you_mean(name[:40], known)}")
 
 
 @cache

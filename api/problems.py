@@ -18,6 +18,7 @@ from storage.store import StoreUnavailableError
 
 MEDIA_TYPE = "application/problem+json"
 COMPARED = 500  # names
+RETRY_AFTER_S = {429: 1, 503: 2}
 CLIENT_LEFT = 499  # nobody hears it
 
 log = structlog.get_logger(__name__)
@@ -50,8 +51,8 @@ def problem(
     request: Request, status: int, detail: str, *, headers: Mapping[str, str] | None = None, **more: Any
 ) -> JSONResponse:
     """The answer."""
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        headers = {"Retry-After": "2", **(headers or {})}
+    if status in RETRY_AFTER_S:
+        headers = {"Retry-After": str(RETRY_AFTER_S[status]), **(headers or {})}
     content = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,

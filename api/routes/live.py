@@ -11,7 +11,7 @@ from starlette.requests import HTTPConnection
 
 from api.examples import example
 from api.identity import ANYBODY, Principal
-from api.params import Name, strict_query
+from api.params import Name, check_names, strict_query
 from api.problems import ProblemError, did_you_mean
 from api.services import Services, known_quantity, view
 from runtime.events import ALARM, ANOMALY, DROPPED, READINGS, Only
@@ -120,6 +120,7 @@ async def socket(
     hub = await view(websocket)
     await websocket.accept()
     try:
+        check_names(websocket.query_params, ("sensor", "site", "quantity", "kind", "last_event_id"))
         only = chosen(hub, sensor, site, quantity, kind)
     except ProblemError as error:
         await websocket.close(REFUSED, error.detail[:120])

@@ -130,9 +130,9 @@ class Hub:
 
 
 @asynccontextmanager
-async def filled(tmp_path: Path) -> AsyncIterator[Hub]:
-    """The API of a city with two sensors, one anomaly and one thing in quarantine."""
-    store = open_store(f"duckdb:{tmp_path / 'store.duckdb'}")
+async def filled(tmp_path: Path, address: str = "") -> AsyncIterator[Hub]:
+    """The API of a city with two sensors, one anomaly and one thing in quarantine; its store is a new DuckDB file or that one."""
+    store = open_store(address or f"duckdb:{tmp_path / 'store.duckdb'}")
     await store.open()
     columns = Columns()
     for reading in history():

@@ -48,6 +48,7 @@ async def test_so_many_questions_at_once(hub: Hub) -> None:
         await until(lambda: store.waiting == AT_ONCE_EACH)
         refused = await client.get("/v1/readings", params=PM)
         assert refused.status_code == 429
+        assert refused.headers["retry-after"] == "1"
         assert "too many questions at once" in refused.json()["detail"]
         assert (await client.get("/v1/latest")).status_code == 200
         store.go.set()

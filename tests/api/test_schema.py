@@ -25,12 +25,12 @@ expected-statuses = ["2xx", "400", "401", "403", "404", "409", "413", "422", "42
 
 
 @contextmanager
-def serving(directory: Path) -> Iterator[tuple[str, str]]:
+def serving(directory: Path, address: str = "") -> Iterator[tuple[str, str]]:
     """(address, an admin's key) of a hub in a thread of its own, where nothing may be read without a key."""
     ready, told = threading.Event(), []
 
     async def main(stop: asyncio.Event) -> None:
-        async with filled(directory) as hub:
+        async with filled(directory, address) as hub:
             closed = hub.with_access(Access(open_reading=False, per_minute=10**9))
             async with served(closed) as url:
                 told.extend([url, closed.key(Role.ADMIN)])
