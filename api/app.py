@@ -12,9 +12,9 @@ from api.routes import (
     aggregate,
     air,
     alarms,
+    amendments,
     anomalies,
     completeness,
-    corrections,
     history,
     inventory,
     live,
@@ -25,7 +25,6 @@ from api.routes import (
     system,
     traffic,
     usual,
-    validity,
 )
 from api.sensorthings import routes as sensorthings
 from api.services import Services
@@ -64,8 +63,7 @@ def create(services: Services) -> FastAPI:
         quiet,
         quarantine,
         completeness,
-        corrections,
-        validity,
+        amendments,
         usual,
         live,
         access,

@@ -94,7 +94,7 @@ def list_corrections(
 ) -> None:
     """Corrections in force."""
     if url is not None:
-        found = Remote(url).get("/v1/corrections", removed=every)["items"]
+        found = Remote(url).get("/v1/corrections", undone=every)["items"]
     else:
         with opened(data) as book:
             kept = Pages(book).corrections(in_force=not every)

@@ -21,6 +21,10 @@ class AmendmentError(ValueError):
     """It cannot be noted; the message says why."""
 
 
+class OverlapError(AmendmentError):
+    """Another correction is in force in a part of the period."""
+
+
 class Noted(msgspec.Struct, frozen=True, kw_only=True):
     """A period [start_ms, end_ms) of a sensor (None: still) and who has said what of it."""
 
@@ -91,7 +95,7 @@ class Pages:
                 if (other.sensor, other.quantity) == (sensor, quantity) and other.touches(
                     start_ms, end_ms if end_ms is not None else 2**62
                 ):
-                    raise AmendmentError(
+                    raise OverlapError(
                         f"correction {other.id} holds in a part of this period: remove it first"
                     )
             cursor = database.execute(

@@ -49,7 +49,7 @@ async def test_a_correction_shows_at_once_and_can_be_taken_back(client: httpx.As
     gone = (await client.delete("/v1/corrections/1")).json()
     assert gone["undone"] == "2026-11-23T01:00:00.000Z"
     assert (await get(client, "/v1/corrections"))["items"] == []
-    assert len((await get(client, "/v1/corrections", removed=True))["items"]) == 1
+    assert len((await get(client, "/v1/corrections", undone=True))["items"]) == 1
     assert [i["value"] for i in (await get(client, "/v1/readings", **PM, **span))["items"]] == raw
     assert (await client.delete("/v1/corrections/1")).status_code == 404
 
@@ -92,7 +92,7 @@ async def test_an_invalid_period_is_flagged_left_out_and_not_complete(client: ht
         ("/v1/corrections", {**PM, "start": "0", "reason": "x", "form": "epo"}, 400, "did you mean 'epa'?"),
         ("/v1/corrections", {**PM, "sensor": "x", "start": "0", "reason": "x"}, 404, "no sensor 'x'"),
         ("/v1/corrections", {**PM, "start": "noon", "reason": "x"}, 400, "is no time like"),
-        ("/v1/corrections", {**PM, "start": "5", "end": "5", "reason": "x"}, 409, "must end after it starts"),
+        ("/v1/corrections", {**PM, "start": "5", "end": "5", "reason": "x"}, 400, "must end after it starts"),
         ("/v1/validity", {"sensor": PM["sensor"], "start": "0", "reason": ""}, 400, "reason: "),
         ("/v1/validity", {**PM, "quantity": "pm26", "start": "0", "reason": "x"}, 400, "did you mean"),
         ("/v1/validity", {**PM, "start": "5", "end": "4", "reason": "x"}, 400, "must end after it starts"),
