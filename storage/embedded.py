@@ -1,21 +1,19 @@
-"""The embedded store: one DuckDB file, one writer thread, a bounded pool of cursors for reading.
+"""The embedded store: readings in one DuckDB file.
 
 The file belongs to one process. A reading that is in the file already is dropped and counted, its old value and flags
 stay. Everything is on disk when `write` returns.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
 
 import duckdb
 import structlog
 
 from storage import rollup
-from storage.duckfile import DISK_RETRY_S, DuckFile
+from storage.duckfile import DuckFile
+from storage.duckpool import DuckPool, Rows
 from storage.embedded_sql import aggregate_sql
 from storage.store import Bucket, Columns, Outcome, Series, StoreBusyError, StoreUnavailableError
 from storage.windows import group_steps, mean_direction
@@ -24,16 +22,11 @@ from telemetry.reading import Reading
 
 __all__ = ["EmbeddedStore", "StoreBusyError"]
 
-READERS = 4
 ROLL_EVERY_S = 10.0
 ROLL_HOURS = 4
-QUERY_TIMEOUT_S = 60.0
 SCAN_ROWS = 20_000  # a list of `scan` holds at most this,or one minute's when that is more
 SCAN_STEP_MS = 60_000
 FORGET_STEP_MS = 3_600_000
-
-Result = TypeVar("Result")
-Rows = list[tuple[Any, ...]]  # what DuckDB gives back
 
 log = structlog.get_logger(__name__)
 
@@ -54,12 +47,7 @@ class EmbeddedStore:
     ) -> None:
         self._file = DuckFile(path, clock=clock, checkpoint_wal=checkpoint_wal)
         self._roll_every_s = roll_every_s
-        self._writer: ThreadPoolExecutor | None = None
-        self._readers: ThreadPoolExecutor | None = None
-        self._cursors: asyncio.Queue[duckdb.DuckDBPyConnection] = asyncio.Queue(READERS)
-        self._reopening = asyncio.Lock()
-        self._generation = 0
-        self._usable = False
+        self._pool = DuckPool(self._file)
         self._indexed: Mapping[Series, int] = {}
         self._index: dict[tuple[str, str], list[int]] = {}
         self._next_roll = 0.0
@@ -68,78 +56,13 @@ class EmbeddedStore:
     async def open(self) -> None:
         """Open the file, creating it when absent. Raises StoreBusyError, StoreUnavailableError."""
         self._next_roll = asyncio.get_running_loop().time() + self._roll_every_s
-        self._writer = ThreadPoolExecutor(1, "store-writer")
-        self._readers = ThreadPoolExecutor(READERS, "store-reader")
-        try:
-            await self._open_file()
-        except StoreUnavailableError:
-            await self.close()
-            raise
-
-    async def _open_file(self) -> None:
-        def work() -> list[duckdb.DuckDBPyConnection]:
-            self._file.open()
-            return [self._file.connection.cursor() for _ in range(READERS)]
-
-        for cursor in await self._in_writer(work):
-            self._cursors.put_nowait(cursor)
-        self._generation += 1
-        self._usable = True
-
-    async def _close_file(self) -> None:
-        """Wait for the running queries, then let go of the file."""
-        if self._usable:
-            self._usable = False
-            for _ in range(READERS):
-                cursor = await self._cursors.get()
-                with suppress(duckdb.Error):
-                    cursor.close()
-        await self._in_writer(self._file.close)
+        await self._pool.open()
 
     async def close(self) -> None:
         """Finish what is under way and let go of the file. Harmless when not open."""
-        async with self._reopening:
-            if self._writer is None or self._readers is None:
-                return
-            if self._rolling is not None:
-                await asyncio.wait({self._rolling})
-            await self._close_file()
-            self._writer.shutdown(wait=False)
-            self._readers.shutdown(wait=False)
-            self._writer = self._readers = None
-
-    async def _in_writer(self, work: Callable[[], Result]) -> Result:
-        if self._writer is None:
-            raise StoreUnavailableError(f"the store {self._file.path} is not open")
-        return await asyncio.get_running_loop().run_in_executor(self._writer, work)
-
-    async def _reopen(self, generation: int) -> None:
-        """After a fatal error every call fails until all connections are closed and the file is opened again."""
-        async with self._reopening:
-            if self._generation != generation and self._usable:
-                return
-            if self._writer is None:
-                raise StoreUnavailableError(f"the store {self._file.path} is not open")
-            await self._close_file()
-            await self._open_file()
-            log.warning("store opened again after a fatal error", path=str(self._file.path))
-
-    async def _attempt(self, work: Callable[[], Awaitable[Result]]) -> Result:
-        """`work`, once more after a reopening when the database was invalidated under it."""
-        if not self._usable:
-            await self._reopen(self._generation)
-        generation = self._generation
-        try:
-            try:
-                return await work()
-            except duckdb.FatalException:
-                await self._reopen(generation)
-                return await work()
-        except duckdb.Error as error:
-            first_line = str(error).splitlines()[0]
-            raise StoreUnavailableError(
-                f"the store {self._file.path} fails: {first_line}", DISK_RETRY_S
-            ) from error
+        if self._rolling is not None:
+            await asyncio.wait({self._rolling})
+        await self._pool.close()
 
     async def ping(self) -> None:
         """Return when the writer is free and the file answers."""
@@ -147,11 +70,11 @@ class EmbeddedStore:
         def work() -> None:
             self._file.connection.execute("SELECT 1").fetchall()
 
-        await self._attempt(lambda: self._in_writer(work))
+        await self._pool.change(work)
 
     async def write(self, columns: Columns) -> Outcome:
         """Add what is new. A batch repeated after a fatal error may count as duplicate: it was durable already."""
-        outcome = await self._attempt(lambda: self._in_writer(lambda: self._file.write(columns)))
+        outcome = await self._pool.change(lambda: self._file.write(columns))
         self._roll_sometimes()
         return outcome
 
@@ -171,40 +94,11 @@ class EmbeddedStore:
 
     async def roll(self, most: int) -> int:
         """Compute hourly figures of up to `most` hours that are over; how many were there to compute."""
-        return await self._attempt(lambda: self._in_writer(lambda: self._file.roll(most)))
+        return await self._pool.change(lambda: self._file.roll(most))
 
     async def distrust(self, start_ms: int, end_ms: int) -> int:
         """Let the hourly figures of the range be computed anew, after rows were removed past this program; how many hours."""
-        return await self._attempt(lambda: self._in_writer(lambda: self._file.distrust(start_ms, end_ms)))
-
-    async def _read(self, sql: str, parameters: Sequence[int] = ()) -> Rows:
-        return await self._attempt(lambda: self._query(sql, parameters))
-
-    async def _query(self, sql: str, parameters: Sequence[int]) -> Rows:
-        return await self._in_reader(lambda cursor: cursor.execute(sql, parameters).fetchall())
-
-    async def _in_reader(self, work: Callable[[duckdb.DuckDBPyConnection], Rows]) -> Rows:
-        """What a reader thread finds with its cursor; work that is cancelled or takes too long is interrupted."""
-        try:
-            async with asyncio.timeout(QUERY_TIMEOUT_S):
-                cursor = await self._cursors.get()
-                running = asyncio.get_running_loop().run_in_executor(self._readers, lambda: work(cursor))
-                running.add_done_callback(lambda done: self._give_back(cursor, done))
-                try:
-                    return await asyncio.shield(running)
-                except asyncio.CancelledError:
-                    if not running.done():
-                        cursor.interrupt()
-                    raise
-        except TimeoutError:
-            raise StoreUnavailableError(
-                f"a query of the store took longer than {QUERY_TIMEOUT_S:.0f} s"
-            ) from None
-
-    def _give_back(self, cursor: duckdb.DuckDBPyConnection, done: "asyncio.Future[Rows]") -> None:
-        if not done.cancelled():
-            done.exception()  # asked for, so that asyncio does not report the error of an abandoned query
-        self._cursors.put_nowait(cursor)
+        return await self._pool.change(lambda: self._file.distrust(start_ms, end_ms))
 
     @property
     def path(self) -> Path:
@@ -213,18 +107,18 @@ class EmbeddedStore:
 
     async def copy_to(self, target: Path) -> int:
         """A copy of the file as of now; how many readings it holds. Writes wait meanwhile. Raises OSError."""
-        return await self._attempt(lambda: self._in_writer(lambda: self._file.copy_to(target)))
+        return await self._pool.change(lambda: self._file.copy_to(target))
 
     async def series(self) -> list[Series]:
         """Every series that has a reading, ordered."""
-        rows = await self._read(
+        rows = await self._pool.read(
             "SELECT sensor, site, quantity FROM series SEMI JOIN readings ON readings.series = series.id ORDER BY ALL"
         )
         return [Series(*row) for row in rows]
 
     async def latest(self, since_ms: int) -> list[Reading]:
         """The newest reading of each (sensor, quantity), ordered."""
-        rows = await self._read(
+        rows = await self._pool.read(
             "SELECT sensor, quantity, max(observed_at), arg_max(value, observed_at),"
             " arg_max(coalesce(flags, 0), observed_at) FROM readings JOIN series ON series.id = readings.series"
             " WHERE observed_at >= ? GROUP BY sensor, quantity ORDER BY sensor, quantity",
@@ -239,7 +133,7 @@ class EmbeddedStore:
         ids = self._ids([sensor], quantity)
         if not ids:
             return []
-        rows = await self._read(
+        rows = await self._pool.read(
             f"SELECT observed_at, value, coalesce(flags, 0) FROM readings WHERE series IN ({ids})"
             f" AND observed_at >= ? AND observed_at < ? ORDER BY observed_at {'DESC' if descending else 'ASC'} LIMIT ?",
             [start_ms, end_ms, limit],
@@ -263,16 +157,14 @@ class EmbeddedStore:
             return []
         asked = aggregate_sql(function, ids, window_ms, offset_ms)
         if rollup.applies(start_ms, end_ms, window_ms, offset_ms) and ids.count(",") < len(set(sensors)):
-            rows = await self._attempt(
-                lambda: self._in_reader(
-                    lambda cursor: (
-                        _from_hours(cursor, function, ids, start_ms, end_ms, window_ms, offset_ms)
-                        or cursor.execute(asked, [start_ms, end_ms]).fetchall()
-                    )
+            rows = await self._pool.look(
+                lambda cursor: (
+                    _from_hours(cursor, function, ids, start_ms, end_ms, window_ms, offset_ms)
+                    or cursor.execute(asked, [start_ms, end_ms]).fetchall()
                 )
             )
         else:
-            rows = await self._read(asked, [start_ms, end_ms])
+            rows = await self._pool.read(asked, [start_ms, end_ms])
         if function is Aggregate.VECTOR_MEAN:
             angles = ((*row[:2], mean_direction(row[2][0], row[2][1], row[3]), row[3]) for row in rows)
             return [Bucket(*row) for row in angles if row[2] is not None]
@@ -291,7 +183,7 @@ class EmbeddedStore:
 
     async def count(self, start_ms: int, end_ms: int) -> dict[tuple[str, str], int]:
         """Rows of each (sensor, quantity)."""
-        rows = await self._read(
+        rows = await self._pool.read(
             "SELECT sensor, quantity, count(*) FROM readings JOIN series ON series.id = readings.series"
             " WHERE observed_at >= ? AND observed_at < ? GROUP BY sensor, quantity",
             [start_ms, end_ms],
@@ -302,7 +194,7 @@ class EmbeddedStore:
         self, start_ms: int, end_ms: int, *, window_ms: int
     ) -> dict[tuple[str, int], int]:
         """Rows of each (sensor, window)."""
-        rows = await self._read(
+        rows = await self._pool.read(
             f"SELECT sensor, observed_at // {window_ms} * {window_ms} AS start_ms, count(*) FROM readings"
             " JOIN series ON series.id = readings.series WHERE observed_at >= ? AND observed_at < ?"
             " GROUP BY sensor, start_ms",
@@ -317,13 +209,13 @@ class EmbeddedStore:
 
     async def rows(self, start_ms: int, end_ms: int) -> AsyncIterator[Columns]:
         """As `scan`."""
-        steps = await self._read(
+        steps = await self._pool.read(
             f"SELECT observed_at // {SCAN_STEP_MS} AS step, count(*) FROM readings"
             " WHERE observed_at >= ? AND observed_at < ? GROUP BY step ORDER BY step",
             [start_ms, end_ms],
         )
         for first, last in group_steps(steps, SCAN_ROWS):
-            rows = await self._read(
+            rows = await self._pool.read(
                 "SELECT sensor, site, quantity, observed_at, value, flags, late_s FROM readings"
                 " JOIN series ON series.id = readings.series WHERE observed_at >= ? AND observed_at < ? ORDER BY observed_at",
                 [max(start_ms, first * SCAN_STEP_MS), min(end_ms, (last + 1) * SCAN_STEP_MS)],
@@ -332,7 +224,7 @@ class EmbeddedStore:
 
     async def newest_ms(self) -> int | None:
         """When the newest reading was observed; None without any."""
-        ((newest,),) = await self._read("SELECT max(observed_at) FROM readings")
+        ((newest,),) = await self._pool.read("SELECT max(observed_at) FROM readings")
         return None if newest is None else int(newest)
 
     async def forget(self, before_ms: int) -> int:
@@ -342,14 +234,12 @@ class EmbeddedStore:
         """
         removed = 0
         while True:
-            number = await self._attempt(
-                lambda: self._in_writer(lambda: self._file.forget(before_ms, FORGET_STEP_MS))
-            )
+            number = await self._pool.change(lambda: self._file.forget(before_ms, FORGET_STEP_MS))
             if number is None:
                 break
             removed += number
         if removed:
-            await self._attempt(lambda: self._in_writer(self._file.checkpoint))
+            await self._pool.change(self._file.checkpoint)
         return removed
 
 

@@ -29,7 +29,7 @@ DOORS = {
     "paho": {"runtime/mqtt.py"},
     "serial": {"edge/line.py", "edge/serialports.py"},
     "serial_asyncio_fast": {"edge/line.py"},
-    "duckdb": {"storage/duckfile.py", "storage/embedded.py", "storage/parquet.py"},
+    "duckdb": {"storage/duckfile.py", "storage/duckpool.py", "storage/embedded.py", "storage/parquet.py"},
     "influxdb_client": {"storage/influx_http.py"},
     "aiohttp": {"storage/influx_http.py", "ingest/alarms/channels.py"},
     "aiosmtplib": {"ingest/alarms/channels.py"},
