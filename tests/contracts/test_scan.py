@@ -7,11 +7,9 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from random import Random
 
-from edge.agent import run as run_agent
 from edge.config import EdgeConfig, check
-from edge.export import read
+from edge.export import ExportError, read
 from edge.line import Line
 from edge.scanning.configure import Header, Port, named, parse_names, written
 from edge.scanning.port import Outcome, Plan, PortScan, Report
@@ -21,6 +19,8 @@ from firmware_sim.pty import PtyPort
 from firmware_sim.street import run_device
 from runtime.config import parse
 from telemetry.inventory import Site
+from tests.peers import agent
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 60.0
@@ -120,22 +120,21 @@ async def readings_come(config: EdgeConfig) -> None:
     expected = {
         sensor.id: set(sensor.quantities) for sensor in config.sensors() if sensor.protocol not in QUIET
     }
-    stop = asyncio.Event()
-    agent = asyncio.create_task(run_agent(config, stop=stop, rng=Random(1)))
-    try:
-        async with asyncio.timeout(PATIENCE_S):
-            while not agent.done():
-                await asyncio.sleep(0.5)
-                found: dict[str, set[str]] = {}
-                journal = Path(config.journal.path)
-                for piece in read(journal, 0, 2**62) if journal.exists() else ():
-                    for one in piece.readings:
-                        found.setdefault(one.sensor, set()).add(one.quantity)
-                if all(found.get(sensor, set()) >= quantities for sensor, quantities in expected.items()):
-                    break
-    finally:
-        stop.set()
-        await agent
+    journal = Path(config.journal.path)
+
+    def journalled() -> bool:
+        found: dict[str, set[str]] = {}
+        try:
+            pieces = list(read(journal, 0, 2**62))
+        except ExportError:  # it is not made yet
+            return False
+        for piece in pieces:
+            for one in piece.readings:
+                found.setdefault(one.sensor, set()).add(one.quantity)
+        return all(found.get(sensor, set()) >= quantities for sensor, quantities in expected.items())
+
+    async with agent(config):
+        await until(journalled, every_s=0.5)
 
 
 async def test_a_port_that_is_held_and_one_that_is_not_there_are_told(tmp_path: Path) -> None:

@@ -3,8 +3,7 @@
 import asyncio
 import json
 import urllib.request
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from time import time_ns
@@ -12,7 +11,6 @@ from typing import Any
 
 import msgspec
 
-from edge.agent import run as run_agent
 from edge.publishers import FieldPath, MqttSource
 from edge.settings import BrokerSettings as EdgeBroker
 from edge.settings import ClockSettings, EdgeConfig, JournalSettings, Trust
@@ -26,19 +24,10 @@ from telemetry.messages import Birth
 from telemetry.reading import Reading
 from telemetry.senml import encode_pack
 from telemetry.topics import PackName
+from tests.peers import agent, living
 from tests.secured import Secured
 
 PATIENCE_S = 30.0
-
-
-@asynccontextmanager
-async def living(run: Callable[[asyncio.Event], Any]) -> AsyncIterator[None]:
-    stop = asyncio.Event()
-    task = asyncio.create_task(run(stop))
-    yield
-    stop.set()
-    async with asyncio.timeout(PATIENCE_S):
-        await task
 
 
 async def test_a_city_over_tls_and_a_thief_in_it(tmp_path: Path, mosquitto_url: str) -> None:
@@ -51,7 +40,7 @@ async def test_a_city_over_tls_and_a_thief_in_it(tmp_path: Path, mosquitto_url: 
         api=api,
     )
     street = f"street-{city.root}"
-    agent = EdgeConfig(
+    gateway = EdgeConfig(
         gateway="gw-a",
         site=site,
         broker=EdgeBroker(url=city.url, root=city.root, **msgspec.structs.asdict(owner)),
@@ -96,7 +85,7 @@ async def test_a_city_over_tls_and_a_thief_in_it(tmp_path: Path, mosquitto_url: 
     with city.running():
         async with (
             living(lambda stop: run_hub(hub, stop=stop)),
-            living(lambda stop: run_agent(agent, stop=stop, rng=Random(1))),
+            agent(gateway),
         ):
             speaking = asyncio.create_task(
                 keep_connected(BrokerUrl.parse(mosquitto_url), f"d-{city.root}", device, rng=Random(2))

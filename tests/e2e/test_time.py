@@ -2,15 +2,12 @@
 
 import asyncio
 import os
-import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from pathlib import Path
 from random import Random
 from uuid import uuid4
 
-from edge.agent import run
-from edge.hostclock import Instant
 from edge.settings import (
     BrokerSettings,
     ClockSettings,
@@ -28,33 +25,12 @@ from storage.embedded import EmbeddedStore
 from telemetry.inventory import Site
 from telemetry.quarantine import Reason
 from telemetry.reading import Reading
+from tests.peers import SETTLE_S, Host, agent, now_ms, speed
 from tests.waiting import until
 
 PATIENCE_S = 40.0
 DAY_MS = 86_400_000
 Y1970 = 3_000
-
-
-def true_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
-class Host:
-    """A boot that begins now; nothing keeps its system clock, which stands at `system_ms`."""
-
-    def __init__(self, system_ms: int) -> None:
-        self.boot_id, self._began = uuid4().hex, time.monotonic_ns() // 1_000_000
-        self.system_ms = system_ms
-
-    def uptime_ms(self) -> int:
-        return time.monotonic_ns() // 1_000_000 - self._began
-
-    def instant(self) -> Instant:
-        uptime = self.uptime_ms()
-        return Instant(uptime, self.system_ms + uptime)
-
-    def synchronised(self) -> bool:
-        return False
 
 
 class Hub:
@@ -67,7 +43,7 @@ class Hub:
         self.ahead_ms = 0
 
     def now_ms(self) -> int:
-        return true_ms() + self.ahead_ms
+        return now_ms() + self.ahead_ms
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Pipeline]:
@@ -99,16 +75,6 @@ class Hub:
         return sorted(found, key=lambda reading: reading.observed_at)
 
 
-@asynccontextmanager
-async def agent(config: EdgeConfig, host: Host) -> AsyncIterator[None]:
-    stop = asyncio.Event()
-    task = asyncio.create_task(run(config, stop=stop, host=host, rng=Random()))
-    await asyncio.sleep(0.3)
-    yield
-    stop.set()
-    await task
-
-
 class Radar:
     """A device on a pty that says speeds; it remembers when."""
 
@@ -120,8 +86,8 @@ class Radar:
 
     def say(self, *speeds: float) -> None:
         for value in speeds:
-            self.said[value] = true_ms()
-            os.write(self._port, b'{"unit":"kmph","speed":"%.1f"}\r\n' % value)
+            self.said[value] = now_ms()
+            os.write(self._port, speed(value))
 
     def close(self) -> None:
         os.close(self._port)
@@ -151,10 +117,10 @@ async def test_a_gateway_without_a_clock_gets_the_hubs_time_and_its_lost_boot_is
     hub = Hub(tmp_path, mosquitto_url, root)
     with closing(Radar(tmp_path / "gw-1-radar")) as radar:
         lost = Host(Y1970)
-        async with agent(config, lost):  # no hub, and then the power goes
+        async with agent(config, lost, settle_s=SETTLE_S):  # no hub, and then the power goes
             radar.say(30.5, 31.5)
             await until(lambda: len(read_accepted({"gw-1": journal}).timeless) == 2)
-        async with hub.running(), agent(config, Host(Y1970)):
+        async with hub.running(), agent(config, Host(Y1970), settle_s=SETTLE_S):
             radar.say(32.5)
             await until(lambda: hub.book.quarantined(10))
             await until(lambda: read_accepted({"gw-1": journal}).waiting == 0)
@@ -195,9 +161,9 @@ async def test_a_hub_with_a_wrong_clock_keeps_nothing_and_loses_nothing(
         radars = [stack.enter_context(closing(Radar(tmp_path / f"{name}-radar"))) for name in names]
         for name in names:
             host = Host(0)
-            host.system_ms = true_ms() - host.uptime_ms()
+            host.system_ms = now_ms() - host.uptime_ms()
             config = gateway(tmp_path, name, mosquitto_url, root, Trust.SYSTEM)
-            await stack.enter_async_context(agent(config, host))
+            await stack.enter_async_context(agent(config, host, settle_s=SETTLE_S))
         hub.ahead_ms = -100 * DAY_MS
         async with hub.running() as pipeline:
             for radar in radars:

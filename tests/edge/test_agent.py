@@ -1,17 +1,14 @@
 """The agent as a whole: a real pty, a real broker, a real journal, and an ingest of twenty lines."""
 
 import asyncio
-import socket
 import sqlite3
 import sys
 import time
 import zlib
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 import msgspec
 import pytest
@@ -30,29 +27,19 @@ from edge.publishers import HttpListener, HttpSensor
 from edge.status import config_hash
 from edge.tallies import Untold
 from edge.timekeeper import Timekeeper
-from runtime.config import ConfigError, parse
-from runtime.mqtt import BrokerUrl, Connection, Message, keep_connected
-from telemetry import topics
-from telemetry.manifest import Manifest
-from telemetry.messages import Ack, Birth, Epoch, State
+from halong.installation import free_port
+from runtime.config import ConfigError
+from telemetry.messages import Epoch
 from telemetry.reading import InstrumentState, Reading
 from telemetry.senml import decode_pack
+from tests.peers import NOBODY, SETTLE_S, Centre, agent, edge_config, speed
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from conftest import PtyPort
-from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 30.0
-SETTLE_S = 0.3  # for the port and the subscription, which tell nobody when they are there
-NOBODY = "mqtt://127.0.0.1:1"
 CONFIG = """
-gateway = "gw-1"
-[site]
-id = "bai-chay"
-name = "Bãi Cháy"
-latitude = 20.9
-longitude = 107.0
 [broker]
 url = "{url}"
 root = "{root}"
@@ -74,83 +61,8 @@ time = "at"
 """
 
 
-def configured(directory: Path, url: str, root: str | None = None) -> EdgeConfig:
-    text = CONFIG.format(directory=directory, url=url, root=root or f"test-{uuid4().hex}")
-    config = parse(text, EdgeConfig, "edge.toml")
-    check(config)
-    return config
-
-
-class Ingest:
-    """Acknowledges what it hears, when it is willing; keeps what was said."""
-
-    def __init__(self, config: EdgeConfig) -> None:
-        self._config, self._root = config, config.broker.root
-        self.willing = True
-        self.births: list[Birth] = []
-        self.states: list[State] = []
-        self.readings: list[Reading] = []
-        self.manifests: dict[tuple[str, str, int], Manifest] = {}
-        self.sites: set[str] = set()
-        self.connection: Connection | None = None
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator["Ingest"]:
-        wanted = [f"{self._root}/{branch}" for branch in ("up/#", "birth/+", "state/+")]
-        task = asyncio.create_task(
-            keep_connected(
-                BrokerUrl.parse(self._config.broker.url),
-                f"ingest-{self._root}",
-                self._listen,
-                subscriptions=wanted,
-                rng=Random(1),
-            )
-        )
-        yield self
-        task.cancel()
-        await asyncio.wait([task])
-
-    async def publish(self, topic: str, payload: bytes) -> None:
-        await until(lambda: self.connection is not None)
-        assert self.connection is not None
-        await self.connection.publish(f"{self._root}/{topic}", payload)
-
-    async def _listen(self, connection: Connection) -> None:
-        self.connection = connection
-        async for message in connection.messages():
-            match message.topic.removeprefix(f"{self._root}/").split("/")[0]:
-                case "birth":
-                    self.births.append(msgspec.json.decode(message.payload, type=Birth))
-                case "state":
-                    self.states.append(msgspec.json.decode(message.payload, type=State))
-                case _ if self.willing:
-                    await self._store(connection, message)
-
-    async def _store(self, connection: Connection, message: Message) -> None:
-        parsed = topics.parse_up(self._root, message.topic)
-        assert parsed is not None
-        pack = decode_pack(message.payload)
-        self.sites.add(pack.site)
-        self.readings.extend(pack.readings)
-        for one in pack.manifests:
-            known = self.manifests.setdefault((one.sensor, one.journal, one.hour_ms), one)
-            if one.read + one.bad + one.given_up > known.read + known.bad + known.given_up:
-                self.manifests[one.sensor, one.journal, one.hour_ms] = one
-        name = parsed.name
-        assert parsed.checksum == topics.checksum(name, message.payload)
-        ack = Ack({name.journal: [(name.seq, name.seq)]}, time.time_ns() // 1_000_000, 16)
-        await connection.publish(topics.ack(self._root, name.gateway), ack.encode())
-
-
-@asynccontextmanager
-async def collecting(config: EdgeConfig) -> AsyncIterator[None]:
-    """The agent runs inside the context and must end in order with it."""
-    stop = asyncio.Event()
-    task = asyncio.create_task(run(config, stop=stop, rng=Random()))
-    yield
-    stop.set()
-    async with asyncio.timeout(PATIENCE_S):
-        await task
+def configured(directory: Path, url: str) -> EdgeConfig:
+    return edge_config(CONFIG, directory=directory, url=url)
 
 
 def journalled(config: EdgeConfig) -> list[tuple[Reading, bool]]:
@@ -174,32 +86,28 @@ def values(readings: Sequence[Reading]) -> list[float]:
     return sorted(reading.value for reading in readings)
 
 
-def speed(value: float) -> bytes:
-    return b'{"unit":"kmph","speed":"%.1f"}\r\n' % value
-
-
 async def test_readings_go_from_the_street_to_ingest_and_are_acknowledged(
     pty_port: "PtyPort", tmp_path: Path, mosquitto_url: str
 ) -> None:
     config = configured(tmp_path, mosquitto_url)
     pty_port.plug()
-    async with Ingest(config).running() as ingest:
-        async with collecting(config):
+    async with Centre(config).running() as hub:
+        async with agent(config):
             await until(
-                lambda: any(port.up for state in ingest.states for port in state.ports) or bool(ingest.births)
+                lambda: any(port.up for state in hub.states for port in state.ports) or bool(hub.births)
             )
             await asyncio.sleep(SETTLE_S)
             pty_port.send(speed(30.5) + speed(40.0))
-            await ingest.publish("devices/co2", b'{"v": 400, "at": 1700000000}')
-            await until(lambda: len(ingest.readings) == 3)
-        await until(lambda: not ingest.states[-1].online)
-    (birth, *_) = ingest.births
+            await hub.publish("devices/co2", b'{"v": 400, "at": 1700000000}')
+            await until(lambda: len(hub.readings) == 3)
+        await until(lambda: not hub.states[-1].online)
+    (birth, *_) = hub.births
     assert [(sensor.id, sensor.period_s) for sensor in birth.sensors] == [("radar-1", 0.0), ("co2-1", 0.0)]
     assert birth.site == config.site
     assert birth.session[1] >= 1
-    assert values(ingest.readings) == [30.5, 40.0, 400.0]
-    assert ingest.sites == {"bai-chay"}
-    last = ingest.states[-1]
+    assert values(hub.readings) == [30.5, 40.0, 400.0]
+    assert hub.sites == {"bai-chay"}
+    last = hub.states[-1]
     assert last.accepted == 3
     assert {port.name: port.readings for port in last.ports} == {
         f"{tmp_path}/ttyTEST0": 2,
@@ -213,13 +121,13 @@ async def test_it_tells_how_it_does_in_a_file_and_in_its_state(
 ) -> None:
     config = configured(tmp_path, mosquitto_url)
     pty_port.plug()
-    async with Ingest(config).running() as ingest:
-        async with collecting(config):
-            await until(lambda: bool(ingest.births))
+    async with Centre(config).running() as hub:
+        async with agent(config):
+            await until(lambda: bool(hub.births))
             await asyncio.sleep(SETTLE_S)
             pty_port.send(speed(30.5) + b'{"unit":"kmph","speed":"x"}\r\n')
-            await until(lambda: len(ingest.readings) == 1)
-        await until(lambda: not ingest.states[-1].online)
+            await until(lambda: len(hub.readings) == 1)
+        await until(lambda: not hub.states[-1].online)
     seen = statusfile.read(tmp_path / "status.json")
     assert (seen.gateway, seen.accepted, seen.config, seen.journal.packs_waiting) == (
         "gw-1",
@@ -232,7 +140,7 @@ async def test_it_tells_how_it_does_in_a_file_and_in_its_state(
         "co2-1": (0, 0, None),
     }
     assert (seen.journal.bytes > 0, seen.last_ack_ms is not None) == (True, True)
-    assert ingest.states[-1].config == config_hash(config)
+    assert hub.states[-1].config == config_hash(config)
 
 
 async def test_without_a_broker_it_collects_and_a_later_life_delivers(
@@ -240,23 +148,23 @@ async def test_without_a_broker_it_collects_and_a_later_life_delivers(
 ) -> None:
     config = configured(tmp_path, NOBODY)
     pty_port.plug()
-    async with collecting(config):
+    async with agent(config):
         await asyncio.sleep(SETTLE_S)
         pty_port.send(speed(30.5) + speed(41.5))
         await until(lambda: len(journalled(config)) == 2)
     assert [acknowledged for _, acknowledged in journalled(config)] == [False] * 2
     later = configured(tmp_path, mosquitto_url)
-    async with Ingest(later).running() as ingest, collecting(later):
-        await until(lambda: len(ingest.readings) == 2)
+    async with Centre(later).running() as hub, agent(later):
+        await until(lambda: len(hub.readings) == 2)
     assert [acknowledged for _, acknowledged in journalled(later)] == [True] * 2
-    assert values(ingest.readings) == [30.5, 41.5]
+    assert values(hub.readings) == [30.5, 41.5]
 
 
 async def test_the_last_group_is_committed_at_the_end(pty_port: "PtyPort", tmp_path: Path) -> None:
     config = configured(tmp_path, NOBODY)
     slow = msgspec.structs.replace(config, journal=msgspec.structs.replace(config.journal, commit_ms=10_000))
     pty_port.plug()
-    async with collecting(slow):
+    async with agent(slow):
         await asyncio.sleep(SETTLE_S)
         pty_port.send(speed(30.5))
         await asyncio.sleep(SETTLE_S)
@@ -280,48 +188,46 @@ async def test_an_hour_split_by_kills_gets_manifests_that_add_up(
     config = configured(tmp_path, mosquitto_url)
     pty_port.plug()
     sent = 0
-    async with Ingest(config).running() as ingest:
+    async with Centre(config).running() as hub:
         for life in (1, 2):
-            agent = await asyncio.create_subprocess_exec(sys.executable, "-c", killable(config), cwd=ROOT)
-            await until(lambda life=life: len({b.session[0] for b in ingest.births}) == life)  # type: ignore[misc]
+            killed = await asyncio.create_subprocess_exec(sys.executable, "-c", killable(config), cwd=ROOT)
+            await until(lambda life=life: len({b.session[0] for b in hub.births}) == life)  # type: ignore[misc]
             await asyncio.sleep(SETTLE_S)
             pty_port.send(speed(30.0 + life) + b'{"unit":"kmph","speed":"x"}\r\n' + speed(40.0 + life))
-            await ingest.publish("devices/co2", b'{"v": 400, "at": 1700000000}')
+            await hub.publish("devices/co2", b'{"v": 400, "at": 1700000000}')
             sent += 2
             await until(lambda sent=sent: len(journalled(config)) == sent + 1)  # type: ignore[misc]
-            agent.kill()
-            await agent.wait()
-        assert ingest.manifests == {} or len({journal for _, journal, _ in ingest.manifests}) == 1
-        async with collecting(config):
+            killed.kill()
+            await killed.wait()
+        assert hub.manifests == {} or len({journal for _, journal, _ in hub.manifests}) == 1
+        async with agent(config):
             await asyncio.sleep(SETTLE_S)
-            await ingest.publish("devices/co2", b'{"v": 400, "at": 1700000000}')
-            await until(lambda: len({journal for _, journal, _ in ingest.manifests}) >= 2)
-        await until(lambda: not ingest.states[-1].online)
-    radar = [one for one in ingest.manifests.values() if one.sensor == "radar-1"]
+            await hub.publish("devices/co2", b'{"v": 400, "at": 1700000000}')
+            await until(lambda: len({journal for _, journal, _ in hub.manifests}) >= 2)
+        await until(lambda: not hub.states[-1].online)
+    radar = [one for one in hub.manifests.values() if one.sensor == "radar-1"]
     assert (sum(one.read for one in radar), sum(one.accepted for one in radar)) == (4, 4)
     assert all(one.expected is None for one in radar)
     assert sum(one.bad for one in radar) == 2
-    told = [one for one in ingest.manifests.values() if one.hour_ms == 1_699_999_200_000]
+    told = [one for one in hub.manifests.values() if one.hour_ms == 1_699_999_200_000]
     assert {one.sensor for one in told} == {"co2-1"}
     assert (sum(one.accepted for one in told), sum(one.late for one in told)) == (1, 1)
     assert sum(one.duplicate for one in told) >= 1  # those of a killed life only when a commit followed
-    assert all(one.read == one.accepted + one.duplicate for one in ingest.manifests.values())
-    assert sum(one.accepted for one in ingest.manifests.values()) == len(journalled(config))
+    assert all(one.read == one.accepted + one.duplicate for one in hub.manifests.values())
+    assert sum(one.accepted for one in hub.manifests.values()) == len(journalled(config))
 
 
 async def test_a_push_is_journalled_and_counted(tmp_path: Path, mosquitto_url: str) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     node = HttpSensor(node="esp8266-1", sensor="node-1")
     config = msgspec.structs.replace(
         configured(tmp_path, mosquitto_url), http=(HttpListener(port=port, sensors=(node,)),)
     )
     check(config)
     body = b'{"esp8266id":"1","sensordatavalues":[{"value_type":"SDS_P2","value":"8.1"}]}'
-    async with Ingest(config).running() as ingest:
-        async with collecting(config):
-            await until(lambda: bool(ingest.births))
+    async with Centre(config).running() as hub:
+        async with agent(config):
+            await until(lambda: bool(hub.births))
             await asyncio.sleep(SETTLE_S)
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(
@@ -329,10 +235,10 @@ async def test_a_push_is_journalled_and_counted(tmp_path: Path, mosquitto_url: s
             )
             assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
             writer.close()
-            await until(lambda: len(ingest.readings) == 1)
-        await until(lambda: not ingest.states[-1].online)
-    assert [(one.sensor, one.quantity, one.value) for one in ingest.readings] == [("node-1", "pm25", 8.1)]
-    assert {one.name: one.readings for one in ingest.states[-1].ports if one.name.startswith("http")} == {
+            await until(lambda: len(hub.readings) == 1)
+        await until(lambda: not hub.states[-1].online)
+    assert [(one.sensor, one.quantity, one.value) for one in hub.readings] == [("node-1", "pm25", 8.1)]
+    assert {one.name: one.readings for one in hub.states[-1].ports if one.name.startswith("http")} == {
         f"http 127.0.0.1:{port}": 1,
         f"http 127.0.0.1:{port} node-1": 1,
     }
@@ -341,15 +247,15 @@ async def test_a_push_is_journalled_and_counted(tmp_path: Path, mosquitto_url: s
 async def test_what_a_source_repeats_after_a_restart_is_known(tmp_path: Path, mosquitto_url: str) -> None:
     config = configured(tmp_path, mosquitto_url)
     payload = b'{"v": 400, "at": 1700000000}'
-    async with Ingest(config).running() as ingest:
+    async with Centre(config).running() as hub:
         for life in (1, 2):
-            async with collecting(config):
-                await until(lambda life=life: len({b.session[0] for b in ingest.births}) == life)  # type: ignore[misc]
+            async with agent(config):
+                await until(lambda life=life: len({b.session[0] for b in hub.births}) == life)  # type: ignore[misc]
                 await asyncio.sleep(SETTLE_S)
-                await ingest.publish("devices/co2", payload)
+                await hub.publish("devices/co2", payload)
                 await until(lambda: bool(journalled(config)))
                 await asyncio.sleep(SETTLE_S)
-        await until(lambda: ingest.states[-1].duplicates == 1)
+        await until(lambda: hub.states[-1].duplicates == 1)
     assert len(journalled(config)) == 1
 
 
@@ -358,18 +264,16 @@ async def test_a_new_ingest_hears_the_birth_again_and_gets_what_waits(
 ) -> None:
     config = configured(tmp_path, mosquitto_url)
     pty_port.plug()
-    async with Ingest(config).running() as ingest, collecting(config):
-        ingest.willing = False
-        await until(lambda: bool(ingest.births))
+    async with Centre(config).running() as hub, agent(config):
+        hub.willing = False
+        await until(lambda: bool(hub.births))
         await asyncio.sleep(SETTLE_S)
         pty_port.send(speed(30.5))
         await until(lambda: len(journalled(config)) == 1)
-        heard, ingest.willing = len(ingest.births), True
-        await ingest.publish("ingest/all", msgspec.json.encode(Epoch("e2", online=True)))
-        await until(lambda: len(ingest.births) > heard)
-        await until(
-            lambda: set(values(ingest.readings)) == {30.5}
-        )  # once or twice: it may have been on its way
+        heard, hub.willing = len(hub.births), True
+        await hub.publish("ingest/all", msgspec.json.encode(Epoch("e2", online=True)))
+        await until(lambda: len(hub.births) > heard)
+        await until(lambda: set(values(hub.readings)) == {30.5})  # once or twice: it may have been on its way
 
 
 async def test_a_journal_in_use_is_one_clear_line(tmp_path: Path) -> None:
@@ -423,33 +327,33 @@ async def test_what_is_said_of_an_instrument_marks_its_readings_from_then_on_and
     config = configured(tmp_path, mosquitto_url)
     book = logbookfile.beside(Path(config.journal.path))
     pty_port.plug()
-    async with Ingest(config).running() as ingest:
-        async with collecting(config):
-            await until(lambda: bool(ingest.births))
+    async with Centre(config).running() as hub:
+        async with agent(config):
+            await until(lambda: bool(hub.births))
             await asyncio.sleep(SETTLE_S)
             pty_port.send(speed(9.0))
-            await until(lambda: len(ingest.readings) == 1)
+            await until(lambda: len(hub.readings) == 1)
             calibrating = Period("radar-1", InstrumentState.CALIBRATING, time.time_ns() // 1_000_000)
             logbookfile.write(book, lambda logbook: logbook.said(calibrating))
             logbookfile.write(
                 book, lambda logbook: logbook.swapped(Swap("radar-1", 1_700_000_000_000, "B-2"))
             )
             pty_port.send(speed(1.0))
-            await until(lambda: len(ingest.readings) == 2)
-            await until(lambda: len(ingest.births) >= 2)
-        async with collecting(config):
-            await until(lambda: any(birth.session > ingest.births[0].session for birth in ingest.births))
+            await until(lambda: len(hub.readings) == 2)
+            await until(lambda: len(hub.births) >= 2)
+        async with agent(config):
+            await until(lambda: any(birth.session > hub.births[0].session for birth in hub.births))
             await asyncio.sleep(SETTLE_S)
             pty_port.send(speed(2.0))
-            await until(lambda: len(ingest.readings) == 3)
+            await until(lambda: len(hub.readings) == 3)
             measuring = Period("radar-1", InstrumentState.MEASURING, time.time_ns() // 1_000_000)
             logbookfile.write(book, lambda logbook: logbook.said(measuring))
             pty_port.send(speed(3.0))
-            await until(lambda: len(ingest.readings) == 4)
-    assert [(one.value, one.flags) for one in ingest.readings] == [(9, 0), (1, 32), (2, 32), (3, 0)]
+            await until(lambda: len(hub.readings) == 4)
+    assert [(one.value, one.flags) for one in hub.readings] == [(9, 0), (1, 32), (2, 32), (3, 0)]
     described = [
         (sensor.serial, sensor.installed_ms)
-        for birth in ingest.births
+        for birth in hub.births
         for sensor in birth.sensors
         if sensor.id == "radar-1"
     ]

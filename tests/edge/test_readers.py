@@ -23,15 +23,12 @@ from runtime.mqtt import BrokerUrl, Connection, keep_connected
 from telemetry.inventory import Site
 from telemetry.reading import Reading
 from tests.edge.conftest import PtyPort
+from tests.peers import speed
 from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 SETTLE_S = 0.3
 NOW = 1_700_000_000_000
-
-
-def speed(value: float) -> bytes:
-    return b'{"unit":"kmph","speed":"%.1f"}\r\n' % value
 
 
 def radar(port: PtyPort, sensor: str, **more: object) -> SerialDevice:

@@ -2,49 +2,31 @@
 
 import asyncio
 import sqlite3
-import time
 import zlib
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, closing
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager, closing
 from datetime import UTC, datetime
 from functools import reduce
 from operator import xor
 from pathlib import Path
-from random import Random
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 import msgspec
 import pytest
 
-from edge.agent import run
 from edge.config import EdgeConfig, check
-from edge.hostclock import Instant
 from edge.settings import SerialDevice
-from runtime.config import parse
-from runtime.mqtt import BrokerUrl, Connection, keep_connected
-from telemetry import topics, undatable
-from telemetry.messages import Ack, Birth, State
 from telemetry.reading import Reading
-from telemetry.senml import SenmlError, decode_pack
-from telemetry.undatable import UndatablePack
+from telemetry.senml import decode_pack
+from tests.peers import NOBODY, SETTLE_S, Centre, Host, agent, edge_config, now_ms, speed
 from tests.waiting import until
 
 if TYPE_CHECKING:
     from conftest import PtyPort
 
-PATIENCE_S = 20.0
-SETTLE_S = 0.3
 Y1970 = 5_000
 HOUR_MS = 3_600_000
-NOBODY = "mqtt://127.0.0.1:1"
 CONFIG = """
-gateway = "gw-1"
-[site]
-id = "bai-chay"
-name = "Bãi Cháy"
-latitude = 20.9
-longitude = 107.0
 [broker]
 url = "{url}"
 root = "{root}"
@@ -63,96 +45,11 @@ period_s = 0
 
 
 def configured(directory: Path, url: str, *, trust: str = "ladder") -> EdgeConfig:
-    text = CONFIG.format(directory=directory, url=url, root=f"test-{uuid4().hex}", trust=trust)
-    config = parse(text, EdgeConfig, "edge.toml")
-    check(config)
-    return config
+    return edge_config(CONFIG, directory=directory, url=url, trust=trust)
 
 
-def true_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
-class FakeHost:
-    """A boot that began now, `system_ms` Unix ms on its own clock."""
-
-    def __init__(self, system_ms: int, *, synchronised: bool = False) -> None:
-        self.boot_id = uuid4().hex
-        self._began = time.monotonic_ns() // 1_000_000
-        self.system_ms = system_ms
-        self.in_step = synchronised
-
-    def uptime_ms(self) -> int:
-        return time.monotonic_ns() // 1_000_000 - self._began
-
-    def instant(self) -> Instant:
-        uptime = self.uptime_ms()
-        return Instant(uptime, self.system_ms + uptime)
-
-    def synchronised(self) -> bool:
-        return self.in_step
-
-
-class Hub:
-    """Answers what it hears with its time, `time_ms()`; stores what it is sent."""
-
-    def __init__(self, config: EdgeConfig) -> None:
-        self._config, self._root = config, config.broker.root
-        self.time_ms: Callable[[], int] = true_ms
-        self.births: list[Birth] = []
-        self.states: list[State] = []
-        self.readings: list[Reading] = []
-        self.undatable: list[UndatablePack] = []
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator["Hub"]:
-        wanted = [f"{self._root}/{branch}" for branch in ("up/#", "birth/+", "state/+")]
-        url = BrokerUrl.parse(self._config.broker.url)
-        task = asyncio.create_task(
-            keep_connected(url, f"hub-{self._root}", self._listen, subscriptions=wanted, rng=Random(1))
-        )
-        yield self
-        task.cancel()
-        await asyncio.wait([task])
-
-    async def _listen(self, connection: Connection) -> None:
-        async for message in connection.messages():
-            stored = {}
-            match message.topic.removeprefix(f"{self._root}/").split("/")[0]:
-                case "birth":
-                    self.births.append(msgspec.json.decode(message.payload, type=Birth))
-                case "state":
-                    self.states.append(msgspec.json.decode(message.payload, type=State))
-                case _:
-                    topic = topics.parse_up(self._root, message.topic)
-                    assert topic is not None
-                    self._store(message.payload)
-                    stored = {topic.name.journal: [(topic.name.seq, topic.name.seq)]}
-            ack = Ack(stored, self.time_ms(), 16)
-            await connection.publish(topics.ack(self._root, self._config.gateway), ack.encode())
-
-    def _store(self, payload: bytes) -> None:
-        try:
-            self.readings += decode_pack(payload).readings
-        except SenmlError:
-            pack = undatable.decode(payload)
-            assert pack is not None
-            self.undatable.append(pack)
-
-
-@asynccontextmanager
-async def collecting(config: EdgeConfig, host: FakeHost) -> AsyncIterator[None]:
-    stop = asyncio.Event()
-    task = asyncio.create_task(run(config, stop=stop, host=host, rng=Random()))
-    await asyncio.sleep(SETTLE_S)
-    yield
-    stop.set()
-    async with asyncio.timeout(PATIENCE_S):
-        await task
-
-
-def speed(value: float) -> bytes:
-    return b'{"unit":"kmph","speed":"%.1f"}\r\n' % value
+def collecting(config: EdgeConfig, host: Host) -> AbstractAsyncContextManager[asyncio.Event]:
+    return agent(config, host, settle_s=SETTLE_S)
 
 
 class Street:
@@ -166,7 +63,7 @@ class Street:
         """Each value, and it is in the journal."""
         for value in values:
             before = self.rows()
-            self.sent[value] = true_ms()
+            self.sent[value] = now_ms()
             self._port.send(speed(value))
             await until(lambda before=before: self.rows() != before)  # type: ignore[misc]
 
@@ -199,10 +96,10 @@ async def test_a_boot_in_1970_takes_readings_at_once_and_the_hubs_time_dates_the
     config = configured(tmp_path, mosquitto_url)
     pty_port.plug()
     street = Street(pty_port, config)
-    async with collecting(config, FakeHost(Y1970)):
+    async with collecting(config, Host(Y1970)):
         await street.send(30.5, 31.5, 32.5)
         assert street.rows() == (0, 3), "no pack is formed from them"
-        async with Hub(config).running() as hub:
+        async with Centre(config).running() as hub:
             await until(lambda: len(hub.readings) == 3)
             await street.send(33.5)
             await until(lambda: len(hub.readings) == 4)
@@ -225,12 +122,12 @@ async def test_undated_readings_survive_a_restart_in_the_same_boot(
 ) -> None:
     config = configured(tmp_path, mosquitto_url)
     pty_port.plug()
-    street, host = Street(pty_port, config), FakeHost(Y1970)
+    street, host = Street(pty_port, config), Host(Y1970)
     async with collecting(config, host):
         await street.send(30.5)
     async with collecting(config, host):
         await street.send(31.5)
-        async with Hub(config).running() as hub:
+        async with Centre(config).running() as hub:
             await until(lambda: len(hub.readings) == 2)
     async with collecting(config, host):
         await street.send(32.5)
@@ -244,15 +141,15 @@ async def test_a_boot_that_ended_undated_is_sent_with_its_bracket(
     config = configured(tmp_path, mosquitto_url)
     pty_port.plug()
     street = Street(pty_port, config)
-    async with Hub(config).running() as hub, collecting(config, FakeHost(Y1970)):
+    async with Centre(config).running() as hub, collecting(config, Host(Y1970)):
         await street.send(29.5)
         await until(lambda: len(hub.readings) == 1)
-    lost = FakeHost(Y1970)
+    lost = Host(Y1970)
     away = msgspec.structs.replace(config, broker=msgspec.structs.replace(config.broker, url=NOBODY))
     async with collecting(away, lost):
         await street.send(30.5, 31.5)
     assert street.rows() == (1, 2)
-    async with Hub(config).running() as hub, collecting(config, FakeHost(Y1970)):
+    async with Centre(config).running() as hub, collecting(config, Host(Y1970)):
         await street.send(32.5)
         await until(lambda: len(hub.readings) == 1 and bool(hub.undatable))
         await until(lambda: street.ask("SELECT count(*) FROM packs WHERE acknowledged_ms IS NULL") == 0)
@@ -271,17 +168,17 @@ async def test_a_boot_that_was_trusted_and_cut_before_it_was_dated_is_dated_by_t
 ) -> None:
     config = configured(tmp_path, NOBODY)
     pty_port.plug()
-    street, host = Street(pty_port, config), FakeHost(Y1970)
+    street, host = Street(pty_port, config), Host(Y1970)
     async with collecting(config, host):
         await street.send(30.5)
-    offset = true_ms() - host.uptime_ms()
+    offset = now_ms() - host.uptime_ms()
     with closing(sqlite3.connect(config.journal.path)) as journal, journal:
         journal.execute(
             "INSERT INTO clock(boot, kind, source, uptime_ms, offset_ms, change_ms) VALUES (?, 'trusted', 'hub', 0, ?, 0)",
             (host.boot_id, offset),
         )
-    next_boot = FakeHost(0, synchronised=True)
-    next_boot.system_ms = true_ms() - next_boot.uptime_ms()
+    next_boot = Host(0, synchronised=True)
+    next_boot.system_ms = now_ms() - next_boot.uptime_ms()
     async with collecting(config, next_boot):
         await until(lambda: street.rows() == (1, 0))
     street.check(street.packed(), [30.5])
@@ -293,9 +190,9 @@ async def test_steps_of_the_system_clock_move_no_reading_and_are_recorded(
     config = configured(tmp_path, mosquitto_url)
     pty_port.plug()
     street = Street(pty_port, config)
-    host = FakeHost(0, synchronised=True)
-    right = host.system_ms = true_ms() - host.uptime_ms()
-    async with Hub(config).running() as hub:
+    host = Host(0, synchronised=True)
+    right = host.system_ms = now_ms() - host.uptime_ms()
+    async with Centre(config).running() as hub:
         async with collecting(config, host):
             host.in_step = False  # as the kernel says after any settimeofday
             await street.send(30.5)
@@ -327,11 +224,11 @@ async def test_the_gateways_own_receiver_dates_readings_without_a_hub(
     pty_port.plug()
     gnss_port.plug()
     street = Street(pty_port, config)
-    async with collecting(config, FakeHost(Y1970)):
+    async with collecting(config, Host(Y1970)):
         await street.send(30.5)
         assert street.rows() == (0, 1)
         for status in "VAAA":
-            gnss_port.send(rmc(true_ms(), status))
+            gnss_port.send(rmc(now_ms(), status))
             await asyncio.sleep(0.6)
         await until(lambda: street.rows() == (1, 0))
     street.check(street.packed(), [30.5])

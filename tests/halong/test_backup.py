@@ -6,17 +6,12 @@ import shutil
 import sys
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from edge.agent import run as run_agent
-from edge.config import EdgeConfig
-from edge.config import check as check_edge
 from halong.hub import HubConfig
-from runtime.config import parse
 from storage.backup import BackupError, back_up, read_label, restore
 from storage.book import Book
 from storage.embedded import EmbeddedStore
@@ -24,15 +19,10 @@ from storage.store import Columns
 from telemetry.quarantine import Quarantined, Reason
 from telemetry.reading import Reading
 from tests.halong.test_hub import config, now_ms, publish_raw, running  # noqa: F401  # `config` is a fixture
+from tests.peers import agent, edge_config
 
 T = 1_767_200_400_000
 AGENT = """
-gateway = "gw-1"
-[site]
-id = "bai-chay"
-name = "Bãi Cháy"
-latitude = 20.9
-longitude = 107.0
 [broker]
 url = "{url}"
 root = "{root}"
@@ -65,22 +55,6 @@ async def halong(*arguments: object) -> Done:
     return Done(process.returncode or 0, stdout.decode(), stderr.decode())
 
 
-@asynccontextmanager
-async def agent(hub: HubConfig, directory: Path) -> AsyncIterator[None]:
-    """A gateway with one MQTT sensor; its journal outlives it."""
-    text = AGENT.format(url=hub.broker.url, root=hub.broker.root, directory=directory)
-    settings = parse(text, EdgeConfig, "edge.toml")
-    check_edge(settings)
-    stop = asyncio.Event()
-    task = asyncio.create_task(run_agent(settings, stop=stop))
-    try:
-        yield
-    finally:
-        stop.set()
-        async with asyncio.timeout(20):
-            await task
-
-
 async def say(hub: HubConfig, values: range, at_ms: int) -> None:
     for value in values:
         message = json.dumps({"v": value, "at": (at_ms + value) / 1000}).encode()
@@ -106,7 +80,8 @@ async def test_what_was_lost_since_the_backup_comes_back_from_the_journal(
     tmp_path: Path,
 ) -> None:
     at_ms, data = now_ms() - 60_000, Path(config.data)
-    async with agent(config, tmp_path):
+    gateway = edge_config(AGENT, url=config.broker.url, root=config.broker.root, directory=tmp_path)
+    async with agent(gateway):
         async with running(config) as get:
             await heard(get)
             await say(config, range(400, 410), at_ms)

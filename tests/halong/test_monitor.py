@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 
 from edge import holders
-from edge.agent import run as run_agent
 from edge.config import EdgeConfig, check
 from firmware_sim.street import run_device
 from halong import monitor
 from halong.monitor import Event, MonitorError
 from runtime.config import parse
+from tests.peers import agent
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 30.0
@@ -118,19 +119,13 @@ async def test_free_ports_are_read_here(tmp_path: Path) -> None:
 
 
 async def test_beside_the_agent_its_frames_are_shown(tmp_path: Path) -> None:
-    screen, stop = Screen(), asyncio.Event()
-    async with street(tmp_path) as config:
-        agent = asyncio.create_task(run_agent(config, stop=stop))
-        try:
-            async with asyncio.timeout(PATIENCE_S):
-                while not (tmp_path / "tap.sock").exists() or not (tmp_path / "status.json").exists():
-                    await asyncio.sleep(0.05)
-                assert monitor.held_by_agent(config)
-                assert (tmp_path / "tap.sock").stat().st_mode & 0o077 == 0
-                counted = await monitor.beside(config, screen.stop, screen.tell)
-        finally:
-            stop.set()
-            await agent
+    screen = Screen()
+    async with street(tmp_path) as config, agent(config):
+        await until(lambda: (tmp_path / "tap.sock").exists() and (tmp_path / "status.json").exists())
+        assert monitor.held_by_agent(config)
+        assert (tmp_path / "tap.sock").stat().st_mode & 0o077 == 0
+        async with asyncio.timeout(PATIENCE_S):
+            counted = await monitor.beside(config, screen.stop, screen.tell)
     assert len(screen.of("co2-1")) >= 4
     assert counted.since == "since the agent's start"
     assert {Path(port.name).name for port in counted.ports} == {"co2", "bus"}
@@ -138,16 +133,12 @@ async def test_beside_the_agent_its_frames_are_shown(tmp_path: Path) -> None:
 
 
 async def test_an_agent_that_ends_is_told(tmp_path: Path) -> None:
-    stop = asyncio.Event()
     async with street(tmp_path) as config:
-        agent = asyncio.create_task(run_agent(config, stop=stop))
-        async with asyncio.timeout(PATIENCE_S):
-            while not (tmp_path / "tap.sock").exists():
-                await asyncio.sleep(0.05)
-            listening = asyncio.create_task(monitor.beside(config, asyncio.Event(), lambda event: stop.set()))
+        async with agent(config) as stop:
+            await until(lambda: (tmp_path / "tap.sock").exists())
             with pytest.raises(MonitorError, match=r"the agent has ended"):
-                await listening
-            await agent
+                async with asyncio.timeout(PATIENCE_S):
+                    await monitor.beside(config, asyncio.Event(), lambda event: stop.set())
         with pytest.raises(MonitorError, match=r"cannot be listened to"):
             await monitor.beside(config, asyncio.Event(), lambda event: None)
 
