@@ -4,7 +4,7 @@ import { ask } from "./ask.js";
 import { city, isOpen, tell } from "./city.js";
 import { keyed, mark, node, write } from "./dom.js";
 import { mayOperate } from "./session.js";
-import { isVietnamese, lasting, moment, word } from "./words.js";
+import { isVietnamese, lasting, moment, now, word } from "./words.js";
 
 const COMMENT_CHARACTERS = 1000, SENSORS = 3;
 const VERDICTS = ["false", "known works", "other"], HOURS = [1, 8, 24, 168];
@@ -34,7 +34,7 @@ export function alarmLine() {
     const open = isOpen(one), by = one.acknowledged, operates = mayOperate();
     write(rank, word(one.severity));
     write(state, word(`state_${one.state}`));
-    write(when, `${moment(one.start_ms)} · ${lasting((open ? Date.now() : one.end_ms) - one.start_ms)}`);
+    write(when, `${moment(one.start_ms)} · ${lasting((open ? now() : one.end_ms) - one.start_ms)}`);
     when.dateTime = new Date(one.start_ms).toISOString();
     write(text, isVietnamese() ? one.text_vi : one.text);
     keyed(links, one.sensors.slice(0, SENSORS), (id) => id, () => node("a", {}), (link, id) => {

@@ -6,7 +6,7 @@ import { switchWay, wants } from "./callout.js";
 import { byUrgency, city, isOpen, takeAlarms } from "./city.js";
 import { keyed, node, write } from "./dom.js";
 import { mayOperate } from "./session.js";
-import { moment, title, word } from "./words.js";
+import { moment, now, title, word } from "./words.js";
 
 const OLDER = 100, AGAIN_MS = 30_000;
 const FAMILIES = ["", "city", "health"];
@@ -22,7 +22,7 @@ export function open(host) {
 
   async function older() {
     const closed = [...city.alarms.values()].filter((one) => !isOpen(one));
-    const end = Math.min(Date.now(), ...closed.map((one) => one.start_ms));
+    const end = Math.min(now(), ...closed.map((one) => one.start_ms));
     try {
       const found = await ask(`v1/alarms?state=closed&end=${end}&limit=${OLDER}`);
       exhausted = found.next === null;

@@ -14,7 +14,7 @@ export function drawChart(host, { data, usual, episodes, periods, unit, decimals
   const unseen = (label) => ({ label, stroke: "transparent", points: { show: false }, value: (_, value) => number(value) });
   const series = [
     { label: labels.time, value: (_, t) => (t ? new Date(t * 1000).toLocaleString(locale(), { timeZone: ZONE, dateStyle: "medium", timeStyle: "short" }) : "–") },
-    { label: labels.mean, stroke: style("--accent"), width: 2, spanGaps: false, value: (_, value) => number(value) },
+    { label: labels.mean, stroke: style("--accent"), width: 2, spanGaps: false, points: { show: true, size: 4, fill: style("--accent"), filter: alone }, value: (_, value) => number(value) },
     unseen(labels.low), unseen(labels.high),
   ];
   const bands = [{ series: [3, 2], fill: style("--spread") }];
@@ -24,6 +24,12 @@ export function drawChart(host, { data, usual, episodes, periods, unit, decimals
     bands.push({ series: [6, 5], fill: style("--usual") });
     rows.push(usual.expected, usual.low, usual.high);
   }
+  // A window without neighbours is no line: it is drawn as a point.
+  function alone(u, index) {
+    const values = u.data[index];
+    return values.flatMap((value, i) => (value !== null && (values[i - 1] ?? null) === null && (values[i + 1] ?? null) === null ? [i] : []));
+  }
+
   const colour = (severity) => style(severity === "critical" ? "--critical" : severity === "warning" ? "--warning" : "--info");
 
   function inside(u, from, to, least, paint) {

@@ -2,6 +2,7 @@
 
 import { ask, isClosed } from "./ask.js";
 import { lookAtSession, session } from "./session.js";
+import { setTheClock } from "./words.js";
 
 const HISTORY = 60, CLOSED = 200, REFRESH_MS = 60_000, AGAIN_MS = 2000, RATE_MS = 10_000;
 
@@ -33,9 +34,10 @@ export const openAlarms = () => [...city.alarms.values()].filter(isOpen);
 export const byUrgency = (alarms) => [...alarms].sort((a, b) => Number(isOpen(b)) - Number(isOpen(a)) || (isOpen(a) ? Number(Boolean(a.acknowledged)) - Number(Boolean(b.acknowledged)) || rank(a.severity) - rank(b.severity) : 0) || b.start_ms - a.start_ms);
 
 export const sensorsOf = (site) => [...city.sensors.values()].filter((sensor) => sensor.site === site);
-// Of the sensors of a site that still speak; a mean of levels is one of energy.
+const BROKEN = 4 | 16 | 1024; // flags: impossible, stuck, declared invalid
+// Of the sensors of a site that still speak, and can be believed; a mean of levels is one of energy.
 export function siteMean(site, quantity) {
-  const values = sensorsOf(site).filter((sensor) => sensor.state !== "silent").map((sensor) => city.latest.get(`${sensor.id}/${quantity}`)?.value).filter((value) => value !== undefined);
+  const values = sensorsOf(site).filter((sensor) => sensor.state !== "silent").map((sensor) => city.latest.get(`${sensor.id}/${quantity}`)).filter((latest) => latest && !(latest.flags & BROKEN)).map((latest) => latest.value);
   if (!values.length) return null;
   const mean = (list) => list.reduce((sum, value) => sum + value, 0) / list.length;
   return city.quantities.get(quantity)?.aggregate === "energy_mean" ? 10 * Math.log10(mean(values.map((value) => 10 ** (value / 10)))) : mean(values);
@@ -79,7 +81,8 @@ const byName = (items, key) => new Map(items.map((item) => [item[key], item]));
 let looked = false, hearing = false;
 
 export async function look() {
-  const found = await ask("v1/overview");
+  const sent = Date.now(), found = await ask("v1/overview");
+  setTheClock(Date.parse(found.time), (sent + Date.now()) / 2);
   city.sites = byName(found.sites, "id");
   city.sensors = byName(found.sensors, "id");
   city.gateways = byName(found.gateways, "id");

@@ -4,7 +4,7 @@ import { ask } from "./ask.js";
 import { city } from "./city.js";
 import { GRADES, gradeOf, midnight, told } from "./completeness.js";
 import { keyed, node, write } from "./dom.js";
-import { day, weekdayAndDate, whole, word } from "./words.js";
+import { day, now, weekdayAndDate, whole, word } from "./words.js";
 
 const DAY_MS = 86_400_000, AGAIN_MS = 60_000, DAYS = [7, 14, 30], WHOLE = "*"; // the row of everything
 
@@ -19,7 +19,7 @@ export function open(host) {
   body.addEventListener("keydown", move);
 
   async function look() {
-    const mine = ++asked, start = midnight(Date.now()) - (days - 1) * DAY_MS, by = site ? "sensor" : "site";
+    const mine = ++asked, start = midnight(now()) - (days - 1) * DAY_MS, by = site ? "sensor" : "site";
     try {
       const where = (whose) => `v1/completeness?by=${whose}&per=day&start=${start}${site ? `&site=${encodeURIComponent(site)}` : ""}`;
       const [found, whole] = await Promise.all([ask(where(by)), ask(where(site ? "site" : "city"))]);
@@ -43,7 +43,7 @@ export function open(host) {
   }
 
   function update() {
-    const first = midnight(Date.now()) - (days - 1) * DAY_MS, columns = Array.from({ length: days }, (_, i) => first + i * DAY_MS);
+    const first = midnight(now()) - (days - 1) * DAY_MS, columns = Array.from({ length: days }, (_, i) => first + i * DAY_MS);
     write(heading, word("completeness"));
     keyed(ranges, DAYS, String, (count) => node("button", { type: "button", on: { click: () => { days = count; update(); } } }), (button, count) => {
       write(button, `${count} ${word("days")}`);

@@ -3,7 +3,7 @@
 import { ask } from "./ask.js";
 import { gradeOf, midnight, told } from "./completeness.js";
 import { keyed, node, write } from "./dom.js";
-import { clock, day, word } from "./words.js";
+import { clock, day, now, word } from "./words.js";
 
 const HOUR_MS = 3_600_000, DAY_MS = 24 * HOUR_MS, AGAIN_MS = 60_000;
 
@@ -14,7 +14,7 @@ export function ledgerStrip(sensor) {
   for (const event of ["pointerover", "focusin"]) cells.addEventListener(event, ({ target }) => { const cell = target.closest("button"); if (cell) write(detail, cell.getAttribute("aria-label")); });
 
   async function look(span) {
-    const mine = ++asked, where = `v1/completeness?sensor=${encodeURIComponent(sensor)}`, start = span > DAY_MS ? `&start=${midnight(Date.now()) - span + DAY_MS}` : "";
+    const mine = ++asked, where = `v1/completeness?sensor=${encodeURIComponent(sensor)}`, start = span > DAY_MS ? `&start=${midnight(now()) - span + DAY_MS}` : "";
     try {
       const [parts, all] = await Promise.all([ask(`${where}&per=${span > DAY_MS ? "day" : "hour"}${start}`), ask(`${where}&per=range${start}`)]);
       if (mine !== asked) return;
@@ -27,7 +27,7 @@ export function ledgerStrip(sensor) {
 
   function draw(span) {
     write(heading, word(span > DAY_MS ? "ledgerOfDays" : "ledgerOfHours"));
-    const step = span > DAY_MS ? DAY_MS : HOUR_MS, newest = span > DAY_MS ? midnight(Date.now()) : Math.floor(Date.now() / HOUR_MS) * HOUR_MS;
+    const step = span > DAY_MS ? DAY_MS : HOUR_MS, newest = span > DAY_MS ? midnight(now()) : Math.floor(now() / HOUR_MS) * HOUR_MS;
     const count = Math.max(span, DAY_MS) / step, known = new Map(items.map((one) => [one.t, one]));
     keyed(cells, Array.from({ length: count }, (_, i) => newest - (count - 1 - i) * step), String, () => node("button", { type: "button" }), (button, at) => {
       const one = known.get(at);

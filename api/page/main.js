@@ -10,7 +10,7 @@ import * as fleetView from "./fleet_view.js";
 import * as sensorView from "./sensor_view.js";
 import { sessionButton, signInForm } from "./sign_in.js";
 import * as siteView from "./site_view.js";
-import { clock, date, isVietnamese, keep, kept, switchLanguage, word } from "./words.js";
+import { clock, date, isVietnamese, keep, kept, now, switchLanguage, word } from "./words.js";
 
 const TABS = [["city", "#/", cityView], ["alarms", "#/alarms", alarmsView], ["data", "#/data", dataView], ["fleet", "#/fleet", fleetView]];
 const ONE = { sensor: sensorView, site: siteView };
@@ -38,8 +38,8 @@ function draw() {
   for (const element of document.querySelectorAll("[data-text]")) write(element, word(element.dataset.text));
   write(byId("link"), word(city.link));
   mark(byId("link"), { up: city.link === "live", down: city.link === "away" });
-  write(byId("clock"), clock(Date.now()));
-  write(byId("date"), date(Date.now()));
+  write(byId("clock"), clock(now()));
+  write(byId("date"), date(now()));
   write(byId("version"), city.version);
   byId("tabs").setAttribute("aria-label", word("views"));
   write(byId("language"), word("otherCode").toUpperCase());

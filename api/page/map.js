@@ -48,7 +48,8 @@ export function drawMap(host) {
   const ground = node("div", { class: "ground", id: "map" });
   const note = node("p", { class: "note" });
   host.append(buttons, ground, note);
-  const map = L.map(ground, { zoomControl: true, attributionControl: Boolean(city.settings.tiles), scrollWheelZoom: false, zoomSnap: 0.1, minZoom: 9, maxZoom: 18 });
+  const moves = !matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const map = L.map(ground, { zoomAnimation: moves, fadeAnimation: moves, markerZoomAnimation: moves, inertia: moves, zoomControl: true, attributionControl: Boolean(city.settings.tiles), scrollWheelZoom: false, zoomSnap: 0.1, minZoom: 9, maxZoom: 18 });
   map.zoomControl.setPosition("bottomright");
   L.control.scale({ imperial: false, position: "topright" }).addTo(map);
   if (city.settings.tiles) L.tileLayer(city.settings.tiles, { attribution: node("span", {}, city.settings.attribution).innerHTML, referrerPolicy: "strict-origin-when-cross-origin" }).addTo(map);
@@ -60,7 +61,7 @@ export function drawMap(host) {
     const names = sites.map((site) => site.id).join();
     if (names === known || !sites.length) return;
     known = names;
-    map.fitBounds(L.latLngBounds(sites.map((site) => [site.latitude, site.longitude])).pad(0.06), { animate: false });
+    map.fitBounds(L.latLngBounds(sites.map((site) => [site.latitude, site.longitude])).pad(0.06), { animate: false, maxZoom: 14 });
   }
 
   function face(site, open) {

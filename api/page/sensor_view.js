@@ -6,14 +6,15 @@ import { drawChart } from "./chart.js";
 import { byUrgency, city } from "./city.js";
 import { keyed, node, write } from "./dom.js";
 import { ledgerStrip } from "./ledger_strip.js";
-import { ago, amount, title, unitOf, whole, word } from "./words.js";
+import { ago, amount, now, title, unitOf, whole, word } from "./words.js";
 
-const HOUR_MS = 3_600_000, DAY_MS = 24 * HOUR_MS, FEW = 24; // windows; a day that has fewer begins with its last hour
-const RANGES = [["lastHour", HOUR_MS, "PT10S", 10], ["lastDay", DAY_MS, "PT5M", 300], ["lastWeek", 7 * DAY_MS, "PT30M", 1800], ["lastMonth", 30 * DAY_MS, "PT2H", 7200]];
+const HOUR_MS = 3_600_000, DAY_MS = 24 * HOUR_MS, LEAD = 3, FEW = 24; // windows; a day that has fewer begins with its last hour
+const RANGES = [["lastHour", HOUR_MS, 10], ["lastDay", DAY_MS, 300], ["lastWeek", 7 * DAY_MS, 1800], ["lastMonth", 30 * DAY_MS, 7200]]; // its windows, s
+const WIDER = [10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21_600, 86_400]; // for sensors that speak seldom: every window has a reading
 const AGAIN_MS = 30_000, CITY_OFFSET_MS = 7 * HOUR_MS;
 
 export function open(host, id, query) {
-  let chosen = query.get("quantity"), range = 1, free = true, chart = null, asked = 0, shown = "";
+  let chosen = query.get("quantity"), range = 1, free = true, fresh = false, chart = null, asked = 0, shown = "";
   const name = node("h2", {}), site = node("a", {}), facts = node("dl", { class: "facts" });
   const quantities = node("div", { class: "segments", role: "group" }), ranges = node("div", { class: "segments", role: "group" });
   const figure = node("p", { class: "now" }), canvas = node("div", { class: "chart", id: "chart", role: "img" }), key = node("p", { class: "key" }), note = node("p", { class: "note" });
@@ -29,26 +30,28 @@ export function open(host, id, query) {
   async function draw(sensor) {
     const mine = ++asked;
     delete canvas.dataset.shown; // what is asked for now is not drawn yet
-    const [label, span, window, step] = RANGES[range], quantity = city.quantities.get(chosen);
-    const end = Math.ceil((Date.now() + CITY_OFFSET_MS) / (step * 1000)) * step * 1000 - CITY_OFFSET_MS, start = end - span, places = Math.round(span / 1000 / step); // as the API aligns its windows
+    const [label, span, finest] = RANGES[range], step = WIDER.find((s) => s >= finest && s >= 2 * (sensor.period_s || 0)) ?? 86_400, quantity = city.quantities.get(chosen);
+    const end = Math.ceil((now() + CITY_OFFSET_MS) / (step * 1000)) * step * 1000 - CITY_OFFSET_MS, start = end - span, places = Math.round(span / 1000 / step); // as the API aligns its windows
     const of = `sensor=${encodeURIComponent(sensor.id)}`, during = `start=${start}&end=${end}`;
     try {
       const [own, past, usual, invalid, corrected] = await Promise.all([
-        ask(`v1/aggregate?${of}&quantity=${chosen}&${during}&window=${window}&function=${quantity.aggregate}&function=min&function=max`),
+        ask(`v1/aggregate?${of}&quantity=${chosen}&${during}&window=PT${step}S&function=${quantity.aggregate}&function=min&function=max`),
         ask(`v1/anomalies?${of}&${during}`),
         ask(`v1/sensors/${encodeURIComponent(sensor.id)}/usual?quantity=${chosen}&${during}`),
         unlessLimited(ask(`v1/validity?${of}`)), unlessLimited(ask(`v1/corrections?${of}`)),
       ]);
       if (mine !== asked) return;
-      if (free && range === 1 && own.items.length && own.items.length < FEW) { free = false; range = 0; update(); return; }
+      if (free && range === 1 && own.items.length && own.items.length < FEW) { free = false; fresh = true; range = 0; update(); return; }
       chart?.close();
       chart = null;
       canvas.replaceChildren();
       write(note, own.items.length ? "" : word("noData"));
       const periods = (list, kind) => list.filter((one) => !one.quantity || one.quantity === chosen).map((one) => ({ kind, from: Date.parse(one.start) / 1000, to: (one.end ? Date.parse(one.end) : end) / 1000 })).filter((one) => one.to > start / 1000 && one.from < end / 1000);
+      // A city that has just begun shows what there is, not an hour of nothing before it.
+      const empty = fresh && own.items.length ? Math.max(0, Math.min(...own.items.map((one) => Math.round((one.t - start) / 1000 / step))) - LEAD) : 0, from = start + empty * step * 1000;
       const found = {
-        data: columns(own.items, quantity.aggregate, start, step, places), usual: hourly(usual.items, start, step, places),
-        episodes: past.items.filter((one) => one.quantity === chosen || !one.quantity).map((one) => ({ from: one.start_ms / 1000, to: (one.end_ms ?? Date.now()) / 1000, severity: one.severity, value: one.quantity === chosen ? one.value : null })),
+        data: columns(own.items, quantity.aggregate, from, step, places - empty), usual: hourly(usual.items, from, step, places - empty),
+        episodes: past.items.filter((one) => one.quantity === chosen || !one.quantity).map((one) => ({ from: one.start_ms / 1000, to: (one.end_ms ?? now()) / 1000, severity: one.severity, value: one.quantity === chosen ? one.value : null })),
         periods: [...periods(invalid, "invalid"), ...periods(corrected, "corrected")],
       };
       showKey(found);
@@ -81,7 +84,7 @@ export function open(host, id, query) {
       write(button, title(city.quantities.get(one.name)) || one.name);
       button.setAttribute("aria-pressed", String(one.name === chosen));
     });
-    keyed(ranges, RANGES.map(([label], i) => [label, i]), ([label]) => label, ([, i]) => node("button", { type: "button", on: { click: choose(() => { range = i; free = false; }) } }), (button, [label, i]) => {
+    keyed(ranges, RANGES.map(([label], i) => [label, i]), ([label]) => label, ([, i]) => node("button", { type: "button", on: { click: choose(() => { range = i; free = fresh = false; }) } }), (button, [label, i]) => {
       write(button, word(label));
       button.setAttribute("aria-pressed", String(i === range));
     });

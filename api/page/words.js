@@ -10,6 +10,12 @@ let language = kept("language") ?? (navigator.language.startsWith("vi") ? "vi" :
 export function kept(name) { try { return localStorage.getItem(name); } catch { return null; } }
 export function keep(name, value) { try { localStorage.setItem(name, value); } catch { /* a browser that keeps nothing asks again */ } }
 
+// The hub's time: what is shown is judged by the clock that dated it, whatever the clock of this screen says.
+const TOLERATED_MS = 2000;
+let ahead = 0;
+export const now = () => Date.now() + ahead;
+export function setTheClock(hubMs, at) { ahead = Math.abs(hubMs - at) > TOLERATED_MS ? Math.round(hubMs - at) : 0; }
+
 export const word = (name) => WORDS[language][name] ?? name;
 export const isVietnamese = () => language === "vi";
 export const locale = () => (language === "vi" ? "vi-VN" : "en-GB");
@@ -34,7 +40,7 @@ export const clock = (ms) => new Date(ms).toLocaleTimeString(locale(), { timeZon
 export const day = (ms) => new Date(ms).toLocaleDateString(locale(), { timeZone: ZONE, weekday: "short", day: "numeric", month: "numeric" });
 export const weekdayAndDate = (ms) => [{ weekday: "short" }, { day: "numeric", month: "numeric" }].map((parts) => new Date(ms).toLocaleDateString(locale(), { timeZone: ZONE, ...parts }));
 export const date = (ms) => new Date(ms).toLocaleDateString(locale(), { timeZone: ZONE, weekday: "long", day: "numeric", month: "numeric", year: "numeric" });
-export const moment = (ms) => (day(ms) === day(Date.now()) ? clock(ms) : `${clock(ms)} ${day(ms)}`);
+export const moment = (ms) => (day(ms) === day(now()) ? clock(ms) : `${clock(ms)} ${day(ms)}`);
 
 export function lasting(ms) {
   const s = Math.max(0, Math.round(ms / 1000));
@@ -43,6 +49,6 @@ export function lasting(ms) {
 }
 
 export function ago(ms) {
-  if (Date.now() - ms < 1500) return isVietnamese() ? "vừa xong" : "just now";
-  return `${lasting(Date.now() - ms)} ${word("ago")}`;
+  if (now() - ms < 1500) return isVietnamese() ? "vừa xong" : "just now";
+  return `${lasting(now() - ms)} ${word("ago")}`;
 }

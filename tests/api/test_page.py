@@ -95,6 +95,10 @@ async def test_the_live_city(hub: Hub, page: Page, tmp_path: Path) -> None:
         air = (await page.evaluate("fetch('v1/aqi').then((answer) => answer.json())"))["items"][0]
         await expect(page.locator("#map .pin b")).to_have_text(str(air["vn_aqi"]))
 
+        hub.feed.stored([("bai-chay", Reading("bai-chay-pm-1", "pm25", NOW_MS + 1500, 999.0, 4))])
+        await expect(page.locator(VALUE)).to_have_count(0)  # an impossible value is none of the city's
+        hub.feed.stored([("bai-chay", Reading("bai-chay-pm-1", "pm25", NOW_MS + 2000, 214.5, 8))])
+        await expect(page.locator(VALUE)).to_have_text("215 µg/m³")
         raise_alarm(hub, "a2", severity=Severity.CRITICAL, text="It burns.", text_vi="Đang cháy.")
         await expect(page.locator(ALARMS)).to_have_count(2)
         await expect(page.locator(ALARMS).first).to_contain_text("It burns.")
@@ -113,7 +117,6 @@ async def test_the_live_city(hub: Hub, page: Page, tmp_path: Path) -> None:
 
 async def test_three_answers_tell_how_the_city_is(hub: Hub, page: Page) -> None:
     grade = {name: page.locator(f'[data-verdict="{name}"]') for name in ("city", "data", "alarms")}
-    await page.clock.install(time=NOW_MS / 1000)
     async with served(hub) as url:
         await page.goto(url)
         await expect(grade["alarms"]).to_have_attribute("data-grade", "good")
@@ -163,7 +166,6 @@ async def point_at_the_end(over: Locator) -> None:
 
 
 async def test_the_chart_of_a_sensor(hub: Hub, page: Page, tmp_path: Path) -> None:
-    await page.clock.install(time=NOW_MS / 1000)
     async with served(hub) as url:
         await page.goto(f"{url}/#/sensor/bai-chay-pm-1?quantity=pm25")
         await expect(page.locator(".now")).to_contain_text("109.0 µg/m³")
@@ -205,7 +207,6 @@ async def test_the_chart_marks_what_is_known_of_the_readings(hub: Hub, page: Pag
         who="me",
         now_ms=NOW_MS,
     )
-    await page.clock.install(time=NOW_MS / 1000)
     async with served(Hub(replace_services(hub.services, usual=usual), hub.ready)) as url:
         await page.goto(f"{url}/#/sensor/bai-chay-pm-1?quantity=pm25")
         await page.get_by_role("button", name="1 hour").click()
@@ -264,7 +265,6 @@ async def test_the_fleet_and_the_list_of_alarms(hub: Hub, page: Page, tmp_path: 
 
 
 async def test_a_day_of_the_calendar_tells_its_figures(hub: Hub, page: Page, tmp_path: Path) -> None:
-    await page.clock.install(time=NOW_MS / 1000)
     async with served(hub) as url:
         await page.goto(f"{url}/#/data")
         today = page.locator('#calendar [data-row="bai-chay"] td').last.get_by_role("button")
@@ -340,8 +340,14 @@ def luminance(colour: tuple[float, float, float]) -> float:
             for ground in ("--panel", "--ground")
             for ink in ("--ink", "--soft", "--accent")
         ),
-        *((ink, "--panel", 4.5) for ink in ("--good", "--warning", "--critical", "--info")),
+        *(
+            (ink, ground, 4.5)
+            for ground in ("--panel", "--ground")
+            for ink in ("--good", "--warning", "--critical", "--info")
+        ),
         ("--edge", "--panel", 3.0),  # the border of what can be pressed
+        ("--spark", "--panel", 3.0),
+        ("--usual-line", "--panel", 3.0),
     ],
 )
 def test_text_can_be_read_in_every_theme(theme: str, ink: str, ground: str, least: float) -> None:
@@ -349,6 +355,77 @@ def test_text_can_be_read_in_every_theme(theme: str, ink: str, ground: str, leas
     colours = shades(sheet.split(theme, 1)[1].split("}", 1)[0])
     bright, dim = sorted((luminance(colours[ink]), luminance(colours[ground])), reverse=True)
     assert (bright + 0.05) / (dim + 0.05) >= least
+
+
+def contrast(one: str, other: str) -> float:
+    """Of two colours as `#rrggbb` (WCAG 2.1)."""
+    both = shades(f"--one: {one}; --other: {other};")
+    bright, dim = sorted((luminance(both["--one"]), luminance(both["--other"])), reverse=True)
+    return (bright + 0.05) / (dim + 0.05)
+
+
+def test_text_can_be_read_on_the_colours_of_air_and_completeness() -> None:
+    files = {name: asset.plain.decode() for name, asset in load().items()}
+    bands = re.findall(r'colour: "(#[0-9a-f]{6})", ink: "(#[0-9a-f]{3})"', files["air.js"])
+    assert len(bands) == 6
+    cells = re.findall(r"\.(?:full|nearly|gaps|poor) \{ background: (#[0-9a-f]{6}); \}", files["page.css"])
+    assert len(cells) == 4
+    pairs = [*bands, *((cell, "#10242a") for cell in cells)]
+    assert [pair for pair in pairs if contrast(*pair) < 4.5] == []
+
+
+def test_both_languages_say_the_same_and_all_that_is_asked_of_them() -> None:
+    files = {name: asset.plain.decode() for name, asset in load().items() if "/" not in name}
+    vietnamese, english = (
+        set(re.findall(r'[ {,]"?(\w[\w ]*)"?: "', part)) for part in files.pop("texts.js").split("  en: {")
+    )
+    assert vietnamese == english
+    asked = {
+        name
+        for text in files.values()
+        for name in [*re.findall(r'word\("(\w+)"\)', text), *re.findall(r'data-text="(\w+)"', text)]
+    }
+    assert len(asked) > 80
+    assert asked - english == set()
+
+
+PRESSABLE = "a[href], button, select, input, textarea, summary, [tabindex='0']"
+PLACES = """(pressable) => {
+  const seen = [...document.querySelectorAll(pressable)].filter((one) => one.checkVisibility() && !one.disabled);
+  seen.forEach((one, place) => { one.dataset.place = place; });
+  return seen.map((one) => one.ariaLabel || one.textContent.trim());
+}"""
+FOCUSED = """() => {
+  const one = document.activeElement, ring = (element) => element && getComputedStyle(element).outlineStyle !== "none";
+  return [one.dataset.place ?? null, ring(one) || ring(one.closest(".site"))];
+}"""
+
+
+@pytest.mark.parametrize("view", ["", "alarms", "data", "fleet", "site/bai-chay", "sensor/bai-chay-pm-1"])
+async def test_everything_can_be_reached_by_keyboard_and_has_a_name(hub: Hub, page: Page, view: str) -> None:
+    raise_alarm(hub, "a1")
+    await page.emulate_media(reduced_motion="reduce")
+    async with served(hub) as url:
+        await page.goto(f"{url}/#/{view}")
+        await expect(page.locator("#link")).to_have_text("live")
+        await page.wait_for_load_state("networkidle")
+        assert await page.locator(".leaflet-fade-anim").count() == 0
+        await page.evaluate("document.activeElement.blur()")
+        names = await page.evaluate(PLACES, PRESSABLE)
+        assert [name for name in names if not name] == []
+        reached = set()
+        for _ in range(len(names) + 2):
+            await page.keyboard.press("Tab")
+            place, has_ring = await page.evaluate(FOCUSED)
+            if place is not None:
+                reached.add(int(place))
+                assert has_ring, names[int(place)]
+        assert [name for place, name in enumerate(names) if place not in reached] == []
+        for landmark in ("banner", "navigation", "main", "contentinfo"):
+            assert await page.get_by_role(landmark).count() == 1, landmark  # type: ignore[arg-type]
+        for section in await page.locator("section[aria-labelledby]").all():
+            heading = page.locator(f"#{await section.get_attribute('aria-labelledby')}")
+            await expect(heading).to_have_text(re.compile(r"\w"))
 
 
 async def sign_in(page: Page, key: str) -> None:
