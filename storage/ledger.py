@@ -90,9 +90,13 @@ def figures(
     retired: bool,
     may_be_partial: bool,
     invalid: int = 0,
+    foreign: int = 0,
 ) -> Figures:
-    """The figures of one sensor's hour. Pure. `may_be_partial`: a life of the agent may have told nothing of this hour."""
-    here = stored + quarantined
+    """The figures of one sensor's hour. Pure. `may_be_partial`: a life of the agent may have told nothing of this hour.
+
+    `foreign`: of those in quarantine, what another gateway has sent that has not accounted for it: it makes up for nothing.
+    """
+    here = stored + quarantined - foreign
     if not told:
         missing = max(0, (promised or 0) - here)
         return Figures(
@@ -191,7 +195,7 @@ async def ledger(
     for one in book.manifests(low, high, sensor=sensor):
         told[one.sensor, one.hour_ms].append(one)
     with book.reading() as database:
-        aside = Quarantine(database).readings(low, high)
+        aside, foreign = Quarantine(database).readings(low, high), Quarantine(database).foreign(low, high)
         retired = retirement.retired(database)
         last_told = retirement.last_told(database)
         periods = Inventory(database).periods(low, high)
@@ -209,6 +213,7 @@ async def ledger(
     for key in keys:
         promise, manifests = promised.get(key), told.get(key, [])
         gateways = {one.gateway for one in manifests} | ({promise.gateway} if promise is not None else set())
+        strange = sum(number for sender, number in foreign.get(key, {}).items() if sender not in gateways)
         site, gateway = homes.get(key[0], ("", ""))
         if promise is not None:
             site, gateway = promise.site, promise.gateway
@@ -227,6 +232,7 @@ async def ledger(
                 figures(
                     manifests,
                     invalid=invalid.get(key, 0),
+                    foreign=strange,
                     stored=stored.get(key, 0),
                     quarantined=aside.get(key, 0),
                     promised=promise.expected if promise is not None else None,

@@ -205,6 +205,18 @@ class Quarantine:
                 found[sensor, hour_ms] = found.get((sensor, hour_ms), 0) + number
         return found
 
+    def foreign(self, start_ms: int, end_ms: int) -> dict[tuple[str, int], Counter[str]]:
+        """Of `readings` those that were set aside because the sensor is another gateway's: by who has sent them."""
+        found: dict[tuple[str, int], Counter[str]] = {}
+        rows = self._database.execute(
+            f"SELECT sensor, payload, first_ms, gateway {_FROM} WHERE reason = ? AND sensor != '' AND NOT {_STORED}",
+            (Reason.NOT_OWNER,),
+        ).fetchall()
+        for sensor, payload, first_ms, gateway in rows:
+            if start_ms <= (hour_ms := observed_hour(payload, first_ms)) < end_ms:
+                found.setdefault((sensor, hour_ms), Counter())[gateway] += 1
+        return found
+
     def _is_over(self) -> bool:
         rows, size = self._database.execute(
             "SELECT count(*), coalesce(sum(length(payload)), 0) FROM quarantine"

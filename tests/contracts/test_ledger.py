@@ -15,6 +15,7 @@ from storage.ledger import HOUR_MS, Figures, total
 from storage.open import open_store
 from telemetry import undatable
 from telemetry.reading import Reading
+from telemetry.senml import encode_pack
 from telemetry.topics import PackName
 from tests.contracts.ledger_city import (
     PERIOD_S,
@@ -256,3 +257,18 @@ async def test_what_never_had_a_date_is_set_aside_and_its_hour_is_an_estimate(
     assert (found.accepted, found.stored, found.quarantined) == (said, said, 100)
     assert (found.estimated, found.lost, found.expected) == (1, 0, 2 * said)
     assert found.pending == 2 * said - said - 100  # of what was due in the other half hour, by the period
+
+
+async def test_readings_of_a_gateway_that_is_not_the_owner_hide_no_loss(hub: Hub, tmp_path: Path) -> None:
+    gateway = Gateway(tmp_path, "h")
+    hub.book.register(gateway.birth(), T0)
+    gateway.run(T0 + HOUR_MS, one_pack)
+    gateway.end()
+    said = gateway.emitted[0, "readings"]
+    fakes = [Reading("pm-h", "pm25", T0 + 10_000 * place, 5.0) for place in range(200)]
+    await hub.take([(PackName("gw-x", "0123456789abcdef", 0), encode_pack(SITE.id, fakes))], gateway.now_ms)
+    found = (await hub.ledger(T0 + 2 * HOUR_MS))["pm-h", 0].figures
+    assert (found.stored, found.quarantined, found.pending, found.estimated) == (0, 200, said, 1)
+    await gateway.deliver(hub)
+    found = (await hub.ledger(T0 + 2 * HOUR_MS))["pm-h", 0].figures
+    assert found == Figures(expected=said, read=said, accepted=said, stored=said, quarantined=200)

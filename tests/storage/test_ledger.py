@@ -64,6 +64,14 @@ def test_a_manifest_of_a_part_of_the_hour_is_estimated() -> None:
     assert of(half, stored=1800).estimated == 0  # its sensor said so much: a radar leaves speeds out
 
 
+def test_what_a_stranger_sent_makes_up_for_nothing() -> None:
+    one = told(expected=100, read=100, accepted=100)
+    found = of(one, stored=90, quarantined=10, foreign=10)
+    assert (found.pending, found.quarantined, found.estimated) == (10, 10, 0)
+    assert of(stored=90, quarantined=10, promised=100, foreign=10).pending == 10
+    assert of(one, stored=90, quarantined=10).pending == 0  # those of the gateway itself do
+
+
 @given(
     st.integers(0, 99), st.integers(0, 99), st.integers(0, 99), st.integers(0, 99),
     st.none() | st.integers(0, 99), st.booleans(), st.booleans(),
