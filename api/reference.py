@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from api.asked_examples import put_into
 from api.identity import COOKIE, SAFE_METHODS, is_public
 
 SCHEMES = {
@@ -63,6 +64,7 @@ def _complete_operation(path: str, method: str, operation: dict[str, Any], open_
     else:
         may_read = open_reading and method in SAFE_METHODS
         operation["security"] = [{}, *WITH_KEY] if may_read else WITH_KEY
+    put_into(path, operation)
     responses = operation["responses"]
     responses.pop("422", None)
     for answer in responses.values():

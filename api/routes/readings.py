@@ -90,7 +90,7 @@ async def latest(
         known_quantity(quantity)
     found = newest(hub, encode_with_unit, sensor=sensor, site=site, quantity=quantity)
     if raw:
-        found = await _said(hub, found)
+        found = await hub.caches.turns.ask(request, lambda: _said(hub, found))
     match form:
         case Form.SENML:
             return answers.senml((one.site, one.reading) for one, _ in found)
