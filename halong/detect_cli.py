@@ -105,6 +105,49 @@ def bench(
 
 
 @app.command()
+def city(
+    days: Annotated[float, typer.Option(min=0.1, max=366, help="How long.")] = 30.0,
+    period: Annotated[
+        float, typer.Option(min=1, max=300, help="Seconds between the readings of a sensor.")
+    ] = 300.0,
+    gateways: Annotated[int, typer.Option(min=1, max=12, help="How many places of the city.")] = 12,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same city and the same faults.")] = 7,
+    write: Annotated[
+        Path | None,
+        typer.Option(help="A page (docs/anomalies.md) to put the tables into; a picture goes beside it."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """A simulated city with recorded faults of all kinds, in virtual time, through the code that flags: what is found.
+
+    Readings go through intake, judge, survey and alarms as in the hub, without broker, store or waiting; what was told is
+    compared with what was done. A month takes some minutes.
+    """
+    from halong.trial import report
+    from halong.trial.run import Trial, run
+
+    def say(share: float) -> None:
+        if sys.stderr.isatty():
+            print(f"\r{share:4.0%} ", end="", file=sys.stderr, flush=True)
+
+    try:
+        page = write.read_text(encoding="utf-8") if write is not None else ""
+        if write is not None:
+            report.put_into(page, "")
+    except (OSError, ValueError) as error:
+        raise _fail(f"cannot write into {write}: {error}", 2) from None
+    result = run(Trial(days, period, gateways, seed), say=say)
+    if write is not None:
+        picture = write.with_suffix(".svg")
+        picture.write_text(report.svg(result), encoding="utf-8")
+        write.write_text(report.put_into(page, report.markdown(result, picture.name)), encoding="utf-8")
+    if as_json:
+        print_json(report.as_json(result))
+    else:
+        print(("\r" if sys.stderr.isatty() else "") + report.text(result))
+
+
+@app.command()
 def explain(
     sensor: Annotated[str, typer.Argument(help="The sensor's id.")],
     at: Annotated[str, typer.Option(help="When, with a zone: 2026-11-23T08:00:00+07:00.")],

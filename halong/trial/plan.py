@@ -1,0 +1,204 @@
+"""What goes wrong in a trial, and when: faults of sensors, outages of gateways, things that happen in the city. Pure.
+
+Nothing begins while the detectors have seen little (two days, or two fifths of a short trial). A sensor is left alone for half a
+day around whatever is done to it.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from random import Random
+from typing import NamedTuple
+
+from firmware_sim.city import City, DevicePlan, GatewayPlan
+from firmware_sim.faults import Fault, FaultKind
+from firmware_sim.happenings import Happening, HappeningKind
+from firmware_sim.injection import JUMPS
+from firmware_sim.model import SPIKES
+
+DAY_S, HOUR_S = 86_400.0, 3600.0
+QUIET_S = 2 * DAY_S
+APART_S = 12 * HOUR_S
+DRAWS = 300
+GATEWAY = "gateway"
+ONE_READING = 0.0
+LASTS_S = {
+    FaultKind.SPIKE: ONE_READING,
+    FaultKind.STUCK: 3 * HOUR_S,
+    FaultKind.JITTER: 3 * HOUR_S,
+    FaultKind.RANGE: 600.0,
+    FaultKind.RATE: HOUR_S,
+    FaultKind.NOISE: HOUR_S,
+    FaultKind.DRIFT: 12 * HOUR_S,
+    FaultKind.BIAS: 4 * HOUR_S,
+    FaultKind.ZERO: HOUR_S,
+    FaultKind.UNIT: HOUR_S,
+    FaultKind.SILENCE: HOUR_S,
+    FaultKind.GAP: 2 * HOUR_S,
+    FaultKind.GARBAGE: HOUR_S,
+    FaultKind.CLOCK: HOUR_S,
+}
+OUTAGE_S = HOUR_S
+HAPPENS_S = {HappeningKind.BURST: 600.0, HappeningKind.LEVEL: 4 * HOUR_S, HappeningKind.REGIME: 1000 * DAY_S}
+PLACES = {
+    HappeningKind.BURST: (("pm1", "pm25", "pm10"),),
+    HappeningKind.LEVEL: (("pm1", "pm25", "pm10"), ("noise_level",), ("temperature",)),
+    HappeningKind.REGIME: (("noise_level",), ("pm1", "pm25", "pm10")),
+}
+WHOLE = (
+    FaultKind.STUCK,
+    FaultKind.SILENCE,
+    FaultKind.GAP,
+    FaultKind.GARBAGE,
+    FaultKind.CLOCK,
+)  # the device as such
+AT_ZERO = (
+    "wind_speed",
+    "vehicle_speed",
+    "occupancy",
+    "co2",
+)  # which may be there, or whose driver refuses it
+
+
+class Done(NamedTuple):
+    """What was done: the truth that is compared with. `sensor` "" = to a site, `quantities` () = to all of a sensor's."""
+
+    kind: str
+    sensor: str
+    site: str
+    gateway: str
+    quantities: tuple[str, ...]
+    start_s: float
+    end_s: float
+
+
+class Outage(NamedTuple):
+    """A gateway is not heard; what it has read meanwhile is delivered afterwards."""
+
+    gateway: str
+    start_s: float
+    end_s: float
+
+
+class Plan(NamedTuple):
+    """Times in seconds since the start of the trial."""
+
+    faults: tuple[Fault, ...]
+    happenings: tuple[Happening, ...]
+    outages: tuple[Outage, ...]
+    done: tuple[Done, ...]
+
+
+def schedule(city: City, *, days: float, seed: int, period_s: float) -> Plan:
+    """About twelve of each kind in 30 days, where there are sensors enough."""
+    rng = Random(f"{seed}/trial")
+    diary = _Diary(city, days * DAY_S, rng)
+    times = max(1, round(0.4 * days))
+    faults: list[Fault] = []
+    happenings: list[Happening] = []
+    outages: list[Outage] = []
+    for happens in HappeningKind:
+        often = times if happens is not HappeningKind.REGIME else max(1, times // 3)
+        happenings += _happen(diary, happens, often)
+    for _ in range(max(1, times // 2)):
+        outages += _outage(diary)
+    for kind in FaultKind:
+        for _ in range(times):
+            faults += _fault(diary, kind, LASTS_S[kind] or period_s)
+    diary.done.sort(key=lambda one: one.start_s)
+    return Plan(tuple(faults), tuple(happenings), tuple(outages), tuple(diary.done))
+
+
+class _Diary:
+    """Who is free when."""
+
+    def __init__(self, city: City, lasts_s: float, rng: Random) -> None:
+        self.city, self.lasts_s, self.rng = city, lasts_s, rng
+        self.begins_s = min(QUIET_S, 0.4 * lasts_s)
+        self.apart_s = min(APART_S, 0.05 * lasts_s)
+        self.busy: dict[str, list[tuple[float, float]]] = {}
+        self.done: list[Done] = []
+
+    def when(self, sensors: Sequence[str], lasts_s: float) -> float | None:
+        """A start at which all of them are left alone; None when this draw finds none."""
+        latest = self.lasts_s - min(lasts_s, self.apart_s) - self.apart_s
+        if latest <= self.begins_s:
+            return None
+        start_s = self.rng.uniform(self.begins_s, latest)
+        end_s = start_s + min(lasts_s, DAY_S)
+        for sensor in sensors:
+            for begin, end in self.busy.get(sensor, ()):
+                if start_s - self.apart_s < end and begin < end_s + self.apart_s:
+                    return None
+        for sensor in sensors:
+            self.busy.setdefault(sensor, []).append((start_s, end_s))
+        return start_s
+
+
+def _devices(city: City) -> Iterator[tuple[GatewayPlan, DevicePlan]]:
+    return ((gateway, device) for gateway in city.gateways for device in gateway.devices)
+
+
+def _fault(diary: _Diary, kind: FaultKind, lasts_s: float) -> list[Fault]:
+    fits = _FITS.get(kind, _jumps)
+    for _ in range(DRAWS):
+        gateway, device = diary.rng.choice(list(_devices(diary.city)))
+        quantities: list[str | None] = [None] if kind in WHOLE else [q for q in device.quantities if fits(q)]
+        if device.replay or not quantities or not _speaks(kind, device):
+            continue
+        quantity = diary.rng.choice(quantities)
+        start_s = diary.when([device.sensor], lasts_s)
+        if start_s is not None:
+            of = (quantity,) if quantity else ()
+            done = Done(kind, device.sensor, gateway.site.id, gateway.id, of, start_s, start_s + lasts_s)
+            diary.done.append(done)
+            return [Fault(device.sensor, kind, start_s, lasts_s, quantity)]
+    return []
+
+
+def _speaks(kind: FaultKind, device: DevicePlan) -> bool:
+    """Whether this can happen to it, and to be found it must have a period."""
+    if kind is FaultKind.CLOCK:
+        return device.link == "mqtt"
+    if kind is FaultKind.GARBAGE and device.link != "serial":
+        return False
+    return device.period_s > 0
+
+
+def _outage(diary: _Diary) -> list[Outage]:
+    for _ in range(DRAWS):
+        gateway = diary.rng.choice(diary.city.gateways)
+        start_s = diary.when([device.sensor for device in gateway.devices], OUTAGE_S)
+        if start_s is not None:
+            end_s = start_s + OUTAGE_S
+            diary.done.append(Done(GATEWAY, "", gateway.site.id, gateway.id, (), start_s, end_s))
+            return [Outage(gateway.id, start_s, end_s)]
+    return []
+
+
+def _happen(diary: _Diary, kind: HappeningKind, times: int) -> list[Happening]:
+    found: list[Happening] = []
+    for number in range(times):
+        quantities = PLACES[kind][number % len(PLACES[kind])]
+        for _ in range(DRAWS):
+            gateway = diary.rng.choice(diary.city.gateways)
+            there = [one.sensor for one in gateway.devices if set(quantities) & set(one.quantities)]
+            start_s = diary.when(there, HAPPENS_S[kind]) if there else None
+            if start_s is not None:
+                lasts_s = HAPPENS_S[kind]
+                told_s = min(lasts_s, DAY_S)
+                diary.done.append(
+                    Done(kind, "", gateway.site.id, gateway.id, quantities, start_s, start_s + told_s)
+                )
+                found.append(Happening(gateway.site.id, kind, quantities, start_s, lasts_s))
+                break
+    return found
+
+
+def _jumps(quantity: str) -> bool:
+    """Of the three sizes of particles one sensor derives the finest from the next: it is no series of its own."""
+    return quantity in SPIKES and quantity != "pm1"
+
+
+_FITS: dict[FaultKind, Callable[[str], bool]] = {
+    FaultKind.RATE: lambda quantity: quantity in JUMPS,
+    FaultKind.ZERO: lambda quantity: quantity in SPIKES and quantity not in AT_ZERO,
+}

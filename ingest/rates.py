@@ -1,0 +1,64 @@
+"""Impossible rates of change: nothing in the street moves so far from one reading to the next. Pure.
+
+Limits for one minute after WMO's "Guidelines on quality control procedures for data from automatic weather stations" (Zahumenský,
+2004; in the Guide to Instruments, WMO-No. 8): the largest difference between one-minute values that is held for possible. Readings
+that are further apart may differ by as much for each minute between them. Quantities without a published limit have none.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest.detectors.finding import Finding
+from ingest.detectors.lanes import F64, I64
+
+MINUTE_MS = 60_000
+FARTHEST_MS = 600_000  # readings further apart say nothing of a rate
+LIMITS = {
+    "temperature": 3.0,  # Cel
+    "humidity": 15.0,  # %RH
+    "pressure": 2.0,  # hPa
+    "wind_speed": 20.0,  # m/s
+    "solar_radiation": 1000.0,  # W/m2
+}
+CALM = 12  # readings after a jump in which it is told that there is none
+
+
+def limit(quantity: str) -> float:
+    """Of a minute; infinite where there is none."""
+    return LIMITS.get(quantity, float("inf"))
+
+
+def look(readings: "Steps", calm: NDArray[np.uint8]) -> dict[int, Finding]:
+    """What is found at which row. `calm` is remembered of each lane: 0 = nothing has jumped, else readings since then + 1."""
+    dt = readings.at_ms - readings.before_ms
+    allowed = readings.limit * np.maximum(1.0, dt / MINUTE_MS)
+    near = (readings.before_ms > 0) & (dt <= FARTHEST_MS)
+    score = np.where(near, np.abs(readings.value - readings.before), 0.0) / allowed
+    concerned = (calm[readings.lane] > 0) | np.isin(readings.lane, readings.lane[score >= 1])
+    found: dict[int, Finding] = {}
+    for place in np.flatnonzero(concerned).tolist():
+        lane = int(readings.lane[place])
+        if score[place] >= 1:
+            calm[lane] = 1
+        elif calm[lane]:
+            calm[lane] = 0 if calm[lane] > CALM else calm[lane] + 1
+        else:
+            continue
+        was, far = float(readings.before[place]), float(allowed[place])
+        at_ms, value = int(readings.at_ms[place]), float(readings.value[place])
+        found[int(readings.row[place])] = Finding(float(score[place]), value, at_ms, was, was - far, was + far)
+    return found
+
+
+class Steps(NamedTuple):
+    """Readings by lane, then time, each with the one before it; `before_ms` 0 = there is none."""
+
+    lane: I64
+    row: I64
+    at_ms: I64
+    value: F64
+    before_ms: I64
+    before: F64
+    limit: F64

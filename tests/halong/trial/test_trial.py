@@ -1,0 +1,69 @@
+"""A short trial: what was done is found, what is told is mostly true, it is the same again, and backlog changes nothing."""
+
+from functools import cache
+
+import pytest
+
+from firmware_sim.faults import FaultKind
+from halong.trial import report
+from halong.trial.run import Result, Trial, run
+from halong.trial.score import NAMES
+from halong.trial.street import START_S
+from telemetry.anomaly import AnomalyKind
+
+SHORT = Trial(days=2, period_s=300.0, gateways=2, seed=11)
+
+
+@cache
+def short() -> Result:
+    return run(SHORT)
+
+
+def test_what_was_done_is_found_and_what_is_told_is_mostly_true() -> None:
+    score = short().score
+    assert set(score.recall) <= set(NAMES)
+    assert len(score.recall) >= 14
+    done, found = (sum(one[place] for one in score.recall.values()) for place in (0, 1))
+    assert found >= 0.6 * done
+    for kind in (FaultKind.RANGE, FaultKind.SILENCE, FaultKind.STUCK):
+        assert score.recall[kind].found == score.recall[kind].named == score.recall[kind].done > 0
+    told, true = (sum(one[place] for one in score.precision.values()) for place in (0, 1))
+    assert true >= 0.5 * told
+
+
+def test_a_trial_is_the_same_again() -> None:
+    again = run(SHORT)
+    assert again.anomalies == short().anomalies
+    assert again.alarms == short().alarms
+    assert again.flags == short().flags
+
+
+def test_what_a_gateway_delivers_afterwards_raises_nothing() -> None:
+    result = short()
+    (outage,) = result.plan.outages
+    of = {one.sensor for one in result.plan.done if one.gateway == outage.gateway}
+    begin, end = (round((START_S + at_s) * 1000) for at_s in (outage.start_s, outage.end_s))
+    inside = [
+        one
+        for one in result.anomalies.values()
+        if begin + 300_000 <= one.start_ms < end - 300_000 and one.sensor in of
+    ]
+    assert [one.kind for one in inside if one.kind is not AnomalyKind.GATEWAY] == []
+    assert result.late > 0
+
+
+def test_the_result_in_words_and_as_a_picture() -> None:
+    result = short()
+    page = report.put_into(
+        f"# A\n\n{report.BEGIN}\nbefore it\n{report.END}\nend\n", report.markdown(result, "a.svg")
+    )
+    assert "before it" not in page
+    assert page.startswith("# A\n")
+    assert page.endswith("end\n")
+    assert report.WORDS["stuck"] in report.text(result)
+    assert report.svg(result).count("<rect") == 1 + 3 * len(result.score.recall) + 2 * len(
+        result.score.precision
+    )
+    assert report.as_json(result)["done"]["stuck"]["recall"] == 1.0
+    with pytest.raises(ValueError, match="no lines"):
+        report.put_into("# nothing", "x")
