@@ -9,6 +9,7 @@ import numpy as np
 from ingest import checks
 from ingest.account import Account
 from ingest.batch import Batch, Packet
+from ingest.detectors.lanes import Bools
 from ingest.judge import Judge, Rows
 from ingest.registry import Newcomer, Registry
 from ingest.survey import Survey, Told
@@ -192,12 +193,14 @@ class Intake:
         columns = batch.columns
         done = len(columns.flags)
         end = min(done + at_most, len(batch))
+        as_usual = self._as_usual(batch, done, end)
         surveyed = self._look(batch, done, end)
         flags, changes = self._judge.judge(
             self._rows(batch, done, end),
             lambda row: self._known(batch, done + row),
             now_ms=now_ms,
             surveyed={row - done: told for row, told in surveyed.items()},
+            as_usual=as_usual,
         )
         columns.flags += flags
         batch.anomalies += changes
@@ -223,6 +226,16 @@ class Intake:
             batch.arrived()[begin:end],
         )
 
+    def _as_usual(self, batch: Batch, begin: int, end: int) -> Bools | None:
+        if self._survey is None:
+            return None
+        columns = batch.columns
+        return self._survey.as_usual(
+            list(zip(columns.sensor[begin:end], columns.quantity[begin:end], strict=True)),
+            batch.observed()[begin:end],
+            np.array(columns.value[begin:end], np.float64),
+        )
+
     def _look(self, batch: Batch, begin: int, end: int) -> dict[int, Told]:
         """What the survey says at which of these rows: of those that are live and that nobody doubts."""
         if self._survey is None:
@@ -241,6 +254,7 @@ class Intake:
             observed[rows],
             values[rows],
             periods,
+            [columns.site[row] for row in at],
         )
         return {at[place]: found for place, found in told.items()}
 

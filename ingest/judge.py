@@ -26,21 +26,27 @@ DEVICE = int(Flag.DEVICE)  # plain integers: an IntFlag's operators cost more th
 RANGE = int(Flag.RANGE)
 MAX_SERIES = 50_000
 REMEMBERED_FLAGS = 64  # of one series: what was flagged keeps its flags when it comes again
-QUIET_MS = 300_000  # an open episode of a series that says nothing for so long is closed
+QUIET_MS = 300_000  # an open episode of a series that says nothing for so long ...
+PERIODS = 3  # ... and for so many of its periods is closed
 # What the survey (ingest.survey) tells of minutes: the flag of each kind; and its episodes.
 SURVEYED = {
     AnomalyKind.ZERO: int(Flag.UNWELL),
     AnomalyKind.UNIT: int(Flag.UNWELL),
+    AnomalyKind.RATE: int(Flag.UNWELL),
     AnomalyKind.NOISE: int(Flag.UNWELL),
     AnomalyKind.DRIFT: int(Flag.UNUSUAL),
     AnomalyKind.BIAS: int(Flag.UNUSUAL),
     AnomalyKind.UNUSUAL: int(Flag.UNUSUAL),
+    AnomalyKind.REGIME: int(Flag.UNUSUAL),
+    AnomalyKind.SPIKE: int(Flag.SPIKE),
+    AnomalyKind.STUCK: int(Flag.STUCK),
 }
 SURVEY_RULE = Rule(strong=1.0, hits=1, of=1, release=0.5, calm=3)
 RULES: Mapping[AnomalyKind, Rule] = {
     AnomalyKind.RANGE: Rule(strong=1.0, hits=1, of=1, release=1.0, calm=10),
-    **{kind: detector.rule for kind, detector in DETECTORS.items()},
     **dict.fromkeys(SURVEYED, SURVEY_RULE),
+    **{kind: detector.rule for kind, detector in DETECTORS.items()},
+    AnomalyKind.RATE: SURVEY_RULE._replace(calm=10),
 }
 Told = Sequence[tuple[AnomalyKind, Finding]]
 
@@ -90,6 +96,7 @@ class Judge:
         self._episodes: dict[int, dict[AnomalyKind, Episode]] = {}  # of lanes where something is going on
         self._known: dict[int, Known] = {}  # of lanes where something is open
         self._resumed_ms: dict[int, int] = {}
+        self._standing: set[int] = set()  # lanes the survey says are stuck
 
     def __len__(self) -> int:
         return len(self._lane)
@@ -123,10 +130,16 @@ class Judge:
             self._remember(int(lanes[row]), int(rows.observed_ms[row]), int(rows.given[row]))
 
     def judge(
-        self, rows: Rows, known: Callable[[int], Known], *, now_ms: int, surveyed: Mapping[int, Told] = {}
+        self,
+        rows: Rows,
+        known: Callable[[int], Known],
+        *,
+        now_ms: int,
+        surveyed: Mapping[int, Told] = {},
+        as_usual: Bools | None = None,
     ) -> Verdict:
         """Flags and changes. `now_ms` is the hub's clock, `known` gives the sensor of a row, `surveyed` what the survey tells at
-        which row."""
+        which row, `as_usual` which rows lie where they usually do at their hour."""
         lanes, at = self._lanes(rows.series)[rows.of], rows.observed_ms
         outside = _outside(rows)
         flags = rows.given | np.where(outside > 0, RANGE, 0)
@@ -136,7 +149,7 @@ class Judge:
         newer = at > newest
         learned = live & newer
         stale = measuring & ~newer
-        seen = self._look(rows, lanes, learned, flags)
+        seen = self._look(rows, lanes, learned, flags, as_usual)
         told = {row: found for row, found in surveyed.items() if learned[row]}
         for row, found in told.items():
             for kind, finding in found:
@@ -152,7 +165,10 @@ class Judge:
         """Close what is open on series that say nothing any more: their silence is told by others."""
         closed = []
         for lane, episodes in list(self._episodes.items()):
-            if now_ms - max(self._recent.heard[lane], self._resumed_ms.get(lane, 0)) <= QUIET_MS:
+            patience = max(
+                QUIET_MS, PERIODS * self._known[lane].period_s * 1000 if lane in self._known else 0
+            )
+            if now_ms - max(self._recent.heard[lane], self._resumed_ms.get(lane, 0)) <= patience:
                 continue
             for kind, episode in episodes.items():
                 if episode.is_open:
@@ -162,12 +178,16 @@ class Judge:
             self._tidy(lane)
         return closed
 
-    def _look(self, rows: Rows, lanes: I64, learned: Bools, flags: I64) -> Seen:
+    def _look(
+        self, rows: Rows, lanes: I64, learned: Bools, flags: I64, as_usual: Bools | None = None
+    ) -> Seen:
         """What is impossible or stands still, and what the device doubts, is not learned by all or by any."""
         np.maximum.at(self._recent.newest, lanes[learned], rows.observed_ms[learned])
         (looked_at,) = np.nonzero(learned & (flags & (DEVICE | NOT_MEASURING) == 0))
         quantity = np.array([NUMBERS[quantity] for _, quantity in rows.series], np.int64)[rows.of]
-        return self._recent.look(looked_at, lanes, quantity, rows.observed_ms, rows.value, flags)
+        if as_usual is None:
+            as_usual = np.zeros(len(lanes), bool)
+        return self._recent.look(looked_at, lanes, quantity, rows.observed_ms, rows.value, flags, as_usual)
 
     def _settle_flags(
         self, lanes: I64, at_ms: I64, flags: I64, learned: Bools, stale: Bools
@@ -211,14 +231,21 @@ class Judge:
                 continue
             findings = {AnomalyKind.RANGE: _range_finding(rows, row, float(outside[row]))}
             findings |= dict(seen.findings(row))
-            findings |= dict(told.get(row, ()))
+            surveyed = dict(told.get(row, ()))
+            if AnomalyKind.STUCK in surveyed:
+                stands = surveyed[AnomalyKind.STUCK].score >= SURVEY_RULE.release
+                (self._standing.add if stands else self._standing.discard)(lane)
+            elif lane in self._standing:
+                findings.pop(AnomalyKind.STUCK, None)  # but for its last digit: exact repeats say nothing
+            findings |= surveyed
             self._known[lane] = known(row)
             yield from self._step(lane, int(rows.observed_ms[row]), findings)
             self._tidy(lane)
 
     def _step(self, lane: int, at_ms: int, findings: Mapping[AnomalyKind, Finding]) -> Iterator[Anomaly]:
         episodes = self._episodes.setdefault(lane, {})
-        impossible = findings[AnomalyKind.RANGE].score > 0
+        jumps = findings.get(AnomalyKind.RATE)
+        impossible = findings[AnomalyKind.RANGE].score > 0 or (jumps is not None and jumps.score >= 1)
         for kind, finding in findings.items():
             episode = episodes.get(kind)
             if impossible and kind is AnomalyKind.SPIKE and not (episode and episode.is_open):
@@ -242,6 +269,7 @@ class Judge:
         self._episodes.pop(lane, None)
         self._known.pop(lane, None)
         self._resumed_ms.pop(lane, None)
+        self._standing.discard(lane)
 
     def _lanes(self, series: Sequence[tuple[str, str]]) -> I64:
         """Of each series, each of which comes once."""

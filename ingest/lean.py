@@ -1,7 +1,7 @@
 """How far series lean away from what is usual at their hour, and for how long: for what lasts and is no reading far out. Pure.
 
-A look is measured in half widths of the band (`ingest.profile`); `lean` is its mean over a quarter of an hour, by the time between
-looks. `rising` is how long it has been out of the middle, `shift` the mean distance over half a day, in the quantity's unit.
+A look is measured in half widths of the band (`ingest.profile`); `lean` is its mean over a quarter of an hour, by the time
+between looks. `rising` is how long it has been out of the middle, `shift` the mean distance over half a day, in the unit.
 """
 
 import numpy as np
@@ -21,8 +21,8 @@ class Lean:
     def __init__(self) -> None:
         self.lanes = Lanes(ROWS, {})
 
-    def look(self, lanes: I64, dt_s: F32, values: F64, usual: Band) -> F32:
-        """The lean of each lane with this look; 0 while nothing is known of its hour. `dt_s` is the time since its last look."""
+    def look(self, lanes: I64, dt_s: F32, values: F64, usual: Band) -> None:
+        """Take a look each of these lanes; 0 while nothing is known of its hour. `dt_s` is the time since its last look."""
         old = {name: row.copy() for name, row in self.lanes.read(lanes).items()}
         known = ~np.isnan(usual.expected)
         residual = np.where(known, values - usual.expected, 0).astype(np.float32)
@@ -42,7 +42,6 @@ class Lean:
                 "known": known.astype(np.float32),
             },
         )
-        return lean
 
     def of(self, lane: int) -> tuple[float, float, float, bool]:
         """(lean, rising in s, shift, whether its hour is known) of one lane."""

@@ -1,33 +1,47 @@
 """Under which kind a series is told of, from when and until when: one kind at a time. Pure.
 
-What opens: the bank's protecting head is sure, or the series leans away from what is usual at its hour. What it is called: what only
-an instrument does (zeros, another unit, noise, standing still) by its own name; else the other sensors of the site that measure the
-same are asked. See they it too, the city is unusual; see they nothing, the sensor drifts or is biased. Where there is nobody to ask
-the bank's name stands. What lasts a day is the new normal.
+What opens: the bank's protecting head is sure, or the series leans away from what is usual at its hour, beyond what all sensors
+of the city that measure the same have in common (that is the weather). What it is called, after a few looks: what only an
+instrument does (zeros, another unit, noise) by its own name; else the other sensors of the site that measure the same are asked.
+See they it too, the city is unusual; see they nothing, the sensor drifts or is biased. Where there is nobody to ask, people make
+noise, dust and traffic, and weather and mains do not jump. What lasts a day is the new normal.
 """
 
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 import numpy as np
 
 from ingest.detectors.bank import Bank, band
 from ingest.detectors.finding import Finding
-from ingest.detectors.lanes import F32, F64, I64, Block, Bools, Lanes
+from ingest.detectors.lanes import F64, I64, Block, Bools, Lanes
 from ingest.detectors.residuals import Frame
-from ingest.detectors.unusual import JUMP, NAMED, OPEN
+from ingest.detectors.unusual import NAMED, OPEN
 from ingest.lean import Lean
 from ingest.profile import Band, Profile
 from telemetry.anomaly import AnomalyKind
 
 SURE = 1.4  # of the bank's threshold: so much it takes before the city is told
-LEANS = 1.3  # half widths of the usual band
+LEANS = 1.2  # half widths of the usual band
+FAR = 2.5  # half widths: a single reading of a slow sensor there, of which the bank is sure, is a spike
 LEAVE = 0.5  # below this share of the threshold it is calm ...
 CALM = 3  # ... and over after so many
 SETTLED = 3  # looks until a kind has its name
-SLOWLY_S = 5400.0  # on its way for so long: a drift
+SLOWLY_S = 1800.0  # on its way for so long before it opened: a drift
+RENAMED = 12  # looks in which an instrument's own kind may still replace another
 NORMAL_S = 86_400.0  # told for so long: it is the new normal
 AGREES, DISAGREES = 0.6, 0.4  # half widths in the same direction
-HEARD_MS = 1_800_000  # a neighbour that was heard so lately is asked
+HEARD_MS = 1_800_000  # who was heard so lately is asked
+CITY_SENSORS, CITY_SITES = 4, 3  # of a quantity: from so many on what they have in common is the weather
+PEOPLE = (
+    "pm",
+    "noise",
+    "co",
+    "no2",
+    "so2",
+    "vehicle",
+    "occupancy",
+)  # quantities that people can change at once
 TOLD = (
     AnomalyKind.ZERO,
     AnomalyKind.UNIT,
@@ -35,17 +49,40 @@ TOLD = (
     AnomalyKind.DRIFT,
     AnomalyKind.BIAS,
     AnomalyKind.UNUSUAL,
+    AnomalyKind.STUCK,
 )
-OWN = (AnomalyKind.ZERO, AnomalyKind.UNIT, AnomalyKind.NOISE)  # what instruments do
+OWN = (AnomalyKind.ZERO, AnomalyKind.UNIT, AnomalyKind.NOISE, AnomalyKind.STUCK)  # what instruments do
 TABLES: Mapping[str, Block] = {
     "kind": ((), np.uint8),  # index into TOLD + 1 of what is being told, 0 = nothing
     "calm": ((), np.uint8),
+    "waits": ((), np.uint8),  # looks since something opened
+    "rose": ((), np.float32),  # s for which it had been on its way then
+    "left": ((), np.uint8),  # the kind that was told before it was renamed ...
+    "leaving": ((), np.uint8),  # ... and looks at which it is still told to be over
     "since": ((), np.int64),
     "regime": ((), np.uint8),  # looks at which the new normal is still told of
     "heard": ((), np.int64),
 }
 Found = list[tuple[AnomalyKind, Finding]]
 Group = tuple[str, str]  # site, quantity
+
+
+class Looks(NamedTuple):
+    """What a frame's columns are: `slow` ones are single readings, the others means of minutes."""
+
+    values: F64
+    at_ms: I64
+    slow: Bools
+    usual: Band
+
+
+class _Signs(NamedTuple):
+    """Of one look, each in its threshold: at least 1 is found."""
+
+    zero: float
+    stuck: float
+    sure: float
+    lean: float
 
 
 class Namer:
@@ -55,7 +92,8 @@ class Namer:
         self._bank, self._profile, self._lean = bank, profile, lean
         self.lanes = Lanes((), TABLES)
         self._group: dict[int, Group] = {}
-        self._members: dict[Group, set[int]] = {}
+        self._members: dict[Group, list[int]] = {}
+        self._sites: dict[str, set[str]] = {}  # by quantity
 
     def place(self, lane: int, group: Group | None) -> None:
         """Where the series is measured; None: nobody can be asked about it."""
@@ -63,138 +101,187 @@ class Namer:
         if before == group or group is None:
             return
         if before is not None:
-            self._members[before].discard(lane)
+            self._members[before].remove(lane)
         self._group[lane] = group
-        self._members.setdefault(group, set()).add(lane)
+        self._members.setdefault(group, []).append(lane)
+        self._sites.setdefault(group[1], set()).add(group[0])
 
     def calm(self, lanes: I64) -> Bools:
         """Of which nothing is being told: they may learn what is usual."""
         quiet: Bools = self.lanes.tables["kind"][lanes] == 0
         return quiet
 
-    def tell(
-        self, frame: Frame, values: F64, at_ms: I64, usual: Band, lean: F32
-    ) -> Iterator[tuple[int, Found]]:
+    def tell(self, frame: Frame, looks: Looks) -> Iterator[tuple[int, Found]]:
         """(column of the frame, what is found)."""
         tables, lanes = self.lanes.tables, frame.lanes
-        tables["heard"][lanes] = at_ms
+        tables["heard"][lanes] = looks.at_ms
+        leans = np.abs(self._lean.lanes.read(lanes)["lean"]) >= LEANS
         (near,) = np.nonzero(
-            (frame.new.get("open", frame.old["open"]) > 0)
+            leans
+            | (frame.new.get("open", frame.old["open"]) > 0)
             | (frame.kinds[AnomalyKind.ZERO] >= 1)
-            | (np.abs(lean) >= LEANS)
+            | (frame.kinds[AnomalyKind.STUCK] >= 1)
             | (tables["kind"][lanes] > 0)
             | (tables["regime"][lanes] > 0)
         )
+        tables["waits"][lanes[np.setdiff1d(np.arange(len(lanes)), near)]] = 0
         if not len(near):
             return
         edges = band(frame, self._bank.lanes)
         for column in near.tolist():
-            found = self._tell(frame, column, int(at_ms[column]), abs(float(lean[column])))
-            if not found:
-                continue
-            by_hour = not np.isnan(usual.expected[column])
-            low, expected, high = (
-                (float(usual.low[column]), float(usual.expected[column]), float(usual.high[column]))
-                if by_hour
-                else (float(edges[1][column]), float(edges[0][column]), float(edges[2][column]))
-            )
-            bounded = np.isfinite(high)
-            agree, against = self._ask(int(lanes[column]), int(at_ms[column]))
-            yield (
-                column,
-                [
-                    (
-                        kind,
-                        Finding(
-                            score,
-                            float(values[column]),
-                            int(at_ms[column]),
-                            expected,
-                            low if bounded else None,
-                            high if bounded else None,
-                            by_hour=by_hour,
-                            agree=agree,
-                            against=against,
-                        ),
-                    )
-                    for kind, score in found
-                ],
-            )
+            told = list(self._tell(frame, looks, column))
+            if told:
+                finding = self._finding(looks, edges, column, int(lanes[column]))
+                yield column, [(kind, finding._replace(score=score)) for kind, score in told]
 
-    def _tell(
-        self, frame: Frame, column: int, at_ms: int, lean: float
-    ) -> list[tuple[AnomalyKind, float]]:
+    def _finding(self, looks: Looks, edges: tuple[F64, F64, F64], column: int, lane: int) -> Finding:
+        by_hour = not np.isnan(looks.usual.expected[column])
+        low, expected, high = (
+            (looks.usual.low, looks.usual.expected, looks.usual.high)
+            if by_hour
+            else (edges[1], edges[0], edges[2])
+        )
+        bounded = bool(np.isfinite(high[column]))
+        at_ms = int(looks.at_ms[column])
+        agree, against = self._ask(lane, at_ms)
+        return Finding(
+            0.0,
+            float(looks.values[column]),
+            at_ms,
+            float(expected[column]),
+            float(low[column]) if bounded else None,
+            float(high[column]) if bounded else None,
+            by_hour=by_hour,
+            agree=agree,
+            against=against,
+        )
+
+    def _tell(self, frame: Frame, looks: Looks, column: int) -> Iterator[tuple[AnomalyKind, float]]:
         """The kind being told and how far from usual it is now: at least 1 while it lasts."""
-        lane, tables = int(frame.lanes[column]), self.lanes.tables
-        found: list[tuple[AnomalyKind, float]] = []
+        lane, tables, at_ms = int(frame.lanes[column]), self.lanes.tables, int(looks.at_ms[column])
         if tables["regime"][lane]:
             tables["regime"][lane] -= 1
-            found.append((AnomalyKind.REGIME, 0.0))
-        zero = float(frame.kinds[AnomalyKind.ZERO][column])
+            yield AnomalyKind.REGIME, 0.0
+        if tables["leaving"][lane]:
+            tables["leaving"][lane] -= 1
+            yield TOLD[tables["left"][lane] - 1], 0.0
+        zero, stuck = (float(frame.kinds[kind][column]) for kind in (AnomalyKind.ZERO, AnomalyKind.STUCK))
         sure = float(frame.found["strange_safe"][column]) / OPEN
-        score = max(zero if zero >= 1 else 0.0, sure, lean / LEANS)
-        if not tables["kind"][lane]:
-            kind = self._name(frame, column, at_ms, zero, sure, lean)
-            if kind is None:
-                return found
-            tables["kind"][lane], tables["calm"][lane] = TOLD.index(kind) + 1, 0
-            tables["since"][lane] = at_ms
-        kind = TOLD[tables["kind"][lane] - 1]
-        if at_ms - tables["since"][lane] >= NORMAL_S * 1000 and kind not in OWN and lean >= LEANS:
+        lean = abs(self._leaning(lane, at_ms)) / LEANS
+        score = max(sure, lean, *(one for one in (zero, stuck, 0.0) if one >= 1 or not one))
+        if not tables["kind"][lane] and sure >= 1 and self._is_spike(looks, column, lane):
+            yield AnomalyKind.SPIKE, max(2.0, sure)
+        kind = self._name(frame, column, at_ms, _Signs(zero, stuck, sure, lean))
+        if kind is None:
+            return
+        index = TOLD.index(kind) + 1
+        if tables["kind"][lane] not in (0, index):
+            tables["left"][lane], tables["leaving"][lane] = tables["kind"][lane], CALM
+        if tables["kind"][lane] != index:
+            tables["kind"][lane], tables["calm"][lane], tables["since"][lane] = index, 0, at_ms
+        if at_ms - tables["since"][lane] >= NORMAL_S * 1000 and kind not in OWN and lean >= 1:
             self._profile.shift(lane, self._lean.of(lane)[2])
             self._lean.settle(lane)
-            tables["regime"][lane] = CALM + 1
-            tables["since"][lane] = at_ms
-            found.append((AnomalyKind.REGIME, max(1.0, lean / LEANS)))
+            tables["regime"][lane], tables["since"][lane] = CALM + 1, at_ms
+            yield AnomalyKind.REGIME, max(1.0, lean)
         tables["calm"][lane] = 0 if score >= LEAVE else tables["calm"][lane] + 1
         calm = int(tables["calm"][lane])
         if calm >= CALM:
-            tables["kind"][lane] = 0
-        return [*found, (kind, max(score, 1.0) if not calm else score)]
+            tables["kind"][lane] = tables["waits"][lane] = 0
+        yield kind, max(score, 1.0) if not calm else score
 
-    def _name(
-        self, frame: Frame, column: int, at_ms: int, zero: float, sure: float, lean: float
-    ) -> AnomalyKind | None:
-        if zero >= 1:
-            return AnomalyKind.ZERO
-        banks = _banks(frame, column)
-        if sure < SURE or banks is None or banks not in (*TOLD, AnomalyKind.SPIKE, AnomalyKind.REGIME):
-            banks = None
-        if banks is None and lean < LEANS:
+    def _is_spike(self, looks: Looks, column: int, lane: int) -> bool:
+        """A single reading of a slow sensor, far out of what is usual at its hour, while the weather is as usual."""
+        if not looks.slow[column] or np.isnan(looks.usual.expected[column]):
+            return False
+        expected, high = float(looks.usual.expected[column]), float(looks.usual.high[column])
+        group = self._group.get(lane)
+        common = self._common(group[1], int(looks.at_ms[column])) if group is not None else 0.0
+        return abs(float(looks.values[column]) - expected - common * (high - expected)) >= FAR * (
+            high - expected
+        )
+
+    def _name(self, frame: Frame, column: int, at_ms: int, signs: "_Signs") -> AnomalyKind | None:
+        """The kind it has, or gets now."""
+        lane, tables = int(frame.lanes[column]), self.lanes.tables
+        has = TOLD[tables["kind"][lane] - 1] if tables["kind"][lane] else None
+        if has in OWN or tables["waits"][lane] > RENAMED:
+            return has
+        if signs.zero >= 1 or signs.stuck >= 1:
+            return AnomalyKind.ZERO if signs.zero >= 1 else AnomalyKind.STUCK
+        opens = signs.sure >= SURE or signs.lean >= 1
+        if has is None and not opens:
+            tables["waits"][lane] = 0
             return None
-        agree, against = self._ask(int(frame.lanes[column]), at_ms)
+        tables["waits"][lane] += 1
+        if tables["waits"][lane] == 1 or signs.lean < 1:
+            tables["rose"][lane] = self._lean.of(lane)[1]
+        if tables["waits"][lane] < SETTLED:
+            return None
+        banks = _banks(frame, column) if signs.sure >= SURE else None
+        if has is not None:
+            return banks if banks in OWN and not self._ask(lane, at_ms)[0] else has
+        return self._new_name(frame, column, at_ms, banks, signs.lean)
+
+    def _new_name(
+        self, frame: Frame, column: int, at_ms: int, banks: AnomalyKind | None, lean: float
+    ) -> AnomalyKind | None:
+        lane = int(frame.lanes[column])
+        raw, _, _, known = self._lean.of(lane)
+        slow = float(self.lanes.tables["rose"][lane]) >= SLOWLY_S
+        agree, against = self._ask(lane, at_ms)
         if agree and agree >= against:
             return AnomalyKind.UNUSUAL
         if banks in OWN:
             return banks
-        if banks is not None and banks not in TOLD and lean < LEANS:
-            return None  # a spike is told by who looks at every reading
-        _, rising_s, _, _ = self._lean.of(int(frame.lanes[column]))
-        slow = rising_s >= SLOWLY_S or float(frame.new["jump"][column]) < JUMP
-        if against:
+        if lean < 1 and known and self.lanes.tables["waits"][lane] < RENAMED:
+            return None  # the hour will show it
+        if against or (slow and lean >= 1):
             return AnomalyKind.DRIFT if slow else AnomalyKind.BIAS
-        if banks in TOLD and banks is not AnomalyKind.UNUSUAL:
-            return AnomalyKind.DRIFT if slow else AnomalyKind.BIAS
-        return AnomalyKind.DRIFT if rising_s >= SLOWLY_S else AnomalyKind.UNUSUAL
+        if lean < 1:
+            weather = lean < LEAVE and abs(raw) >= LEAVE * LEANS
+            # A spike is told by who looks at every reading.
+            return banks if banks in TOLD and not weather else None
+        people = self._group.get(lane, ("", "pm"))[1].startswith(PEOPLE)
+        return AnomalyKind.UNUSUAL if people else AnomalyKind.BIAS
+
+    def _leaning(self, lane: int, at_ms: int) -> float:
+        """How far the lane leans beyond what all of the city that measure the same have in common."""
+        lean, _, _, known = self._lean.of(lane)
+        group = self._group.get(lane)
+        if not known or group is None or abs(lean) < LEAVE * LEANS:
+            return lean
+        return lean - self._common(group[1], at_ms)
+
+    def _common(self, quantity: str, at_ms: int) -> float:
+        sites = self._sites.get(quantity, set())
+        if len(sites) < CITY_SITES:
+            return 0.0
+        lanes = np.array([lane for site in sorted(sites) for lane in self._members[site, quantity]], np.int64)
+        rows = self._lean.lanes.read(lanes)
+        sees = (rows["known"] > 0) & (at_ms - self.lanes.tables["heard"][lanes] <= HEARD_MS)
+        return float(np.median(rows["lean"][sees])) if sees.sum() >= CITY_SENSORS else 0.0
 
     def _ask(self, lane: int, at_ms: int) -> tuple[int, int]:
         """How many sensors of the site that measure the same see it too, and how many do not."""
         group = self._group.get(lane)
-        mine, _, _, known = self._lean.of(lane)
+        known = self._lean.of(lane)[3]
         if group is None or not known:
             return 0, 0
+        common = self._common(group[1], at_ms)
+        mine = self._lean.of(lane)[0] - common
         agree = against = 0
         for other in self._members[group]:
             theirs, _, _, sees = self._lean.of(other)
             if other == lane or not sees or at_ms - self.lanes.tables["heard"][other] > HEARD_MS:
                 continue
-            along = theirs if mine > 0 else -theirs
+            along = theirs - common if mine > 0 else common - theirs
             agree += along >= AGREES
             against += along < DISAGREES
         return agree, against
 
 
 def _banks(frame: Frame, column: int) -> AnomalyKind | None:
-    if "kind" not in frame.new or frame.new["open"][column] < SETTLED:
+    if "kind" not in frame.new or frame.new["open"][column] < 1:
         return None
     return NAMED[int(frame.new["kind"][column]) - 1]

@@ -1,33 +1,35 @@
 """What is usual for a series at this hour of this weekday, and between which values most minutes lie. Pure.
 
 Each hour that ends is folded into its hour of the day (a mean over some ten days) and its hour of the week (some five weeks).
-Expected is the mean of both, weighed by how many days stand behind them; a holiday is a Sunday. How far a minute may be off is
-learned for each hour of the day, and by how much of that the band is to be wider, so that 98 of 100 minutes were within.
+Expected is the mean of both, weighed by how many days stand behind them, from the middle of one hour to that of the next; a
+holiday is a Sunday. How far minutes are off is folded in hour by hour, too, and so is by how much of that the band is to be
+wider, so that 98 of 100 minutes were within. An hour that lies mostly outside moves it little: it may be a fault.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from ingest.detectors.lanes import F64, I64, Lanes
+from ingest.detectors.lanes import F64, I64, Bools, Lanes
 
-HOUR_MS = 3_600_000
+HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 DAYS, WEEKS = 10.0, 5.0  # over so many is a mean taken
 DAY_WEIGHT = 2.0  # days' worth of the hour of the day in what is expected of the hour of the week
 LEARNED = 2  # days with this hour before anything is said
-OFF_MINUTES = 1000.0  # over so many is the usual distance of an hour learned
-OUTLIER = 6.0  # times that distance: more of an outlier is not learned
+EARLY = 3.0  # how much wider the band is at first: by this over the days that were seen
+OUTLIER = 3.0  # times the usual distance: more of an hour is not learned
 WIDE, WIDE_LEAST = 4.0, 2.5  # the band in usual distances: at first, and at least
-BEYOND, WIDE_STEP = 0.02, 0.005  # the share of minutes outside; how fast the width follows
-ROWS = ("wide", "hour", "count")  # `hour`: the open one, in hours since 1970, civil; 0 = none
+BEYOND, WIDE_STEP = 0.02, 0.3  # the share of minutes outside; how fast the width follows
+MOSTLY, PACE = 0.5, 0.25  # an hour with so much outside is learned at this pace
+ROWS = ("wide", "hour", "count", "measured", "beyond")  # `hour`: the open one, in hours since 1970, civil
 TABLES = {
     "week": ((168,), np.float32),
     "weeks": ((168,), np.uint8),
     "day": ((24,), np.float32),
     "days": ((24,), np.uint8),
     "off": ((24,), np.float32),
-    "offs": ((24,), np.uint16),
     "sum": ((), np.float64),
+    "sum_off": ((), np.float64),
 }
 
 
@@ -46,75 +48,103 @@ class Profile:
         self.lanes = Lanes(ROWS, TABLES)
         self._holidays = np.fromiter(holidays, np.int64)
 
-    def band(self, lanes: I64, local_ms: I64) -> Band:
-        """What is usual for these lanes at these civil times."""
-        hour, _ = self._cells(local_ms)
+    def band(self, lanes: I64, local_ms: I64, least: int = LEARNED) -> Band:
+        """What is usual for these lanes at these civil times, where the hour was seen on `least` days."""
+        hour = local_ms % DAY_MS // HOUR_MS
         tables = self.lanes.tables
-        days, offs = tables["days"][lanes, hour].astype(np.float64), tables["offs"][lanes, hour]
-        wide = np.maximum(self.lanes.read(lanes)["wide"], WIDE_LEAST) * np.sqrt(1 + 1 / np.maximum(days, 1))
-        learned = (days >= LEARNED) & (offs > 0)
+        days, off = tables["days"][lanes, hour].astype(np.float64), tables["off"][lanes]
+        here = np.where(off[np.arange(len(lanes)), hour] > 0, off[np.arange(len(lanes)), hour], off.max(1))
+        wide = np.maximum(self.lanes.read(lanes)["wide"], WIDE_LEAST) * (1 + EARLY / np.maximum(days, 1))
+        learned = (days >= least) & (here > 0)
         expected = np.where(learned, self._expected(lanes, local_ms), np.nan)
-        far = wide * tables["off"][lanes, hour]
+        far = wide * here
         return Band(expected - far, expected, expected + far)
 
     def learn(self, lanes: I64, local_ms: I64, values: F64) -> None:
         """One minute each of these lanes, none twice, newer than what they have learned."""
-        self._learn_distance(lanes, local_ms, values)
         rows, tables = self.lanes.read(lanes), self.lanes.tables
         hour = (local_ms // HOUR_MS).astype(np.float32)
         ends = (rows["hour"] != hour) & (rows["count"] > 0)
         if ends.any():
-            self._fold(lanes[ends], rows["hour"][ends], tables["sum"][lanes[ends]] / rows["count"][ends])
+            self._fold(lanes[ends])
         same = rows["hour"] == hour
+        known = tables["days"][lanes, local_ms % DAY_MS // HOUR_MS] > 0
+        size = np.where(known, np.abs(values - self._expected(lanes, local_ms)), 0)
+        far = np.maximum(rows["wide"], WIDE_LEAST) * tables["off"][lanes, local_ms % DAY_MS // HOUR_MS]
         tables["sum"][lanes] = np.where(same, tables["sum"][lanes], 0) + values
-        count = np.where(same, rows["count"], 0) + np.float32(1)
-        self.lanes.write(lanes, {"hour": hour, "count": count})
+        tables["sum_off"][lanes] = np.where(same, tables["sum_off"][lanes], 0) + size
+        one = np.float32(1)
+        self.lanes.write(
+            lanes,
+            {
+                "hour": hour,
+                "count": np.where(same, rows["count"], 0) + one,
+                "measured": np.where(same, rows["measured"], 0) + known,
+                "beyond": np.where(same, rows["beyond"], 0) + (known & (size > far)),
+            },
+        )
 
-    def _learn_distance(self, lanes: I64, local_ms: I64, values: F64) -> None:
-        day_hour, _ = self._cells(local_ms)
-        tables = self.lanes.tables
-        known = tables["days"][lanes, day_hour] > 0
-        if not known.any():
-            return
-        lanes, day_hour, values = lanes[known], day_hour[known], values[known]
-        size = np.abs(values - self._expected(lanes, local_ms[known]))
-        off, offs = tables["off"][lanes, day_hour], tables["offs"][lanes, day_hour]
-        wide = self.lanes.read(lanes)["wide"]
-        wide = np.where(wide > 0, wide, np.float32(WIDE))
-        beyond = size > wide * off
-        moved = wide + np.float32(WIDE_STEP) * (beyond - np.float32(BEYOND))
-        self.lanes.write(lanes, {"wide": np.where(offs >= 60, np.maximum(moved, WIDE_LEAST), wide)})
-        taken = np.where(offs >= 30, np.minimum(size, OUTLIER * off), size)
-        times = np.minimum(offs, np.uint16(OFF_MINUTES)) + np.uint16(1)
-        tables["off"][lanes, day_hour] = off + (taken - off) / times
-        tables["offs"][lanes, day_hour] = times
+    def shift(self, lane: int, by: float) -> None:
+        """What is usual at every hour of one lane lies higher by so much from now on."""
+        for table in ("day", "week"):
+            self.lanes.tables[table][lane] += by
 
     def _expected(self, lanes: I64, local_ms: I64) -> F64:
-        day_hour, week_hour = self._cells(local_ms)
+        """From the middle of one hour to that of the next; where the next is unknown, the hour's own."""
+        hour = local_ms // HOUR_MS
+        before = local_ms % HOUR_MS < HOUR_MS // 2
+        beside = np.where(before, hour - 1, hour + 1)
+        share = np.abs(local_ms % HOUR_MS / HOUR_MS - 0.5)
+        mine, theirs = self._mean(lanes, hour), self._mean(lanes, beside)
+        known = self.lanes.tables["days"][lanes, beside % 24] > 0
+        expected: F64 = np.where(known, mine + share * (theirs - mine), mine)
+        return expected
+
+    def _mean(self, lanes: I64, hour: I64) -> F64:
+        day_hour, week_hour = self._cells(hour)
         tables = self.lanes.tables
         weeks = tables["weeks"][lanes, week_hour].astype(np.float64)
         day, week = tables["day"][lanes, day_hour], tables["week"][lanes, week_hour]
-        expected: F64 = (DAY_WEIGHT * day + weeks * week) / (DAY_WEIGHT + weeks)
-        return expected
+        mean: F64 = (DAY_WEIGHT * day + weeks * week) / (DAY_WEIGHT + weeks)
+        return mean
 
-    def _fold(self, lanes: I64, hours: F64, means: F64) -> None:
+    def _fold(self, lanes: I64) -> None:
         """Hours that have ended."""
-        day_hour, week_hour = self._cells(hours.astype(np.int64) * HOUR_MS)
+        rows, tables = self.lanes.read(lanes), self.lanes.tables
+        day_hour, week_hour = self._cells(rows["hour"].astype(np.int64))
+        measured = rows["measured"] > 0
+        share = rows["beyond"] / np.maximum(rows["measured"], 1)
+        off, days = tables["off"][lanes, day_hour], tables["days"][lanes, day_hour]
+        pace = np.where((days >= 2 * LEARNED) & (share > MOSTLY), PACE, 1.0)
+        mean_off = tables["sum_off"][lanes] / np.maximum(rows["measured"], 1)
+        taken = np.where((days > LEARNED) & (off > 0), np.minimum(mean_off, OUTLIER * off), mean_off)
+        moved = off + pace * (taken - off) / np.clip(days, 1, DAYS)
+        tables["off"][lanes, day_hour] = np.where(measured, moved, off)
+        wide = np.where(rows["wide"] > 0, rows["wide"], np.float32(WIDE))
+        wider = np.maximum(wide + pace * WIDE_STEP * (share - BEYOND), WIDE_LEAST)
+        self.lanes.write(lanes, {"wide": np.where(measured & (days > LEARNED), wider, wide)})
+        means = tables["sum"][lanes] / rows["count"]
         for table, count, cell, memory in (
             ("day", "days", day_hour, DAYS),
             ("week", "weeks", week_hour, WEEKS),
         ):
-            usual, seen = self.lanes.tables[table], self.lanes.tables[count]
+            usual, seen = tables[table], tables[count]
             times = np.minimum(seen[lanes, cell], np.uint8(100)) + np.uint8(1)
             before = usual[lanes, cell]
-            usual[lanes, cell] = before + (means - before) / np.minimum(times, memory)
+            taken_in = np.where(times > 1, pace, 1.0)
+            usual[lanes, cell] = before + taken_in * (means - before) / np.minimum(times, memory)
             seen[lanes, cell] = times
 
-    def _cells(self, local_ms: I64) -> tuple[I64, I64]:
-        """The hour of the day and of the week."""
-        day, ms = np.divmod(local_ms, 86_400_000)
+    def _cells(self, hour: I64) -> tuple[I64, I64]:
+        """The hour of the day and of the week, of hours since 1970."""
+        day, of_day = np.divmod(hour, 24)
         weekday = (day + 3) % 7  # 1970-01-01 was a Thursday
         if len(self._holidays):
             weekday = np.where(np.isin(day, self._holidays), 6, weekday)
-        hour = ms // HOUR_MS
-        return hour, weekday * 24 + hour
+        return of_day, weekday * 24 + of_day
+
+
+def inside(band: Band, values: F64) -> Bools:
+    """Which of the values lie in it; none where nothing is known."""
+    within: Bools = (values >= band.low) & (values <= band.high)
+    return within

@@ -1,8 +1,9 @@
 """Impossible rates of change: nothing in the street moves so far from one reading to the next. Pure.
 
-Limits for one minute after WMO's "Guidelines on quality control procedures for data from automatic weather stations" (Zahumenský,
-2004; in the Guide to Instruments, WMO-No. 8): the largest difference between one-minute values that is held for possible. Readings
-that are further apart may differ by as much for each minute between them. Quantities without a published limit have none.
+Limits for one minute after WMO's "Guidelines on quality control procedures for data from automatic weather stations"
+(Zahumenský, 2004; in the Guide to Instruments, WMO-No. 8): the largest difference between one-minute values that is held for
+possible. Readings ten minutes apart may differ by twice as much (the Guide on the Global Data-processing System, 1993, holds
+4 Cel and 3 hPa for possible in an hour). Quantities without a published limit have none.
 """
 
 from typing import NamedTuple
@@ -33,7 +34,7 @@ def limit(quantity: str) -> float:
 def look(readings: "Steps", calm: NDArray[np.uint8]) -> dict[int, Finding]:
     """What is found at which row. `calm` is remembered of each lane: 0 = nothing has jumped, else readings since then + 1."""
     dt = readings.at_ms - readings.before_ms
-    allowed = readings.limit * np.maximum(1.0, dt / MINUTE_MS)
+    allowed = readings.limit * (1 + np.maximum(dt - MINUTE_MS, 0) / (FARTHEST_MS - MINUTE_MS))
     near = (readings.before_ms > 0) & (dt <= FARTHEST_MS)
     score = np.where(near, np.abs(readings.value - readings.before), 0.0) / allowed
     concerned = (calm[readings.lane] > 0) | np.isin(readings.lane, readings.lane[score >= 1])
@@ -48,7 +49,9 @@ def look(readings: "Steps", calm: NDArray[np.uint8]) -> dict[int, Finding]:
             continue
         was, far = float(readings.before[place]), float(allowed[place])
         at_ms, value = int(readings.at_ms[place]), float(readings.value[place])
-        found[int(readings.row[place])] = Finding(float(score[place]), value, at_ms, was, was - far, was + far)
+        found[int(readings.row[place])] = Finding(
+            float(score[place]), value, at_ms, was, was - far, was + far
+        )
     return found
 
 

@@ -8,8 +8,10 @@ from numpy.typing import NDArray
 
 from ingest.detectors import DETECTORS, Finding
 from ingest.detectors.glance import Glance, rounds
-from ingest.detectors.lanes import F64, I64, Block, Lanes
+from ingest.detectors.lanes import F64, I64, Block, Bools, Lanes
 from telemetry.anomaly import AnomalyKind
+
+EXPECTED = 0.5  # a spike's score where the value is what it usually is at that hour
 
 
 class Seen(NamedTuple):
@@ -27,7 +29,8 @@ class Seen(NamedTuple):
         glance = self.glances[self.round[row]]
         for kind, detector in DETECTORS.items():
             if self.scores[kind][row] >= 0:
-                yield kind, detector.find(glance, int(self.column[row]))
+                finding = detector.find(glance, int(self.column[row]))
+                yield kind, finding._replace(score=min(finding.score, float(self.scores[kind][row])))
 
 
 class Recent:
@@ -62,10 +65,12 @@ class Recent:
         """By lane; to be written to."""
         return self._lanes.tables["heard"]
 
-    def look(self, rows: I64, lanes: I64, quantity: I64, at_ms: I64, x: F64, flags: I64) -> Seen:
+    def look(
+        self, rows: I64, lanes: I64, quantity: I64, at_ms: I64, x: F64, flags: I64, as_usual: Bools
+    ) -> Seen:
         """Score and learn these rows of a batch, each newer than those of its lane before; what is found is added to `flags`.
 
-        All arrays but `rows` are the whole batch's.
+        All arrays but `rows` are the whole batch's. What is `as_usual` at its hour is no spike, however sudden.
         """
         seen = Seen(
             np.full(len(lanes), -1, np.int64),
@@ -89,7 +94,10 @@ class Recent:
             seen.round[here], seen.column[here] = len(seen.glances), np.arange(size)
             seen.glances.append(glance)
             for kind, detector in DETECTORS.items():
-                score = seen.scores[kind][here] = detector.score(glance, self._lanes)[kind]
+                score = detector.score(glance, self._lanes)[kind]
+                if kind is AnomalyKind.SPIKE:
+                    score = np.where(as_usual[here], np.minimum(score, EXPECTED), score)
+                seen.scores[kind][here] = score
                 glance.flags |= np.where(score >= 1, int(detector.flag), 0)
             for detector in DETECTORS.values():
                 detector.learn(glance, self._lanes)

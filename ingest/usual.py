@@ -23,7 +23,7 @@ def hours(book: Book, sensor: str, quantity: str, start_ms: int, end_ms: int) ->
     survey = Survey(holidays_vn({day.year for day in days}))
     with book.reading() as database:
         survey.load(snapshots.of(database, sensor, quantity))
-    band = survey.usual(sensor, quantity, starts)
+    band = survey.usual(sensor, quantity, starts + HOUR_MS // 2)
     edges = _edges(quantity, band) if band is not None else [_NOTHING] * len(days)
     return [
         UsualHour(at, low, expected, high, *names_vn(day))

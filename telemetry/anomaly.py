@@ -15,6 +15,7 @@ class AnomalyKind(StrEnum):
     SILENCE = "silence"
     ZERO = "dead_zero"
     GAP = "gap"
+    RATE = "rate"
     UNIT = "unit_jump"
     NOISE = "noise_burst"
     DRIFT = "drift"

@@ -81,9 +81,8 @@ class Room:
         self._survey.load((*series, state) for series, state in self._snapshot.items())
         opened = [one for one in self.anomalies.values() if one.end_ms is None]
         for readings in self._recent.values():
-            for reading in list(readings)[-WARM_UP_READINGS:]:
-                if reading.observed_at >= now_ms - WARM_UP_MS:
-                    self._judge.learn(reading)
+            late = list(readings)[-WARM_UP_READINGS:]
+            self._judge.learn([one for one in late if one.observed_at >= now_ms - WARM_UP_MS])
         self._judge.resume(opened, now_ms)
         self._silence.resume(opened)
         for gateway in self._registry.gateways():

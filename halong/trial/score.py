@@ -23,7 +23,7 @@ NAMES: Mapping[str, frozenset[AnomalyKind]] = {
     FaultKind.STUCK: frozenset({K.STUCK}),
     FaultKind.JITTER: frozenset({K.STUCK}),
     FaultKind.RANGE: frozenset({K.RANGE}),
-    FaultKind.RATE: frozenset({K.NOISE}),
+    FaultKind.RATE: frozenset({K.RATE}),
     FaultKind.NOISE: frozenset({K.NOISE}),
     FaultKind.DRIFT: frozenset({K.DRIFT}),
     FaultKind.BIAS: frozenset({K.BIAS}),

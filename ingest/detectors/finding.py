@@ -8,6 +8,8 @@ class Finding(NamedTuple):
 
     `value`, `expected` and the band `low`..`high` are in the quantity's unit (a counter's: per minute). `since_ms` is when
     what was found began, `readings` how many it is made of, `usual` how many that are at most when all is well (0: unknown).
+    `by_hour`: what is expected is what is usual at this hour of this weekday. `agree` other sensors of the site measure the same
+    and see it too, `against` do not.
     """
 
     score: float
@@ -18,6 +20,9 @@ class Finding(NamedTuple):
     high: float | None = None
     readings: int = 1
     usual: int = 0
+    by_hour: bool = False
+    agree: int = 0
+    against: int = 0
 
 
 class Rule(NamedTuple):

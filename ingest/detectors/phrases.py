@@ -21,6 +21,10 @@ _SENTENCES: dict[AnomalyKind, tuple[str, str]] = {
         "{what} is {value}, a power of ten from the expected {expected}: a unit or a range may have changed",
         "{what} là {value}, lệch một luỹ thừa của mười so với mức dự kiến {expected}: có thể đơn vị đo đã đổi",
     ),
+    AnomalyKind.RATE: (
+        "{what} is {value} after {expected}: nothing outdoors changes so fast, possible is {band}",
+        "{what} là {value} sau {expected}: ngoài trời không gì đổi nhanh như vậy, chỉ có thể {band}",
+    ),
     AnomalyKind.NOISE: (
         "{what} is {value} and jumps about, usual is {band}",
         "{what} là {value} và dao động mạnh, bình thường là {band}",

@@ -26,11 +26,12 @@ async def client(hub: Hub) -> AsyncIterator[httpx.AsyncClient]:
 
 
 def learn(hub: Hub, days: int) -> None:
-    """Five-minute values up to now: 20 at night, 40 by day."""
+    """Five-minute values up to now: 20 at midnight, 40 at noon."""
     survey = Survey(frozenset())
     at = NOW_MS + np.arange(-days * 288, 0, dtype=np.int64) * 300_000
     hour = (at / HOUR_MS + 7) % 24
-    values = np.where((hour >= 6) & (hour < 18), 40.0, 20.0) + np.random.default_rng(1).normal(0, 1, len(at))
+    course = 30 - 10 * np.cos(hour / 12 * np.pi)
+    values = course + np.random.default_rng(1).normal(0, 1, len(at))
     survey.look([("bai-chay-pm-1", "pm25")] * len(at), at, values, [300.0] * len(at))
     with hub.book.writing() as database:
         snapshots.keep(database, survey.dump())
@@ -44,8 +45,8 @@ async def test_a_day_of_hours_with_a_band(hub: Hub, client: httpx.AsyncClient) -
     assert found["unit"] == "ug/m3"
     assert [item["t"] for item in found["items"]] == [NOW_MS + hour * HOUR_MS for hour in range(-24, 1)]
     for item in found["items"]:
-        by_day = 6 <= (item["t"] / HOUR_MS + 7) % 24 < 18
-        assert abs(item["expected"] - (40 if by_day else 20)) < 3
+        middle = (item["t"] / HOUR_MS + 7.5) % 24
+        assert abs(item["expected"] - (30 - 10 * np.cos(middle / 12 * np.pi))) < 2
         assert item["low"] < item["expected"] < item["high"]
         assert item["high"] - item["low"] < 20
     assert found["items"][0].keys() == _EXAMPLES["usual"]["items"][0].keys()
