@@ -1,9 +1,12 @@
 """What a test of an agent or a hub has around it: the service itself in a block, a host with its own clock, the other end."""
 
 import asyncio
+import os
+import termios
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from random import Random
 from uuid import uuid4
 
@@ -89,10 +92,32 @@ async def living(service: Callable[[asyncio.Event], Awaitable[object]]) -> Async
 async def agent(
     config: EdgeConfig, host: Host | None = None, *, settle_s: float = 0.0
 ) -> AsyncIterator[asyncio.Event]:
-    """The real agent, on this machine's own clock or a host's."""
-    async with living(lambda stop: run_agent(config, stop=stop, host=host, rng=Random())) as stop:
+    """The real agent, on this machine's own clock or a host's; its ports are open when the block begins."""
+    ended = asyncio.Event()
+    ports = [one.path for one in (*config.serial, *config.modbus) if Path(one.path).exists()]
+
+    async def service(stop: asyncio.Event) -> None:
+        try:
+            await run_agent(config, stop=stop, host=host, rng=Random())
+        finally:
+            ended.set()
+
+    async with living(service) as stop:
+        await until(lambda: ended.is_set() or all(map(_is_raw, ports)))
         await asyncio.sleep(settle_s)
         yield stop
+
+
+def _is_raw(path: str) -> bool:
+    """A pty is, once somebody has opened it as a serial port; what was written before may have been thrown away."""
+    try:
+        port = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+    except OSError:  # unplugged meanwhile
+        return True
+    try:
+        return not termios.tcgetattr(port)[3] & termios.ICANON
+    finally:
+        os.close(port)
 
 
 class Centre:
