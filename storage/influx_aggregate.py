@@ -41,9 +41,9 @@ class InfluxAggregates:
             hours = await self._from_figures(function, quantity, start_ms, end_ms, sensors)
             if hours is not None:
                 return [
-                    Bucket(sensor, *window)
+                    bucket
                     for sensor in sorted(hours)
-                    for window in figures.windows(function, hours[sensor], window_ms, offset_ms)
+                    for bucket in figures.buckets(function, sensor, hours[sensor], window_ms, offset_ms)
                 ]
         if function is Aggregate.INCREASE:
             folds = await increases(self._ask, quantity, start_ms, end_ms, sensors, window_ms, offset_ms)
@@ -85,8 +85,9 @@ class InfluxAggregates:
         if not trusted or len(pieces) > PIECES_MAX:
             return None
         condition = influxql.where(trusted[0], trusted[-1] + HOUR_MS, sensors)
+        one = len(set(sensors)) == 1
         kept, others = await asyncio.gather(
-            self._ask(figures.of_figures(quantity, FIELDS[function], condition)),
+            self._ask(figures.of_figures(quantity, FIELDS[function], condition, one=one)),
             asyncio.gather(
                 *(hours_of(self._ask, function, quantity, low, high, sensors) for low, high in pieces)
             ),
@@ -95,7 +96,7 @@ class InfluxAggregates:
         among = None if whole else frozenset(trusted)
         found: Hours = {}
         for table in kept:
-            found.setdefault(table.tags["sensor"], []).extend(
+            found.setdefault(table.tags.get("sensor", sensors[0]), []).extend(
                 row  # type: ignore[misc]  # figures are written whole: numbers
                 for row in table.values
                 if row[1] and (among is None or row[0] in among)
