@@ -27,6 +27,9 @@ def nothing_usual(sensor: str, quantity: str, start_ms: int, end_ms: int) -> Seq
     return ()
 
 
+LISTENERS_MAX = 4000  # of the live feed, all together
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """`account` gives the counters of ingest, `ready` what must be true to be of use, `clock` wall time in ms; `reasons` why
@@ -45,6 +48,7 @@ class Services:
     access: Access = OPEN
     caches: Caches = field(default_factory=Caches)
     tiles: Tiles = NO_TILES
+    listeners_max: int = LISTENERS_MAX
     allowed: frozenset[str] | None = None  # the sites whoever asks may see; None: all
 
     def may_see(self, site: str) -> bool:

@@ -46,8 +46,14 @@ class HourKeeper:
         self._rolling, self._touching = asyncio.Lock(), asyncio.Lock()
 
     async def trusted(self, start_ms: int, end_ms: int) -> list[int]:
-        """The hours of [start_ms, end_ms) whose figures hold, ascending."""
-        await self._refresh()
+        """The hours of [start_ms, end_ms) whose figures hold, ascending; none where the server does not give the marks."""
+        try:
+            await self._refresh()
+        except StoreUnavailableError as error:
+            if not _is_refusal(error):
+                raise
+            log.info("hourly figures not used: their marks are not told", reason=str(error))
+            self._trusted, self._fresh_ms = set(), self._clock()
         trusted = self._trusted
         return [hour for hour in range(start_ms, end_ms, HOUR_MS) if hour in trusted]
 
@@ -162,10 +168,10 @@ class HourKeeper:
         try:
             tables = await self._ask(figures.first_reading(influxql.EVERY_QUANTITY, influxql.where(0, now)))
         except StoreUnavailableError as error:
-            if not isinstance(error.__cause__, QueryRefusedError):
+            if not _is_refusal(error):
                 raise
             log.info("figures of new hours only: the oldest reading is not told", reason=str(error))
-            return now  # InfluxDB 3 Core opens only so many files for one question
+            return now
         times = (row[0] for table in tables for row in table.values)
         return min((int(time) for time in times if isinstance(time, float)), default=now)
 
@@ -208,3 +214,8 @@ class HourKeeper:
     async def _put(self, quantity: str, names: Sequence[str], hours: Hours) -> None:
         for body in figures.bodies(quantity, names, hours):
             await self._send(body)
+
+
+def _is_refusal(error: StoreUnavailableError) -> bool:
+    """InfluxDB 3 Core opens only so many files for one question."""
+    return isinstance(error.__cause__, QueryRefusedError)

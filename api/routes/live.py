@@ -36,7 +36,9 @@ def chosen(
     quantity: list[str] | None,
     kind: list[str] | None,
 ) -> Only:
-    """The filter in a request; ProblemError for a name that nobody knows."""
+    """The filter in a request; ProblemError for a name that nobody knows, or where too many listen."""
+    if hub.feed.listeners >= hub.listeners_max:
+        raise ProblemError(429, f"{hub.listeners_max} listen already: try again later, or ask /v1/latest")
     sensors = {row.id for row in hub.sensors()} if sensor else set()
     sites = {one.id for one in hub.sites()}
     kinds = {READINGS, ANOMALY, ALARM, *AnomalyKind}
@@ -123,7 +125,7 @@ async def socket(
         check_names(websocket.query_params, ("sensor", "site", "quantity", "kind", "last_event_id"))
         only = chosen(hub, sensor, site, quantity, kind)
     except ProblemError as error:
-        await websocket.close(REFUSED, error.detail[:120])
+        await websocket.close(TRY_AGAIN if error.status == 429 else REFUSED, error.detail[:120])
         return
     telling = asyncio.create_task(_tell(websocket, hub.feed, last_event_id, only, Welcome(hub, websocket)))
     hearing = asyncio.create_task(_until_closed(websocket))

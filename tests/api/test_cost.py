@@ -4,6 +4,9 @@ import asyncio
 from dataclasses import replace
 
 import httpx
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
 
 from api.cost import AT_ONCE_EACH
 from storage.store import Store
@@ -67,3 +70,23 @@ async def test_a_question_is_stopped_when_its_client_leaves(hub: Hub) -> None:
         writer.close()
         await until(lambda: store.cancelled == 1)
         await until(lambda: slow_hub.services.caches.turns.open == 0)
+
+
+async def test_so_many_may_listen(hub: Hub) -> None:
+    few = Hub(replace(hub.services, listeners_max=2), hub.ready)
+    async with served(few) as url, httpx.AsyncClient(base_url=url, timeout=PATIENCE_S) as client:
+        async with client.stream("GET", "/v1/stream") as first, client.stream("GET", "/v1/stream") as second:
+            assert (first.status_code, second.status_code) == (200, 200)
+            await until(lambda: few.feed.listeners == 2)
+            refused = await client.get("/v1/stream")
+            assert refused.status_code == 429
+            assert refused.headers["retry-after"] == "1"
+            with pytest.raises(ConnectionClosed) as closed:
+                async with connect(f"{url.replace('http', 'ws')}/v1/socket") as socket:
+                    await socket.recv()
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 1013
+        few.feed.stored([("bai-chay", Reading("bai-chay-pm-1", "pm25", 1, 1.0))])
+        await until(lambda: few.feed.listeners < 2)
+        async with client.stream("GET", "/v1/stream") as third:
+            assert third.status_code == 200

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
+from aiohttp import web
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -283,6 +284,41 @@ async def test_hours_are_rolled_after_a_write_by_themselves(address: str, clock:
         assert await counts(store, hours=24) == [1] * 3
     finally:
         await store.close()
+
+
+async def test_a_server_that_does_not_tell_the_marks_is_asked_for_readings(clock: Clock) -> None:
+    """InfluxDB 3 Core refuses a question over too many files."""
+    asked: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        statement = str((await request.post())["q"])
+        asked.append(statement)
+        if figures.MARKS in statement:
+            return web.json_response({"results": [{"error": "Query would exceed file limit of 432"}]})
+        series = {
+            "name": "pm25",
+            "tags": {"sensor": "a"},
+            "columns": ["time", "mean", "count"],
+            "values": [[T0, 5.0, 2]],
+        }
+        return web.json_response({"results": [{"series": [series]}]})
+
+    application = web.Application()
+    application.router.add_post("/query", answer)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    store = await opened(f"http://127.0.0.1:{runner.addresses[0][1]}/city", clock)
+    try:
+        for _ in range(2):
+            found = await store.aggregate(
+                ["a"], "pm25", T0, T0 + DAY, window_ms=HOUR_MS, function=Aggregate.MEAN
+            )
+            assert found == [Bucket("a", T0, 5.0, 2)]
+        assert len([one for one in asked if figures.MARKS in one]) == 1
+    finally:
+        await store.close()
+        await runner.cleanup()
 
 
 def test_no_quantity_is_named_like_the_figures_of_another() -> None:
