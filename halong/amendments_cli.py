@@ -192,14 +192,16 @@ def _cells(one: Mapping[str, Any]) -> tuple[object, ...]:
 
 
 def _words(one: Mapping[str, Any]) -> str:
-    humidity = f"by the humidity of {one['humidity'] or 'its own'}" if "humidity" in one else ""
-    match one["form"]:
+    told = {name: one[name] for name in Correction.__struct_fields__ if one.get(name) is not None}
+    correction = msgspec.convert(told, Correction)  # what is as usual is left out of the record
+    humidity = f"by the humidity of {correction.humidity or 'its own'}"
+    match correction.form:
         case Form.EPA:
             return f"epa {humidity}"
         case Form.KOHLER:
-            return f"κ {one['kappa']:g} {humidity}"
+            return f"κ {correction.kappa:g} {humidity}"
         case _:
-            return f"× {one['factor']:g} {one['offset']:+g}"
+            return f"× {correction.factor:g} {correction.offset:+g}"
 
 
 def _described(one: Noted) -> dict[str, Any]:

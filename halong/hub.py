@@ -19,6 +19,9 @@ import structlog
 
 from api.app import Services, create
 from api.pages import Tiles
+from api.routes.system import exposition, of_ingest
+from edge.metrics import serve
+from edge.settings import MetricsSettings
 from halong import retention, serving, storesecret
 from halong.follower import Follower
 from halong.serving import ApiSettings, PageSettings, Server
@@ -88,6 +91,7 @@ class HubConfig(msgspec.Struct, frozen=True):
     page: PageSettings = PageSettings()
     ingest: IngestSettings = IngestSettings()
     alarms: AlarmSettings = AlarmSettings()
+    metrics: MetricsSettings = MetricsSettings()  # of `halong ingest`; hub and api have theirs at the API
 
 
 def policy(settings: IngestSettings) -> Policy:
@@ -264,6 +268,14 @@ async def run(
                 api=config.api.url,
                 reading="open" if config.api.access().open_reading else "key",
             )
+            if part == "ingest" and config.metrics.port:
+                started_ms = clock()
+
+                def told_to_prometheus() -> bytes:
+                    age_s = (clock() - started_ms) / 1000
+                    return exposition(of_ingest(pipeline.account.as_mapping(), pipeline.ready(), age_s))
+
+                working.append(group.create_task(serve(config.metrics, told_to_prometheus), name="metrics"))
             notifier = Notifier(os.environ)
             loops = pipeline.loops() if part != "api" else []
             working.append(group.create_task(notifier.watch(loops), name="watchdog"))

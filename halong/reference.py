@@ -14,6 +14,7 @@ from edge.driver import Driver, extras
 from edge.drivers import SHIPPED
 from edge.settings import EdgeConfig
 from halong.hub import HubConfig
+from halong.reference_metrics import HEAD, of_the_agent, of_the_hub
 from telemetry.quantities import QUANTITIES
 
 ROOT = Path(__file__).parents[1]
@@ -156,6 +157,18 @@ def _names(parameter: click.Parameter) -> str:
     return ", ".join(f"`{one}`" for one in parameter.opts)
 
 
+def metrics() -> str:
+    """What Prometheus finds."""
+    parts = [
+        "# Metrics\n\n",
+        MADE,
+        "How to have them, and what goes to Grafana: [metrics](../metrics.md).\n\n",
+    ]
+    parts += ["## The agent\n\n", table(HEAD, of_the_agent()), "\n"]
+    parts += ["## The hub\n\n", table(HEAD, of_the_hub())]
+    return "".join(parts)
+
+
 def pages() -> dict[str, str]:
     """Every page by its file name."""
     return {
@@ -163,6 +176,7 @@ def pages() -> dict[str, str]:
         "quantities.md": quantities(),
         "drivers.md": drivers(),
         "commands.md": commands(),
+        "metrics.md": metrics(),
     }
 
 

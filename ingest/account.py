@@ -45,30 +45,30 @@ class Account:
     """Counters that only rise, but for the two of what is inside: messages waiting, readings in flight."""
 
     def __init__(self) -> None:
-        self.messages_received = 0
-        self.messages_decoded = 0
-        self.messages_quarantined = 0
+        self.messages_received = 0  # packs that came, whatever became of them
+        self.messages_decoded = 0  # of them good packs
+        self.messages_quarantined = 0  # of them set aside whole
         self.messages_refused = 0  # the queue was full: not acknowledged, so they come again
-        self.messages_waiting = 0
-        self.readings_decoded = 0
-        self.readings_stored = 0
-        self.readings_duplicate = 0
-        self.readings_quarantined = 0
-        self.readings_in_flight = 0
+        self.messages_waiting = 0  # packs in the queue now
+        self.readings_decoded = 0  # readings in good packs
+        self.readings_stored = 0  # of them new in the store
+        self.readings_duplicate = 0  # of them there already
+        self.readings_quarantined = 0  # of them set aside, each with its reason
+        self.readings_in_flight = 0  # readings on their way to the store now
         self.records_bad = 0  # records of good packs that are no readings; each is in quarantine
         self.manifests = 0  # a sensor's hour each, repeated ones included
         self.readings_late = 0  # arrived more than 60 s after their observation
-        self.readings_flagged = 0
+        self.readings_flagged = 0  # stored with a flag of a detector
         self.packs_misplaced = 0  # the topic's partition does not fit the pack's site; accepted
-        self.packs_acknowledged = 0
-        self.control_received = 0
-        self.control_bad = 0
-        self.anomalies_opened = 0
+        self.packs_acknowledged = 0  # packs whose gateway was told that they are stored
+        self.control_received = 0  # births, states and manifests of gateways
+        self.control_bad = 0  # of them unreadable
+        self.anomalies_opened = 0  # episodes that began
         self.alarms_told = 0  # alarms that opened, changed, were acknowledged or closed
         self.notices_sent = 0  # alarms' states that a channel took
         self.notices_failed = 0  # tries that failed; each is made again
         self.notices_given_up = 0  # after a day
-        self.commits = 0
+        self.commits = 0  # writes into the store
         self.outages = 0  # times the store or the book went away
         self.clock_suspected = 0  # times the hub's own clock was under suspicion
         self.links_mute = 0  # times the link was up and brought nothing while gateways should beat

@@ -14,16 +14,35 @@ from halong.__main__ import app
 from telemetry.reading import Flag
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = [*sorted(ROOT.glob("README*.md")), ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def anchors(document: Path) -> set[str]:
+    """What a heading's link is, as GitHub makes it: lower case, no marks, hyphens for spaces."""
+    text = re.sub(r"^```.*?^```$", "", document.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_lead_somewhere(document: Path) -> None:
     text = document.read_text(encoding="utf-8")
-    links = re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", text)
-    for link in links:
+    for link, anchor in re.findall(r"\]\(([^)#]*)(?:#([^)]*))?\)", text):
         if "://" not in link:
-            assert (document.parent / link).exists(), link
+            place = document.parent / link if link else document
+            assert place.exists(), link
+            assert not anchor or anchor in anchors(place), f"{link}#{anchor}"
+
+
+def test_every_page_is_in_the_index_and_in_the_site() -> None:
+    docs = ROOT / "docs"
+    pages = {str(path.relative_to(docs)) for path in docs.rglob("*.md")}
+    index = set(re.findall(r"\]\(([^)#]*\.md)\)", (docs / "index.md").read_text(encoding="utf-8")))
+    site = re.findall(
+        r"^ +- (?:.*: )?(\S+\.md)$", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert pages - {"index.md"} <= index
+    assert sorted(site) == sorted(pages)
 
 
 def test_the_table_of_routes_is_the_api(tmp_path: Path) -> None:

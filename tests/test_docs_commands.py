@@ -1,4 +1,4 @@
-"""Every `halong` command in the documents' blocks is one of the program, with options it has. (The tutorial's are run.)"""
+"""Every `halong` command in the documents' blocks is one of the program, with options it has. (`tests/docs` runs them.)"""
 
 import re
 import shlex
@@ -11,7 +11,7 @@ from typer.main import get_command
 from halong.__main__ import app
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = [*sorted(ROOT.glob("README*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(?:sh|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 

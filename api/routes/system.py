@@ -1,6 +1,6 @@
 """Is the hub alive, is it of use, what has it done."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
@@ -15,6 +15,11 @@ from api.problems import ProblemError
 from api.services import Services, services
 
 GAUGES = {"messages_waiting", "readings_in_flight", "latency_p50_ms", "latency_p99_ms"}
+
+WORDS = {
+    "latency_p50_ms": "from observation to commit, of the newest live readings: the median",
+    "latency_p99_ms": "what one of a hundred exceeds",
+}
 
 router = APIRouter(tags=["system"], dependencies=[Depends(strict_query)])
 Hub = Annotated[Services, Depends(services)]
@@ -52,31 +57,45 @@ async def account(hub: Hub) -> dict[str, Any]:
 @router.get("/metrics", summary="The same for Prometheus", responses=example("metrics"))
 async def metrics(hub: Hub) -> Response:
     """Prometheus text format."""
+    uptime_s = (hub.clock() - hub.started_ms) / 1000
+    families = [
+        *of_ingest(hub.account(), hub.ready(), uptime_s),
+        *of_stream(hub.feed.listeners, hub.feed.dropped),
+    ]
+    return Response(exposition(families), media_type=CONTENT_TYPE_LATEST)
+
+
+def of_ingest(
+    account: Mapping[str, int | float], ready: Mapping[str, bool], uptime_s: float
+) -> Iterator[Metric]:
+    """Ingest's counters, the age of the process, what is ready."""
+    for name, value in account.items():
+        kind = GaugeMetricFamily if name in GAUGES else CounterMetricFamily
+        yield kind(f"halong_{name}", WORDS.get(name, name.replace("_", " ")), value)
+    yield GaugeMetricFamily("halong_uptime_seconds", "age of the process", uptime_s)
+    parts = GaugeMetricFamily("halong_ready", "what the hub needs is there", labels=["part"])
+    for part, good in ready.items():
+        parts.add_metric([part], float(good))
+    yield parts
+
+
+def of_stream(listeners: int, dropped: int) -> Iterator[Metric]:
+    """The live stream's."""
+    yield GaugeMetricFamily("halong_stream_listeners", "clients of the live stream", listeners)
+    yield CounterMetricFamily("halong_stream_dropped", "clients dropped as too slow", dropped)
+
+
+def exposition(families: Iterable[Metric]) -> bytes:
+    """In Prometheus' text format."""
     registry = CollectorRegistry()
-    registry.register(_Account(hub))
-    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+    registry.register(_Told(families))
+    return generate_latest(registry)
 
 
-class _Account(Collector):
-    def __init__(self, hub: Services) -> None:
-        self._hub = hub
+class _Told(Collector):
+    def __init__(self, families: Iterable[Metric]) -> None:
+        self._families = list(families)
 
     def collect(self) -> Iterator[Metric]:
-        """Ingest's counters, the listeners of the feed, the age of the process, what is ready."""
-        for name, value in self._hub.account().items():
-            if name in GAUGES:
-                yield GaugeMetricFamily(f"halong_{name}", name.replace("_", " "), value)
-            else:
-                yield CounterMetricFamily(f"halong_{name}", name.replace("_", " "), value)
-        yield GaugeMetricFamily(
-            "halong_stream_listeners", "clients of the live stream", self._hub.feed.listeners
-        )
-        yield CounterMetricFamily(
-            "halong_stream_dropped", "clients dropped as too slow", self._hub.feed.dropped
-        )
-        uptime_s = (self._hub.clock() - self._hub.started_ms) / 1000
-        yield GaugeMetricFamily("halong_uptime_seconds", "age of the process", uptime_s)
-        ready = GaugeMetricFamily("halong_ready", "what the hub needs is there", labels=["part"])
-        for part, good in self._hub.ready().items():
-            ready.add_metric([part], float(good))
-        yield ready
+        """What it was given."""
+        yield from self._families

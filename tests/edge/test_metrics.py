@@ -1,11 +1,9 @@
 """Prometheus' view of an agent: the names that are documented, over a real socket."""
 
 import asyncio
-import re
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import msgspec
 from prometheus_client.parser import text_string_to_metric_families
@@ -15,7 +13,6 @@ from edge.settings import MetricsSettings
 from edge.status import JournalStatus, Status
 from telemetry.messages import ClockState, DeviceCounters, PortCounters, SensorCounters
 
-DOCS = Path(__file__).parents[2] / "docs" / "metrics.md"
 STATUS = Status(
     gateway="gw-1",
     site="s",
@@ -50,11 +47,6 @@ def samples(text: str) -> dict[tuple[str, ...], float]:
         for family in text_string_to_metric_families(text)
         for sample in family.samples
     }
-
-
-def test_the_names_are_those_of_the_page() -> None:
-    documented = set(re.findall(r"^\| `(halong_edge_\w+)`", DOCS.read_text(encoding="utf-8"), re.MULTILINE))
-    assert {name for name, *_ in samples(exposition(STATUS).decode())} == documented
 
 
 def test_the_figures_are_those_of_the_status() -> None:

@@ -14,8 +14,10 @@ from uuid import uuid4
 import msgspec
 import pytest
 
+from edge.settings import MetricsSettings
 from halong import vitals
 from halong.hub import ApiSettings, BrokerSettings, HubConfig, StoreSettings, check, run
+from halong.installation import free_port
 from halong.vitals_air import indices
 from runtime.brokerurl import BrokerUrl
 from runtime.config import ConfigError
@@ -267,6 +269,35 @@ async def test_a_hub_writes_them_beside_the_readings(
     assert {"broker_ready", "store_ready", "readings_stored", "open_anomalies"} <= set(
         told["ingest"]["columns"]
     )
+
+
+async def test_ingest_alone_tells_prometheus_at_its_own_address(tmp_path: Path) -> None:
+    port = free_port()
+    config = HubConfig(
+        data=str(tmp_path),
+        broker=BrokerSettings("mqtt://127.0.0.1:1", "test"),
+        store=StoreSettings("http://127.0.0.1:1/halong", vitals_s=0),
+        metrics=MetricsSettings(port=port),
+    )
+    stop = asyncio.Event()
+    hub = asyncio.create_task(run(config, stop=stop, part="ingest"))
+
+    def look() -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+            return str(answer.read().decode())
+
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            try:
+                text = await asyncio.to_thread(look)
+                break
+            except OSError:
+                await asyncio.sleep(0.1)
+        stop.set()
+        await hub
+    assert "halong_readings_stored_total 0.0" in text
+    assert 'halong_ready{part="broker"} 0.0' in text
+    assert "halong_stream_listeners" not in text  # it has no stream
 
 
 @pytest.mark.mosquitto
