@@ -1,4 +1,4 @@
-"""The agent for Prometheus: its status in the text format, and the little server that gives it. Names: docs/reference/metrics.md."""
+"""The agent for Prometheus: its status in the text format, and the little server that gives it (docs/reference/metrics.md)."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
