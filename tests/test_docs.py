@@ -36,13 +36,13 @@ def test_links_lead_somewhere(document: Path) -> None:
 
 def test_every_page_is_in_the_index_and_in_the_site() -> None:
     docs = ROOT / "docs"
-    pages = {str(path.relative_to(docs)) for path in docs.rglob("*.md")}
+    pages = {str(path.relative_to(docs)) for path in docs.rglob("*.md") if path.parent.name != "decisions"}
     index = set(re.findall(r"\]\(([^)#]*\.md)\)", (docs / "index.md").read_text(encoding="utf-8")))
     site = re.findall(
         r"^ +- (?:.*: )?(\S+\.md)$", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), re.MULTILINE
     )
-    assert pages - {"index.md"} <= index
-    assert sorted(site) == sorted(pages)
+    assert pages - {"index.md"} <= index, "docs/index.md leads to every page"
+    assert pages <= set(site), "mkdocs.yml lists every page"
 
 
 def test_the_table_of_routes_is_the_api(tmp_path: Path) -> None:
