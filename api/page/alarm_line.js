@@ -7,7 +7,7 @@ import { mayOperate } from "./session.js";
 import { isVietnamese, lasting, moment, now, word } from "./words.js";
 
 const COMMENT_CHARACTERS = 1000, SENSORS = 3;
-const VERDICTS = ["false", "known works", "other"], HOURS = [1, 8, 24, 168];
+const VERDICTS = ["false", "known works", "other"], HOURS = [2, 8, 24, 168];
 
 export const person = (who) => who.replace(/ \([0-9a-f]{12}\)$/, ""); // without the number of the key
 

@@ -34,7 +34,7 @@ export const openAlarms = () => [...city.alarms.values()].filter(isOpen);
 export const byUrgency = (alarms) => [...alarms].sort((a, b) => Number(isOpen(b)) - Number(isOpen(a)) || (isOpen(a) ? Number(Boolean(a.acknowledged)) - Number(Boolean(b.acknowledged)) || rank(a.severity) - rank(b.severity) : 0) || b.start_ms - a.start_ms);
 
 export const sensorsOf = (site) => [...city.sensors.values()].filter((sensor) => sensor.site === site);
-const BROKEN = 4 | 16 | 1024; // flags: impossible, stuck, declared invalid
+const BROKEN = 4 | 16 | 32 | 64 | 512 | 1024; // flags: impossible, stuck, calibrating, out of order, unwell, declared invalid
 // Of the sensors of a site that still speak, and can be believed; a mean of levels is one of energy.
 export function siteMean(site, quantity) {
   const values = sensorsOf(site).filter((sensor) => sensor.state !== "silent").map((sensor) => city.latest.get(`${sensor.id}/${quantity}`)).filter((latest) => latest && !(latest.flags & BROKEN)).map((latest) => latest.value);

@@ -8,15 +8,15 @@ import { drawMap } from "./map.js";
 import { verdicts } from "./verdict.js";
 import { amount, unitOf, whole, word } from "./words.js";
 
-const SHOWN = 30, JUST_CLOSED = 5;
+const SHOWN = 30, JUST_CLOSED = 3;
 const TOLD = [["pm25"], ["noise_laeq", "noise_level"], ["temperature"], ["vehicle_speed"]]; // of each the first that a site measures
 
 export function open(host) {
   const strip = node("section", { class: "verdicts", id: "verdicts" });
   const mapHeading = node("h2", { id: "map-title" }), mapPanel = node("section", { class: "panel map", "aria-labelledby": "map-title" }, mapHeading);
   const alarmsHeading = node("h2", { id: "alarms-title" }), alarms = node("ol", { class: "alarms", id: "alarms", tabindex: "0", "aria-labelledby": "alarms-title" }), nothing = node("p", { class: "empty-state" });
-  const sites = node("section", { class: "sites", id: "sites" });
-  host.append(strip, node("div", { class: "columns" }, mapPanel, node("section", { class: "panel" }, alarmsHeading, alarms, nothing)), sites);
+  const sites = node("section", { class: "sites", id: "sites" }), nobody = node("p", { class: "empty-state" });
+  host.append(strip, node("div", { class: "columns" }, mapPanel, node("section", { class: "panel" }, alarmsHeading, alarms, nothing)), nobody, sites);
   const map = drawMap(mapPanel), answers = verdicts(strip);
 
   function update() {
@@ -30,6 +30,7 @@ export function open(host) {
     const shown = byUrgency(city.alarms.values()).filter((one) => isOpen(one) || closed++ < JUST_CLOSED).slice(0, SHOWN);
     keyed(alarms, shown, (one) => one.id, () => alarmLine(), (element, one) => element.show(one));
     write(nothing, shown.some(isOpen) ? "" : word("noneOpen"));
+    write(nobody, city.sites.size ? "" : word("noSites"));
     const unwell = openAlarms();
     keyed(sites, [...city.sites.values()], (site) => site.id, siteCard, (card, site) => card.show(site, unwell.filter((one) => one.site === site.id)));
   }
@@ -37,15 +38,15 @@ export function open(host) {
 }
 
 // VN_AQI in its official colour; before there are hours enough for one, the dust of the moment, in outline only.
-export function airChip() {
+export function airChip(name = "") {
   const chip = node("small", { class: "chip" });
   chip.show = (site) => {
     const index = city.air.get(site.id)?.vn_aqi, known = index !== null && index !== undefined, dust = siteMean(site.id, "pm25");
     chip.hidden = !known && dust === null;
     if (chip.hidden) return;
     const band = known ? ofIndex(index) : ofPm25(dust);
-    write(chip, known ? `VN_AQI ${index} · ${bandName(band)}` : bandName(band));
-    chip.title = known ? "" : `PM2.5 ${Math.round(dust)} µg/m³, ${word("thisMoment")}`;
+    write(chip, known ? `${name}${index} · ${bandName(band)}` : bandName(band));
+    chip.title = known ? `VN_AQI ${index}` : `PM2.5 ${Math.round(dust)} µg/m³, ${word("thisMoment")}`;
     Object.assign(chip.style, { background: known ? band.colour : "", color: known ? band.ink : "", borderColor: band.colour, borderStyle: known ? "" : "dashed" });
   };
   return chip;

@@ -89,8 +89,8 @@ export function drawMap(host) {
     keyed(buttons, LAYERS, (name) => name, (name) => node("button", { type: "button", on: { click: () => { layer = name; keep("layer", name); update(); } } }),
       (button, name) => { write(button, word(name)); button.setAttribute("aria-pressed", String(name === layer)); });
     buttons.setAttribute("aria-label", word("map"));
-    const dashed = layer === "air" ? sites.some((site) => FACES.air(site)?.dashed) : true;
-    write(note, [dashed ? word(NOTES[layer]) : "", city.settings.tiles ? "" : word("schematic")].filter(Boolean).join(" "));
+    const legend = layer === "air" && !sites.some((site) => FACES.air(site)?.dashed) ? "airNote" : NOTES[layer];
+    write(note, [word(legend), city.settings.tiles ? "" : word("schematic")].filter(Boolean).join(" "));
     frame(sites);
     const open = openAlarms();
     for (const site of sites) face(site, open);

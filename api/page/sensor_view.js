@@ -76,7 +76,7 @@ export function open(host, id, query) {
     if (!sensor) { write(name, `${word("noSensor")} ${id}`); return; }
     write(site, `← ${city.sites.get(sensor.site)?.name ?? sensor.site}`);
     site.href = `#/site/${sensor.site}`;
-    chosen = sensor.quantities.some((one) => one.name === chosen) ? chosen : sensor.quantities[0]?.name;
+    chosen = sensor.quantities.some((one) => one.name === chosen) ? chosen : (sensor.quantities.find((one) => one.name === "pm25") ?? sensor.quantities[0])?.name;
     write(name, sensor.name);
     quantities.setAttribute("aria-label", word("quantity"));
     ranges.setAttribute("aria-label", word("range"));

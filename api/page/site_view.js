@@ -6,10 +6,10 @@ import { airChip } from "./city_view.js";
 import { keyed, mark, node, shape, write } from "./dom.js";
 import { ago, amount, share, title, unitOf, word } from "./words.js";
 
-const FEW = 5, FLAGGED = 4 | 8 | 16; // range, spike, stuck
+const FEW = 5, FLAGGED = 4 | 8 | 16 | 32 | 64 | 256 | 512; // range, spike, stuck, calibrating, fault, unusual, unwell
 
 export function open(host, id) {
-  const name = node("h2", {}), chip = airChip(), ledger = node("small", { class: "note" }), back = node("a", { href: "#/" }), list = node("div", { class: "sensors" });
+  const name = node("h2", {}), chip = airChip("VN_AQI "), ledger = node("small", { class: "note" }), back = node("a", { href: "#/" }), list = node("div", { class: "sensors" });
   const alarmsHeading = node("h2", { id: "alarms-title" }), alarms = node("ol", { class: "alarms wide" }), nothing = node("p", { class: "empty-state" });
   host.append(
     node("section", { class: "panel" }, node("div", { class: "bar" }, name, chip, ledger, back), list),

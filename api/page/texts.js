@@ -2,7 +2,7 @@
 
 export const WORDS = {
   vi: {
-    inTrouble: "cần xem", noGateways: "Chưa có cổng nào. Cổng tự hiện ra khi agent của nó kết nối lần đầu (halong edge).", clock_gnss: "GNSS", clock_ntp: "NTP", clock_hub: "hub", clock_system: "máy", clockUntrusted: "Đồng hồ chưa tin cậy: số liệu chờ có giờ", disk: "đĩa trống", diskTight: "Đĩa sắp đầy hoặc bộ nhớ flash sắp hết tuổi thọ", writtenDay: "ghi mỗi ngày", worn: "tuổi thọ flash đã dùng", journal: "nhật ký", portDown: "không mở được", retired: "đã nghỉ", ports: "cổng nối",
+    inTrouble: "cần xem", noSites: "Chưa có địa điểm nào. Địa điểm hiện ra khi agent của cổng đầu tiên kết nối: chạy halong edge run trên cổng, hoặc halong up để xem một thành phố mô phỏng.", noGateways: "Chưa có cổng nào. Cổng tự hiện ra khi agent của nó kết nối lần đầu (halong edge).", clock_gnss: "GNSS", clock_ntp: "NTP", clock_hub: "hub", clock_system: "máy", clockUntrusted: "Đồng hồ chưa tin cậy: số liệu chờ có giờ", disk: "đĩa trống", diskTight: "Đĩa sắp đầy hoặc bộ nhớ flash sắp hết tuổi thọ", writtenDay: "ghi mỗi ngày", worn: "tuổi thọ flash đã dùng", journal: "nhật ký", portDown: "không mở được", retired: "đã nghỉ", ports: "cổng nối",
     time: "thời điểm", wholeCity: "Toàn thành phố", noSensor: "Không có cảm biến", quantity: "Đại lượng", range: "Khoảng thời gian", device: "Thiết bị", unusualTimes: "lúc khác thường", expectedHere: "thường là",
     key_spread: "thấp nhất – cao nhất của mỗi khoảng", key_usual: "khoảng thường gặp của giờ này (98 %)", key_unusual: "khác thường; chấm là số đo bị đánh dấu", key_invalid: "đã tuyên bố không hợp lệ", key_corrected: "đã hiệu chỉnh",
     usual: "thường gặp", usualLater: "Khoảng thường gặp hiện ra khi đã học ít nhất hai ngày.", ledgerOfHours: "Sổ đối soát 24 giờ qua, từng giờ", ledgerOfDays: "Sổ đối soát, từng ngày",
@@ -25,7 +25,7 @@ export const WORDS = {
     live: "trực tiếp", away: "mất kết nối, đang thử lại", opening: "đang kết nối", shut: "cần đăng nhập",
     map: "Bản đồ", air: "Không khí", traffic: "Giao thông", noise: "Tiếng ồn", health: "Tình trạng",
     schematic: "Sơ đồ theo toạ độ (± 500 m), chưa có bản đồ nền: không vẽ bờ biển hay đường sá.",
-    provisional: "Viền đứt: tạm xếp theo PM2.5 tức thời, chưa đủ giờ để tính VN_AQI.",
+    airNote: "Số trong vòng và ở thẻ địa điểm: VN_AQI.", provisional: "Viền đứt: tạm xếp theo PM2.5 tức thời, chưa đủ giờ để tính VN_AQI.",
     speedNote: "Số trong vòng: tốc độ trung bình, km/h.", noiseNote: "Số trong vòng: mức ồn LAeq, dBA.",
     healthNote: "Số trong vòng: cảm biến hoạt động / tất cả.",
     sensors: "cảm biến", silent: "im lặng", sites: "địa điểm", open: "cảnh báo đang mở", rate: "số liệu mỗi giây", 
@@ -47,7 +47,7 @@ export const WORDS = {
     roleviewer: "chỉ xem", roleoperator: "vận hành", roleadmin: "quản trị",
   },
   en: {
-    inTrouble: "in trouble", noGateways: "No gateway yet. One appears when its agent connects for the first time (halong edge).", clock_gnss: "GNSS", clock_ntp: "NTP", clock_hub: "hub", clock_system: "system", clockUntrusted: "Its clock is not trusted: readings wait for a time", disk: "disk free", diskTight: "The disk is nearly full, or its flash nearly worn", writtenDay: "written a day", worn: "flash life used", journal: "journal", portDown: "cannot be opened", retired: "retired", ports: "ports",
+    inTrouble: "in trouble", noSites: "No site yet. One appears when the agent of its gateway connects: start halong edge run on a gateway, or halong up for a simulated city.", noGateways: "No gateway yet. One appears when its agent connects for the first time (halong edge).", clock_gnss: "GNSS", clock_ntp: "NTP", clock_hub: "hub", clock_system: "system", clockUntrusted: "Its clock is not trusted: readings wait for a time", disk: "disk free", diskTight: "The disk is nearly full, or its flash nearly worn", writtenDay: "written a day", worn: "flash life used", journal: "journal", portDown: "cannot be opened", retired: "retired", ports: "ports",
     time: "time", wholeCity: "Whole city", noSensor: "There is no sensor", quantity: "Quantity", range: "Range", device: "Device", unusualTimes: "unusual times", expectedHere: "usually",
     key_spread: "lowest – highest of each window", key_usual: "what is usual at this hour (98 %)", key_unusual: "unusual; a dot is the value that was flagged", key_invalid: "declared invalid", key_corrected: "corrected",
     usual: "usual", usualLater: "What is usual appears here once two days are learned.", ledgerOfHours: "Ledger of the last 24 hours, hour by hour", ledgerOfDays: "Ledger, day by day",
@@ -70,7 +70,7 @@ export const WORDS = {
     live: "live", away: "connection lost, trying again", opening: "connecting", shut: "sign in needed",
     map: "Map", air: "Air", traffic: "Traffic", noise: "Noise", health: "Health",
     schematic: "A schematic by coordinates (± 500 m); there is no base map here, so no coast and no roads are drawn.",
-    provisional: "Dashed: ranked by the PM2.5 of this moment, too few hours yet for a VN_AQI.",
+    airNote: "In the circles and on the cards: VN_AQI.", provisional: "Dashed: ranked by the PM2.5 of this moment, too few hours yet for a VN_AQI.",
     speedNote: "In the circles: mean speed, km/h.", noiseNote: "In the circles: sound level LAeq, dBA.",
     healthNote: "In the circles: sensors at work / all.",
     sensors: "sensors", silent: "silent", sites: "sites", open: "open alarms", rate: "readings per second", 

@@ -16,10 +16,13 @@ from playwright.async_api import Locator, Page, async_playwright, expect
 
 from api.gate import Access
 from api.pages import Tiles, load
+from runtime.feed import Feed
 from storage import quiet
 from storage.alarms import put
 from storage.amendments import Pages
+from storage.book import Book
 from storage.keys import Role
+from storage.open import open_store
 from storage.quiet import Verdict
 from telemetry.alarm import AlarmState
 from telemetry.anomaly import AnomalyKind, Severity
@@ -144,6 +147,26 @@ async def test_hours_without_readings_show_in_the_completeness(hub: Hub, page: P
             re.compile(r"^5\d(\.\d)?% complete$")
         )
         await expect(page.locator('[data-verdict="data"]')).to_have_attribute("data-grade", "critical")
+
+
+async def test_a_hub_that_knows_nothing_yet_says_what_to_do(hub: Hub, page: Page, tmp_path: Path) -> None:
+    store = open_store(f"duckdb:{tmp_path / 'new.duckdb'}")
+    await store.open()
+    with Book(tmp_path / "new.sqlite") as book:
+        new = Hub(replace_services(hub.services, store=store, book=book, feed=Feed("new")), hub.ready)
+        async with served(new) as url:
+            for view, words in (
+                ("", "start halong edge run on a gateway"),
+                ("alarms", "No alarm is open."),
+                ("data", "No ledger yet"),
+                ("fleet", "No gateway yet."),
+                ("site/nowhere", "There is no such site."),
+                ("sensor/nothing", "There is no sensor nothing"),
+            ):
+                await page.goto(f"{url}/#/{view}")
+                await expect(page.locator("main")).to_contain_text(words)
+            await expect(page.locator("#link")).to_have_text("live")
+    await store.close()
 
 
 async def test_what_has_the_focus_keeps_it_while_readings_come(hub: Hub, page: Page) -> None:
