@@ -13,7 +13,8 @@ from influxdb_client.client.write.point import Point
 from influxdb_client.domain.write_precision import WritePrecision
 
 from bench.race import Race
-from ingest.judge import Judge, Rows
+from ingest.judge import Judge
+from ingest.rows import Rows
 from ingest.telling import Known
 from storage.duckfile import DuckFile
 from storage.lineprotocol import Encoder

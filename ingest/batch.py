@@ -1,14 +1,14 @@
 """What one commit settles: rows as columns, and where each row came from. Pure."""
 
-from collections.abc import Container, Sequence
+from collections.abc import Container
 from dataclasses import dataclass, field
-from operator import itemgetter
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ingest import checks
+from ingest.rows import Rows
 from storage.store import Columns
 from telemetry.anomaly import Anomaly
 from telemetry.manifest import Manifest
@@ -16,8 +16,6 @@ from telemetry.packs import PackColumns
 from telemetry.quarantine import Quarantined
 from telemetry.reading import Reading
 from telemetry.topics import PackName
-
-Cell = TypeVar("Cell")
 
 
 class Packet(NamedTuple):
@@ -33,17 +31,22 @@ class Source(NamedTuple):
 
     packet: Packet
     gateway: str
+    site: str
 
 
 @dataclass(slots=True)
 class Batch:
-    """Row i of `columns` came in `sources[origin[i]]` with `given[i]` as its flags; `columns.flags` are the judge's, and
-    grow while it works through the rows."""
+    """Row i of `columns` came in `sources[origin[i]]` with `given[i]` as its flags, and is of the series with number `of[i]`;
+    `columns.flags` are the judge's, and grow while it works through the rows."""
 
     columns: Columns = field(default_factory=Columns)
+    series: dict[tuple[str, str], int] = field(default_factory=dict)  # (sensor, quantity) → number
+    sites: list[str] = field(default_factory=list)  # of each series: where its first row was sent from
+    of: list[int] = field(default_factory=list)
     given: list[int] = field(default_factory=list)
     origin: list[int] = field(default_factory=list)
     sources: list[Source] = field(default_factory=list)
+    senders: set[tuple[str, str]] = field(default_factory=set)  # (sensor, gateway)
     packs: list[PackName] = field(default_factory=list)
     quarantined: list[Quarantined] = field(default_factory=list)
     anomalies: list[Anomaly] = field(default_factory=list)
@@ -54,6 +57,7 @@ class Batch:
     decoded: int = 0
     repeated: int = 0
     refused: int = 0  # readings among `quarantined`
+    _rows: Rows | None = None
 
     def __len__(self) -> int:
         return len(self.columns)
@@ -61,24 +65,40 @@ class Batch:
     def add(self, packet: Packet, gateway: str, pack: PackColumns) -> None:
         """The readings and manifests of one more pack."""
         self.manifests += [(gateway, manifest) for manifest in pack.manifests]
-        columns, number = self.columns, len(pack)
+        columns, number, series = self.columns, len(pack), self.series
         self.origin += [len(self.sources)] * number
-        self.sources.append(Source(packet, gateway))
+        self.sources.append(Source(packet, gateway, pack.site))
+        self.senders.update((sensor, gateway) for sensor in set(pack.sensor))
+        self.of += [
+            series.setdefault(key, len(series)) for key in zip(pack.sensor, pack.quantity, strict=True)
+        ]
+        self.sites += [pack.site] * (len(series) - len(self.sites))
         columns.sensor += pack.sensor
         columns.site += [pack.site] * number
         columns.quantity += pack.quantity
         columns.observed_at += pack.observed_at
         columns.value += pack.value
         self.given += pack.flags
+        self._rows = None
 
-    def observed(self) -> NDArray[np.int64]:
-        """observed_at of each row, ms."""
-        return np.array(self.columns.observed_at, np.int64)
+    def rows(self) -> Rows:
+        """The same as arrays, made once."""
+        if self._rows is None:
+            arrived = np.array([source.packet.arrived_ms for source in self.sources], np.int64)
+            self._rows = Rows(
+                list(self.series),
+                np.array(self.of, np.int64),
+                np.array(self.columns.observed_at, np.int64),
+                np.array(self.columns.value, np.float64),
+                np.array(self.given, np.int64),
+                arrived[np.array(self.origin, np.intp)],
+            )
+        return self._rows
 
-    def arrived(self) -> NDArray[np.int64]:
-        """When each row's packet arrived, ms."""
-        arrived = np.array([source.packet.arrived_ms for source in self.sources], np.int64)
-        return arrived[np.array(self.origin, np.intp)]
+    def delays(self) -> NDArray[np.int64]:
+        """From observation to arrival of each row, ms."""
+        rows = self.rows()
+        return rows.arrived_ms - rows.observed_ms
 
     def gateway(self, row: int) -> str:
         """Who sent the row."""
@@ -97,28 +117,36 @@ class Batch:
 
     def heard(self, live: NDArray[np.bool_]) -> dict[str, int]:
         """When each sensor with a `live` row was heard last, ms."""
-        sensors, origins = self.columns.sensor, self.origin
-        if not live.all():
-            rows = np.nonzero(live)[0].tolist()
-            sensors, origins = _take(sensors, rows), _take(origins, rows)
-        last = dict(zip(sensors, origins, strict=True))
-        return {sensor: self.sources[origin].packet.arrived_ms for sensor, origin in last.items()}
+        arrived = self.rows().arrived_ms
+        return {self.columns.sensor[row]: int(arrived[row]) for row in self._last(live)}
 
     def newest(self, refused: Container[int] = ()) -> list[tuple[str, Reading]]:
         """(site, reading) of each series: its newest row that is not `refused`, judged."""
-        columns = self.columns
-        series = zip(columns.sensor, columns.quantity, strict=True)
+        which = np.ones(len(self), bool)
         if refused:
-            last = {key: row for row, key in enumerate(series) if row not in refused}
-        else:
-            last = dict(zip(series, range(len(columns)), strict=True))
+            which[[row for row in range(len(self)) if row in refused]] = False
+        columns = self.columns
         return [
             (
                 columns.site[row],
-                Reading(*key, columns.observed_at[row], columns.value[row], columns.flags[row] or 0),
+                Reading(
+                    columns.sensor[row],
+                    columns.quantity[row],
+                    columns.observed_at[row],
+                    columns.value[row],
+                    columns.flags[row] or 0,
+                ),
             )
-            for key, row in sorted(last.items(), key=itemgetter(1))
+            for row in self._last(which)
         ]
+
+    def _last(self, which: NDArray[np.bool_]) -> list[int]:
+        """The last row of each series among `which`, in their order."""
+        last = np.full(len(self.series), -1, np.int64)
+        (rows,) = np.nonzero(which)
+        last[self.rows().of[rows]] = rows  # of several the last is kept
+        found: list[int] = np.sort(last[last >= 0]).tolist()
+        return found
 
     def set_aside(self, row: int, fault: checks.Fault) -> Quarantined:
         """The row as a quarantine entry."""
@@ -135,17 +163,15 @@ class Batch:
         """Keep these rows in this order; before any is judged."""
         if len(order) == len(self) and (np.diff(order) == 1).all():
             return
-        columns, rows = self.columns, order.tolist()
+        rows = self._rows = self.rows().take(order)
+        origin = np.array(self.origin, np.intp)[order]
+        self.of, self.given, self.origin = rows.of.tolist(), rows.given.tolist(), origin.tolist()
+        sensors, quantities = zip(*rows.series, strict=True)
+        sites = [source.site for source in self.sources]
         self.columns = Columns(
-            _take(columns.sensor, rows),
-            _take(columns.site, rows),
-            _take(columns.quantity, rows),
-            _take(columns.observed_at, rows),
-            _take(columns.value, rows),
+            list(map(sensors.__getitem__, self.of)),
+            list(map(sites.__getitem__, self.origin)),
+            list(map(quantities.__getitem__, self.of)),
+            rows.observed_ms.tolist(),
+            rows.value.tolist(),
         )
-        self.given = _take(self.given, rows)
-        self.origin = _take(self.origin, rows)
-
-
-def _take(cells: Sequence[Cell], rows: Sequence[int]) -> list[Cell]:
-    return [cells[row] for row in rows]

@@ -10,18 +10,18 @@ from ingest import checks
 from ingest.account import Account
 from ingest.batch import Batch, Packet
 from ingest.detectors.lanes import Bools
-from ingest.judge import Judge, Rows
+from ingest.judge import Judge
 from ingest.registry import Newcomer, Registry
+from ingest.rows import Rows
 from ingest.survey import Survey, Told
-from ingest.telling import Known
 from telemetry import senml, topics, undatable
 from telemetry.packs import PackColumns, decode_columns
-from telemetry.quantities import QUANTITIES
 from telemetry.quarantine import Quarantined, Reason
 from telemetry.reading import NOT_MEASURING, Flag, Reading
 from telemetry.topics import PackName
 
-JUDGE_READINGS = 5000  # in one go: a few milliseconds
+JUDGE_DEEP = 20  # readings of each series in one go, if they are alike: a few milliseconds ...
+JUDGE_READINGS = 200  # ... and so many in any case
 DOUBTED = NOT_MEASURING | int(Flag.DEVICE)
 UNNAMED = "a topic below up/ that is not up/<partition>/<gateway>/<journal>/<number>"
 
@@ -90,9 +90,9 @@ class Intake:
         """Would a reading be refused for its time while that may not be judged?"""
         if not len(pack):
             return False
-        observed, arrived = np.array(pack.observed_at, np.int64), np.array(packet.arrived_ms, np.int64)
-        impossible = checks.are_impossible(observed, arrived, self._policy.window)
-        return bool(impossible.any()) and not self._may_judge()
+        ends = (min(pack.observed_at), max(pack.observed_at))
+        faults = [checks.time_fault(at_ms, packet.arrived_ms, self._policy.window) for at_ms in ends]
+        return any(faults) and not self._may_judge()
 
     def _set_aside_whole(
         self, packet: Packet, batch: Batch, name: PackName | None, reason: Reason, detail: str
@@ -107,10 +107,10 @@ class Intake:
     def check(self, batch: Batch) -> None:
         """Take out what is impossible or not the sender's, register what nobody has listed, sort by observation."""
         faults = self._impossible(batch)
-        series = list(zip(batch.columns.sensor, batch.columns.quantity, strict=True))
-        if unlisted := self._registry.unlisted(set(series)):
+        if unlisted := self._registry.unlisted(batch.series.keys()):
+            numbers = {batch.series[key] for key in unlisted}
             self._admit(
-                batch, [row for row, key in enumerate(series) if row not in faults and key in unlisted]
+                batch, [row for row, one in enumerate(batch.of) if row not in faults and one in numbers]
             )
         faults = dict(sorted({**self._foreign(batch), **faults}.items()))
         kept = np.ones(len(batch), bool)
@@ -118,8 +118,8 @@ class Intake:
         batch.quarantined += [batch.set_aside(row, fault) for row, fault in faults.items()]
         batch.refused = len(faults)
         (rows,) = np.nonzero(kept)
-        batch.arrange(rows[np.argsort(batch.observed()[rows], kind="stable")])
-        delays = batch.arrived() - batch.observed()
+        batch.arrange(rows[np.argsort(batch.rows().observed_ms[rows], kind="stable")])
+        delays = batch.delays()
         batch.columns.late_s = [None] * len(batch)
         (late,) = np.nonzero(delays > checks.LATE_MS)
         for row, seconds in zip(late.tolist(), (delays[late] // 1000).tolist(), strict=True):
@@ -127,11 +127,13 @@ class Intake:
 
     def _impossible(self, batch: Batch) -> dict[int, checks.Fault]:
         """Of each row that cannot be right whoever sent it: its time, or a sensor that nobody may introduce."""
-        observed, arrived, columns = batch.observed(), batch.arrived(), batch.columns
+        rows, columns = batch.rows(), batch.columns
         found: dict[int, checks.Fault] = {}
-        (suspect,) = np.nonzero(checks.are_impossible(observed, arrived, self._policy.window))
+        (suspect,) = np.nonzero(checks.are_impossible(rows.observed_ms, rows.arrived_ms, self._policy.window))
         for row in suspect.tolist():
-            fault = checks.time_fault(columns.observed_at[row], int(arrived[row]), self._policy.window)
+            fault = checks.time_fault(
+                columns.observed_at[row], int(rows.arrived_ms[row]), self._policy.window
+            )
             if fault is not None:
                 found[row] = fault
         if self._policy.refuse_unknown_sensors:
@@ -143,19 +145,20 @@ class Intake:
 
     def _foreign(self, batch: Batch) -> dict[int, checks.Fault]:
         """Of each row whose sensor belongs to another gateway."""
-        columns, gateways = batch.columns, [source.gateway for source in batch.sources]
-        senders = list(zip(columns.sensor, map(gateways.__getitem__, batch.origin), strict=True))
-        foreign = self._registry.foreign(set(senders))
         found: dict[int, checks.Fault] = {}
-        if foreign:
-            for row, (sensor, gateway) in enumerate(senders):
-                if (sensor, gateway) in foreign:
-                    owner = self._registry.owner(sensor, gateway, columns.observed_at[row])
-                    fault = checks.owner_fault(sensor, gateway, owner)
-                    if fault is not None:
-                        found[row] = fault
-        live = batch.arrived() - batch.observed() <= checks.BACKLOG_MS
-        batch.foreign = {senders[row] for row in found if live[row]}
+        foreign = self._registry.foreign(batch.senders)
+        if not foreign:
+            return found
+        columns, live = batch.columns, batch.delays() <= checks.BACKLOG_MS
+        for row, sensor in enumerate(columns.sensor):
+            gateway = batch.gateway(row)
+            if (sensor, gateway) in foreign:
+                owner = self._registry.owner(sensor, gateway, columns.observed_at[row])
+                fault = checks.owner_fault(sensor, gateway, owner)
+                if fault is not None:
+                    found[row] = fault
+                    if live[row]:
+                        batch.foreign.add((sensor, gateway))
         return found
 
     def faults(self, reading: Reading, gateway: str, arrived_ms: int) -> Iterator[checks.Fault]:
@@ -192,15 +195,15 @@ class Intake:
         """Judge the next readings of the batch; False when all are judged."""
         columns = batch.columns
         done = len(columns.flags)
-        end = min(done + at_most, len(batch))
-        as_usual = self._as_usual(batch, done, end)
-        surveyed = self._look(batch, done, end)
+        rows = batch.rows().take(slice(done, done + max(at_most, JUDGE_DEEP * len(batch.series))))
         flags, changes = self._judge.judge(
-            self._rows(batch, done, end),
-            lambda row: self._known(batch, done + row),
+            rows,
+            lambda row: self._registry.known(
+                columns.sensor[done + row], columns.site[done + row], batch.gateway(done + row)
+            ),
             now_ms=now_ms,
-            surveyed={row - done: told for row, told in surveyed.items()},
-            as_usual=as_usual,
+            surveyed=self._look(batch, rows),
+            as_usual=lambda some: self._as_usual(rows.take(some)),
         )
         columns.flags += flags
         batch.anomalies += changes
@@ -210,53 +213,22 @@ class Intake:
         self._account.readings_late += len(batch) - columns.late_s.count(None)
         return False
 
-    def _known(self, batch: Batch, row: int) -> Known:
-        return self._registry.known(batch.columns.sensor[row], batch.columns.site[row], batch.gateway(row))
-
-    def _rows(self, batch: Batch, begin: int, end: int) -> Rows:
-        columns, numbers = batch.columns, dict[tuple[str, str], int]()
-        keys = zip(columns.sensor[begin:end], columns.quantity[begin:end], strict=True)
-        of = [numbers.setdefault(key, len(numbers)) for key in keys]
-        return Rows(
-            list(numbers),
-            np.array(of, np.int64),
-            batch.observed()[begin:end],
-            np.array(columns.value[begin:end], np.float64),
-            np.array(batch.given[begin:end], np.int64),
-            batch.arrived()[begin:end],
-        )
-
-    def _as_usual(self, batch: Batch, begin: int, end: int) -> Bools | None:
+    def _as_usual(self, rows: Rows) -> Bools:
         if self._survey is None:
-            return None
-        columns = batch.columns
-        return self._survey.as_usual(
-            list(zip(columns.sensor[begin:end], columns.quantity[begin:end], strict=True)),
-            batch.observed()[begin:end],
-            np.array(columns.value[begin:end], np.float64),
-        )
+            return np.zeros(len(rows.of), bool)
+        return self._survey.as_usual(rows.series, rows.of, rows.observed_ms, rows.value)
 
-    def _look(self, batch: Batch, begin: int, end: int) -> dict[int, Told]:
+    def _look(self, batch: Batch, rows: Rows) -> dict[int, Told]:
         """What the survey says at which of these rows: of those that are live and that nobody doubts."""
         if self._survey is None:
             return {}
-        columns = batch.columns
-        observed, given = batch.observed()[begin:end], np.array(batch.given[begin:end], np.int64)
-        live = batch.arrived()[begin:end] - observed <= checks.BACKLOG_MS
-        values = np.array(columns.value[begin:end], np.float64)
-        limits = [QUANTITIES[quantity] for quantity in columns.quantity[begin:end]]
-        possible = (values >= [one.low for one in limits]) & (values <= [one.high for one in limits])
-        (rows,) = np.nonzero(live & possible & (given & DOUBTED == 0))
-        at = (rows + begin).tolist()
-        periods = [self._known(batch, row).period_s for row in at]
+        live = rows.arrived_ms - rows.observed_ms <= checks.BACKLOG_MS
+        (sure,) = np.nonzero(live & (rows.outside() <= 0) & (rows.given & DOUBTED == 0))
+        periods = [self._registry.known(sensor, "", "").period_s for sensor, _ in rows.series]
         told = self._survey.look(
-            [(columns.sensor[row], columns.quantity[row]) for row in at],
-            observed[rows],
-            values[rows],
-            periods,
-            [columns.site[row] for row in at],
+            rows.series, rows.of[sure], rows.observed_ms[sure], rows.value[sure], periods, batch.sites
         )
-        return {at[place]: found for place, found in told.items()}
+        return {int(sure[place]): found for place, found in told.items()}
 
 
 def bad_record(bad: senml.BadRecord, site: str, packet: Packet, gateway: str) -> Quarantined:

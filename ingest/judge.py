@@ -11,16 +11,14 @@ import numpy as np
 
 from ingest import checks
 from ingest.detectors import DETECTORS, Finding, Rule
-from ingest.detectors.glance import HIGH, LOW, NUMBERS
 from ingest.detectors.lanes import F64, I64, Bools
 from ingest.episodes import Episode, Step
 from ingest.recent import Recent, Seen
+from ingest.rows import Rows
 from ingest.telling import Known, recall, tell
 from telemetry.anomaly import Anomaly, AnomalyKind
 from telemetry.quantities import QUANTITIES
 from telemetry.reading import NOT_MEASURING, Flag, Reading
-
-__all__ = ["Judge", "Rows", "Verdict"]
 
 DEVICE = int(Flag.DEVICE)  # plain integers: an IntFlag's operators cost more than a detector
 RANGE = int(Flag.RANGE)
@@ -49,31 +47,6 @@ RULES: Mapping[AnomalyKind, Rule] = {
     AnomalyKind.RATE: SURVEY_RULE._replace(calm=10),
 }
 Told = Sequence[tuple[AnomalyKind, Finding]]
-
-
-class Rows(NamedTuple):
-    """A batch to judge: row i is a reading of `series[of[i]]`; those of one series in the order of observation."""
-
-    series: Sequence[tuple[str, str]]  # (sensor, quantity), each once
-    of: I64
-    observed_ms: I64
-    value: F64
-    given: I64  # the flags it came with
-    arrived_ms: I64  # the hub's clock
-
-    @classmethod
-    def of_readings(cls, readings: Sequence[Reading], arrived_ms: int) -> "Rows":
-        """Readings that arrived together."""
-        numbers: dict[tuple[str, str], int] = {}
-        of = [numbers.setdefault(reading.series, len(numbers)) for reading in readings]
-        return cls(
-            list(numbers),
-            np.array(of, np.int64),
-            np.array([reading.observed_at for reading in readings], np.int64),
-            np.array([reading.value for reading in readings], np.float64),
-            np.array([reading.flags for reading in readings], np.int64),
-            np.full(len(readings), arrived_ms, np.int64),
-        )
 
 
 class Verdict(NamedTuple):
@@ -136,12 +109,12 @@ class Judge:
         *,
         now_ms: int,
         surveyed: Mapping[int, Told] = {},
-        as_usual: Bools | None = None,
+        as_usual: Callable[[I64], Bools] | None = None,
     ) -> Verdict:
-        """Flags and changes. `now_ms` is the hub's clock, `known` gives the sensor of a row, `surveyed` what the survey tells at
-        which row, `as_usual` which rows lie where they usually do at their hour."""
+        """Of rows in the order of observation, series by series. `now_ms` is the hub's clock, `known` gives the sensor of a row,
+        `surveyed` what the survey tells at which row, `as_usual` which of some rows lie where they usually do at their hour."""
         lanes, at = self._lanes(rows.series)[rows.of], rows.observed_ms
-        outside = _outside(rows)
+        outside = rows.outside()
         flags = rows.given | np.where(outside > 0, RANGE, 0)
         measuring = flags & NOT_MEASURING == 0  # else it is stored as it is, and nobody is called for it
         live = measuring & (rows.arrived_ms - at <= checks.BACKLOG_MS)
@@ -179,15 +152,19 @@ class Judge:
         return closed
 
     def _look(
-        self, rows: Rows, lanes: I64, learned: Bools, flags: I64, as_usual: Bools | None = None
+        self,
+        rows: Rows,
+        lanes: I64,
+        learned: Bools,
+        flags: I64,
+        as_usual: Callable[[I64], Bools] | None = None,
     ) -> Seen:
         """What is impossible or stands still, and what the device doubts, is not learned by all or by any."""
         np.maximum.at(self._recent.newest, lanes[learned], rows.observed_ms[learned])
         (looked_at,) = np.nonzero(learned & (flags & (DEVICE | NOT_MEASURING) == 0))
-        quantity = np.array([NUMBERS[quantity] for _, quantity in rows.series], np.int64)[rows.of]
-        if as_usual is None:
-            as_usual = np.zeros(len(lanes), bool)
-        return self._recent.look(looked_at, lanes, quantity, rows.observed_ms, rows.value, flags, as_usual)
+        return self._recent.look(
+            looked_at, lanes, rows.quantity(), rows.observed_ms, rows.value, flags, as_usual
+        )
 
     def _settle_flags(
         self, lanes: I64, at_ms: I64, flags: I64, learned: Bools, stale: Bools
@@ -318,13 +295,6 @@ def _newest_before(lanes: I64, at_ms: I64, which: Bools, start_ms: I64) -> I64:
     newest = start_ms[lanes]
     newest[order] = np.maximum(newest[order], np.r_[-1, times][before])
     return newest
-
-
-def _outside(rows: Rows) -> F64:
-    """How far beyond what is possible, at most 0 inside."""
-    quantity = np.array([NUMBERS[quantity] for _, quantity in rows.series], np.int64)[rows.of]
-    outside: F64 = np.maximum(LOW[quantity] - rows.value, rows.value - HIGH[quantity])
-    return outside
 
 
 def _range_finding(rows: Rows, row: int, outside: float) -> Finding:

@@ -339,8 +339,8 @@ class Pipeline:
             duplicate=outcome.duplicate + batch.repeated,
             quarantined=batch.refused + len(outcome.rejected),
         )
-        live = batch.arrived() - batch.observed() <= checks.BACKLOG_MS
-        account.latencies.extend((now_ms - batch.observed()[live]).tolist())
+        live = batch.delays() <= checks.BACKLOG_MS
+        account.latencies.extend((now_ms - batch.rows().observed_ms[live]).tolist())
         for sensor, at_ms in batch.heard(live).items():
             self._watchman.sensor_heard(sensor, at_ms)
         if self._trace is not None and batch.packs:

@@ -1,6 +1,6 @@
 """What every series remembers for the judge: its detectors' past, lane by lane, and readings of a batch run past it. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -66,11 +66,19 @@ class Recent:
         return self._lanes.tables["heard"]
 
     def look(
-        self, rows: I64, lanes: I64, quantity: I64, at_ms: I64, x: F64, flags: I64, as_usual: Bools
+        self,
+        rows: I64,
+        lanes: I64,
+        quantity: I64,
+        at_ms: I64,
+        x: F64,
+        flags: I64,
+        as_usual: Callable[[I64], Bools] | None,
     ) -> Seen:
         """Score and learn these rows of a batch, each newer than those of its lane before; what is found is added to `flags`.
 
-        All arrays but `rows` are the whole batch's. What is `as_usual` at its hour is no spike, however sudden.
+        All arrays but `rows` are the whole batch's. What is `as_usual` at its hour (asked of some rows) is no spike, however
+        sudden.
         """
         seen = Seen(
             np.full(len(lanes), -1, np.int64),
@@ -95,8 +103,9 @@ class Recent:
             seen.glances.append(glance)
             for kind, detector in DETECTORS.items():
                 score = detector.score(glance, self._lanes)[kind]
-                if kind is AnomalyKind.SPIKE:
-                    score = np.where(as_usual[here], np.minimum(score, EXPECTED), score)
+                (sudden,) = np.nonzero(score > EXPECTED)
+                if kind is AnomalyKind.SPIKE and as_usual is not None and sudden.size:
+                    score[sudden[as_usual(here[sudden])]] = EXPECTED
                 seen.scores[kind][here] = score
                 glance.flags |= np.where(score >= 1, int(detector.flag), 0)
             for detector in DETECTORS.values():

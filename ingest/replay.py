@@ -211,10 +211,8 @@ class Replayer:
         batch = Batch()
         for case in cases:
             batch.add(case.packet, case.row.gateway, case.columns())
-        batch.arrange(np.argsort(batch.observed(), kind="stable"))
-        batch.columns.late_s = [
-            checks.late_s(0, delay) for delay in (batch.arrived() - batch.observed()).tolist()
-        ]
+        batch.arrange(np.argsort(batch.rows().observed_ms, kind="stable"))
+        batch.columns.late_s = [checks.late_s(0, delay) for delay in batch.delays().tolist()]
         self._intake.admit(batch)
         while self._intake.judge(batch, self._clock()):
             await asyncio.sleep(0)  # others want to work too

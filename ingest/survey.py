@@ -109,11 +109,11 @@ class Survey:
             return None
         return self._profile.band(np.full(len(at_ms), lane, np.int64), at_ms + self._offset_ms)
 
-    def as_usual(self, series: Sequence[tuple[str, str]], observed_ms: I64, values: F64) -> Bools:
-        """Which readings lie where their series usually does at that hour, as far as it is known."""
-        lanes = np.array([self._lane.get(key, -1) for key in series], np.int64)
+    def as_usual(self, series: Sequence[tuple[str, str]], of: I64, observed_ms: I64, values: F64) -> Bools:
+        """Which readings (of `series[of[i]]`) lie where their series usually does at that hour, as far as it is known."""
+        lanes = np.array([self._lane.get(series[number], -1) for number in of.tolist()], np.int64)
         (rows,) = np.nonzero(lanes >= 0)
-        usual = np.zeros(len(series), bool)
+        usual = np.zeros(len(of), bool)
         if len(rows):
             band = self._profile.band(lanes[rows], observed_ms[rows] + self._offset_ms, least=1)
             usual[rows] = inside(band, values[rows])
@@ -122,15 +122,19 @@ class Survey:
     def look(
         self,
         series: Sequence[tuple[str, str]],
+        of: I64,
         observed_ms: I64,
         values: F64,
         periods_s: Sequence[float],
         sites: Sequence[str] = (),
     ) -> dict[int, Told]:
-        """What is said at which row. Rows of live readings nobody doubts, in the order of observation; sensors of one of the
-        `sites` are asked about each other, where sites are given."""
+        """What is said at which row. Rows of live readings nobody doubts, in the order of observation; row i is of
+        `series[of[i]]`, whose period is `periods_s[of[i]]`. Sensors of one of the `sites` are asked about each other, where they
+        are given."""
         places = sites or [""] * len(series)
-        lanes = np.array([self._find(*row) for row in zip(series, places, periods_s, strict=True)], np.int64)
+        used, place = np.unique(of, return_inverse=True)
+        found = [self._find(series[number], places[number], periods_s[number]) for number in used.tolist()]
+        lanes = np.array(found, np.int64)[place]
         rows = np.flatnonzero(lanes >= 0)
         rows = rows[np.lexsort((rows, lanes[rows]))]
         rows = rows[observed_ms[rows] > self._open.tables["last"][lanes[rows]]]

@@ -51,7 +51,7 @@ class Room:
             continue
         for gateway in sent.alive:
             self._silence.gateway_beat(gateway, now_ms)
-        live = batch.arrived() - batch.observed() <= BACKLOG_MS
+        live = batch.delays() <= BACKLOG_MS
         for sensor, at_ms in batch.heard(live).items():
             self._silence.sensor_heard(sensor, at_ms)
         sensors = self._registry.sensors()

@@ -32,7 +32,7 @@ def learn(hub: Hub, days: int) -> None:
     hour = (at / HOUR_MS + 7) % 24
     course = 30 - 10 * np.cos(hour / 12 * np.pi)
     values = course + np.random.default_rng(1).normal(0, 1, len(at))
-    survey.look([("bai-chay-pm-1", "pm25")] * len(at), at, values, [300.0] * len(at))
+    survey.look([("bai-chay-pm-1", "pm25")], np.zeros(len(at), np.int64), at, values, [300.0])
     with hub.book.writing() as database:
         snapshots.keep(database, survey.dump())
 

@@ -7,7 +7,8 @@ from random import Random
 
 import pytest
 
-from ingest.judge import Judge, Rows
+from ingest.judge import Judge
+from ingest.rows import Rows
 from ingest.telling import Known
 from telemetry.anomaly import Anomaly, AnomalyKind
 from telemetry.reading import Reading

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from ingest.detectors import Finding
-from ingest.judge import Judge, Rows, Verdict
+from ingest.judge import Judge, Verdict
+from ingest.rows import Rows
 from ingest.telling import Known
 from telemetry.anomaly import Anomaly, AnomalyKind
 from telemetry.reading import Flag, Reading

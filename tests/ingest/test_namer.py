@@ -30,7 +30,7 @@ def tell(series: dict[tuple[str, str], Values], quantity: str = "pm25") -> dict[
     found: dict[str, Told] = {sensor: [] for sensor, _ in series}
     for step in range(columns.shape[1]):
         at = np.full(len(keys), T + step * STEP_MS) + np.arange(len(keys))
-        told = survey.look(keys, at, columns[:, step], [600.0] * len(keys), sites)
+        told = survey.look(keys, np.arange(len(keys)), at, columns[:, step], [600.0] * len(keys), sites)
         for row, findings in told.items():
             found[keys[row][0]] += [(step, kind, finding) for kind, finding in findings]
     return found
@@ -125,8 +125,10 @@ def test_a_restart_changes_nothing() -> None:
     whole, life = Survey(frozenset()), Survey(frozenset())
     for step in range(columns.shape[1]):
         at = np.full(2, T + step * STEP_MS)
-        expected = whole.look(keys, at, columns[:, step], [600.0] * 2, ["a", "a"])
-        assert life.look(keys, at, columns[:, step], [600.0] * 2, ["a", "a"]) == expected
+        expected = whole.look(keys, np.arange(len(keys)), at, columns[:, step], [600.0] * 2, ["a", "a"])
+        assert (
+            life.look(keys, np.arange(len(keys)), at, columns[:, step], [600.0] * 2, ["a", "a"]) == expected
+        )
         if step % 250 == 249:
             states = life.dump()
             life = Survey(frozenset())

@@ -43,7 +43,7 @@ def told(
     every: int = MINUTE,
 ) -> dict[int, Told]:
     at = start + np.arange(len(values), dtype=np.int64) * every
-    return survey.look([key] * len(values), at, values, [every / 1000] * len(values))
+    return survey.look([key], np.zeros(len(values), np.int64), at, values, [every / 1000])
 
 
 def test_a_bias_of_hours_is_told_once_and_ends() -> None:
@@ -121,7 +121,7 @@ def test_ordinary_weeks_of_twenty_sensors_tell_little() -> None:
     open_at = dict.fromkeys(range(20), -(10**9))
     for step in range(series.shape[1]):
         at = np.full(20, T + step * 10 * MINUTE)
-        for row in survey.look(keys, at, series[:, step], [600.0] * 20):
+        for row in survey.look(keys, np.arange(20), at, series[:, step], [600.0] * 20):
             episodes += step - open_at[row] > 6
             open_at[row] = step
     assert episodes <= 5  # of 34,560 readings: hardly more than one in 10,000
