@@ -34,10 +34,19 @@ _CBOR_LABELS = {
     -1: "bver", -2: "bn", -3: "bt", -4: "bu", -5: "bv", -6: "bs",
     0: "n", 1: "u", 2: "v", 3: "vs", 4: "vb", 5: "s", 6: "t", 7: "ut", 8: "vd",
 }  # fmt: skip
-_CBOR_NUMBERS = {label: number for number, label in _CBOR_LABELS.items()}
+CBOR_NUMBERS = {label: number for number, label in _CBOR_LABELS.items()}
 _LABELS = frozenset(_CBOR_LABELS.values())
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9\-:./_]*")
 _CBOR_MAX_DEPTH = 4
+CBOR_ERRORS = (
+    cbor2.CBORDecodeError,
+    ValueError,
+    TypeError,
+    OverflowError,
+    RecursionError,
+    EOFError,
+    MemoryError,
+)
 
 
 class SenmlError(ValueError):
@@ -87,7 +96,7 @@ def decode_json(payload: bytes) -> list[Record]:
 
 def decode_cbor(payload: bytes) -> list[Record]:
     """The resolved records of a SenML CBOR pack; raises SenmlError."""
-    return list(resolve(_parse_cbor(payload)))
+    return list(resolve(_labelled_cbor(payload)))
 
 
 def resolve(records: Iterable[Mapping[str, Any]]) -> Iterator[Record]:
@@ -204,25 +213,22 @@ def _parse_json(payload: bytes) -> list[dict[str, Any]]:
         raise SenmlError(f"not a SenML JSON pack: {error}") from error
 
 
-def _parse_cbor(payload: bytes) -> list[dict[str, Any]]:
-    try:
-        stream = BytesIO(payload)
-        pack = cbor2.CBORDecoder(stream, max_depth=_CBOR_MAX_DEPTH).decode()
-        rest = stream.read(1)
-    except (
-        cbor2.CBORDecodeError,
-        ValueError,
-        TypeError,
-        OverflowError,
-        RecursionError,
-        EOFError,
-        MemoryError,
-    ) as error:
-        raise SenmlError(f"not a SenML CBOR pack: {error}") from error
-    if rest:
-        raise SenmlError("not a SenML CBOR pack: bytes after its end")
+def parse_cbor(payload: bytes) -> list[dict[Any, Any]]:
+    """An array of maps, labels as they are written; raises one of CBOR_ERRORS."""
+    stream = BytesIO(payload)
+    pack = cbor2.CBORDecoder(stream, max_depth=_CBOR_MAX_DEPTH).decode()
+    if stream.read(1):
+        raise ValueError("bytes after its end")
     if not isinstance(pack, list) or not all(isinstance(fields, dict) for fields in pack):
-        raise SenmlError("not a SenML CBOR pack: must be an array of maps")
+        raise ValueError("must be an array of maps")
+    return pack
+
+
+def _labelled_cbor(payload: bytes) -> list[dict[str, Any]]:
+    try:
+        pack = parse_cbor(payload)
+    except CBOR_ERRORS as error:
+        raise SenmlError(f"not a SenML CBOR pack: {error}") from error
     records = []
     for fields in pack:
         record = {}
@@ -271,7 +277,7 @@ def encode_manifests(site: str, manifests: Sequence[Manifest], *, cbor: bool = F
 def _written(records: Sequence[Mapping[str, Any]], *, cbor: bool) -> bytes:
     if cbor:
         return cbor2.dumps(
-            [{_CBOR_NUMBERS.get(label, label): value for label, value in r.items()} for r in records]
+            [{CBOR_NUMBERS.get(label, label): value for label, value in r.items()} for r in records]
         )
     return msgspec.json.encode(records)
 
@@ -285,7 +291,7 @@ def decode_pack(payload: bytes) -> Pack:
     """
     if len(payload) > MAX_PAYLOAD:
         raise PackTooLongError(f"pack of {len(payload)} bytes is above {MAX_PAYLOAD}")
-    records = _parse_json(payload) if payload.lstrip(b" \t\r\n")[:1] == b"[" else _parse_cbor(payload)
+    records = _parse_json(payload) if payload.lstrip(b" \t\r\n")[:1] == b"[" else _labelled_cbor(payload)
     if not records:
         raise SenmlError("an empty pack")
     if len(records) > MAX_READINGS:
