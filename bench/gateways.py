@@ -110,7 +110,7 @@ class Gateway:
     def __init__(self, number: int, rng: Random, live_ms: int) -> None:
         self.name, self.site = f"gw-{number}", f"site-{number}"
         self.packs: dict[int, tuple[int, bytes]] = {}
-        self.next = 0
+        self.next = self._newest_ms = 0
         self._rng, self._live_ms = rng, live_ms
         self._number = number
         self.delivery = Delivery(rng, credit=DEFAULT_CREDIT)
@@ -126,7 +126,8 @@ class Gateway:
         return msgspec.json.encode(Birth(self.name, site, sensors, (1, 1), time.time_ns() // 1_000_000))
 
     def add(self, at_ms: int) -> None:
-        """One more pack."""
+        """One more pack; two of one millisecond, after a pause of this process, would be the same readings."""
+        at_ms = self._newest_ms = max(at_ms, self._newest_ms + 1)
         self.packs[self.next] = (at_ms, pack(self._number, at_ms, self._rng))
         self.next += 1
 

@@ -80,7 +80,7 @@ def test_a_fast_sensor_is_looked_at_by_its_minutes() -> None:
         end = begin + int(rng.integers(1, 2000))
         part = slice(begin, end)
         for row, findings in sorted(
-            cut.look([KEY] * len(at[part]), at[part], seconds[part], [6.0] * len(at[part])).items()
+            cut.look([KEY], np.zeros(len(at[part]), np.int64), at[part], seconds[part], [6.0]).items()
         ):
             heard += [((begin + row) // 10 - 1, kind) for kind, _ in findings]
         begin = end
