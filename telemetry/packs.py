@@ -140,7 +140,7 @@ def _cbor_cells(payload: bytes) -> _Cells:
     records = parse_cbor(payload)
     fields = sum(map(len, records))
     cells = _Cells(
-        records[0].get("site"),
+        records[0].get("site") if records else None,
         [record.get(_BASE, UNSET) for record in records],
         [record[_NAME] for record in records],
         [record[_UNIT] for record in records],

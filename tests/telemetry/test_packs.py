@@ -170,3 +170,15 @@ def test_the_bounds_are_the_same() -> None:
     for records in (MAX_READINGS, MAX_READINGS + 1):
         assert_same(json.dumps([RECORD, *[good] * (records - 1)], separators=(",", ":")).encode())
     assert_same(json.dumps([RECORD]).encode() + b" " * MAX_PAYLOAD)
+
+
+@pytest.mark.parametrize("payload", [b"", b"[]", b"\x80", b"\x81\xa0", b"\xa0", b"\x81\x01", b"\x80\x00"])
+def test_next_to_nothing(payload: bytes) -> None:
+    assert_same(payload)
+    assert packs._decode_plain(payload) is None
+
+
+@given(payload=st.binary(max_size=60))
+@settings(max_examples=300)
+def test_any_bytes(payload: bytes) -> None:
+    assert_same(payload)
