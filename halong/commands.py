@@ -1,10 +1,7 @@
-"""What the smaller commands do: verify, resend, doctor."""
+"""What the smaller commands do: verify and resend."""
 
 import asyncio
-import importlib.util
 import os
-import shutil
-import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -12,11 +9,9 @@ from random import Random
 from typing import Any, NamedTuple
 
 import msgspec
-import numpy as np
 
 from halong import verify
 from halong.account import compare
-from halong.broker import mosquitto_path
 from runtime.mqtt import BrokerUrl, Connection, keep_connected
 from storage.open import open_store
 from telemetry import topics
@@ -109,35 +104,3 @@ def _ms(text: str) -> int:
     if instant.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone: add Z or +07:00")
     return round(instant.timestamp() * 1000)
-
-
-class Finding(NamedTuple):
-    """One thing looked for on this machine."""
-
-    what: str
-    good: bool
-    needed: bool
-    detail: str
-
-
-def examine() -> list[Finding]:
-    """Python, brokers, stores: what is here."""
-    python = sys.version_info >= (3, 11)
-    embedded = [name for name in ("iotcore", "amqtt") if importlib.util.find_spec(name)]
-    mosquitto, influxd = mosquitto_path(), shutil.which("influxd")
-    return [
-        Finding("python", python, needed=True, detail=f"{sys.version.split()[0]} (3.11 or newer is needed)"),
-        Finding("numpy", good=True, needed=True, detail=np.__version__),
-        Finding(
-            "embedded broker", bool(embedded), needed=mosquitto is None, detail=", ".join(embedded) or "none"
-        ),
-        Finding(
-            "mosquitto",
-            mosquitto is not None,
-            needed=False,
-            detail=mosquitto or "optional: apt install mosquitto",
-        ),
-        Finding(
-            "influxd", influxd is not None, needed=False, detail=influxd or "optional: apt install influxdb"
-        ),
-    ]

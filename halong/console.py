@@ -5,6 +5,7 @@ import difflib
 import math
 import signal
 import sys
+import tomllib
 from collections.abc import Callable, Coroutine, Iterable
 from datetime import datetime
 from pathlib import Path
@@ -48,6 +49,20 @@ def load(path: Path, kind: type, check: Callable[[Any], None]) -> Any:
     except ConfigError as error:
         raise fail(str(error), 2) from None
     return config
+
+
+def load_either(path: Path) -> Any:
+    """The agent's configuration (EdgeConfig) or the hub's (HubConfig) at `path`, checked whole; a mistake ends the command."""
+    from edge.config import check as check_edge
+    from edge.settings import EdgeConfig
+    from halong import hub
+
+    agents_own = set(EdgeConfig.__struct_fields__) - set(hub.HubConfig.__struct_fields__)
+    try:
+        is_edge = bool(agents_own & tomllib.loads(path.read_text(encoding="utf-8")).keys())
+    except (OSError, ValueError):
+        is_edge = True  # the loader says it better
+    return load(path, EdgeConfig, check_edge) if is_edge else load(path, hub.HubConfig, hub.check)
 
 
 def seconds(text: str, option: str = "--for") -> float:

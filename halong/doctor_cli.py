@@ -1,15 +1,14 @@
 """`halong doctor`: is this machine, and this installation, as it should be? Every finding with its cure."""
 
 import asyncio
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
-from halong.console import fail, load
-from halong.doctor.finding import Finding, Level
+from halong.console import fail, load_either
+from halong.doctor.finding import Level
 
 if TYPE_CHECKING:
     from halong.doctor.examine import Installation
@@ -41,11 +40,12 @@ def doctor(
 
     Every finding says what to do. Nothing is changed. Exit 1 when something is a fault.
     """
+    from halong.doctor import judge, look
     from halong.doctor.examine import examine
     from runtime import log
 
     log.configure(process="doctor", level="critical")
-    findings = _programs()
+    findings = judge.programs(look.programs())
     if configs:
         findings += asyncio.run(examine(_installation(configs, user, mosquitto, reference or ())))
     if as_json:
@@ -58,39 +58,21 @@ def doctor(
     raise typer.Exit(any(finding.level is Level.FAULT for finding in findings))
 
 
-def _programs() -> list[Finding]:
-    from halong.commands import examine as look_around
-    from halong.doctor.finding import fault, good
-
-    return [
-        fault("programs", one.what, f"missing: {one.detail}", one.detail)
-        if one.needed and not one.good
-        else good("programs", one.what, one.detail)
-        for one in look_around()
-    ]
-
-
 def _installation(
     configs: list[Path], user: str | None, mosquitto: Path | None, references: "list[str] | tuple[()]"
 ) -> "Installation":
-    from edge.config import check, load_checked
+    from edge.config import load_checked
     from edge.settings import EdgeConfig
-    from halong import hub
     from halong.doctor import look
     from halong.doctor.examine import Installation
     from runtime.config import ConfigError
 
-    agents_own = set(EdgeConfig.__struct_fields__) - set(hub.HubConfig.__struct_fields__)
     edges, hubs = [], []
     for path in configs:
-        try:
-            is_edge = bool(agents_own & tomllib.loads(path.read_text(encoding="utf-8")).keys())
-        except (OSError, ValueError):
-            is_edge = True  # the loader says it better
-        if not is_edge:
-            hubs.append((path, load(path, hub.HubConfig, hub.check)))
+        settings = load_either(path)
+        if not isinstance(settings, EdgeConfig):
+            hubs.append((path, settings))
             continue
-        load(path, EdgeConfig, check)
         try:
             edges.append((path, load_checked(path)))
         except ConfigError as error:

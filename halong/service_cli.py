@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from halong.console import Config, fail, load, run
+from halong.console import Config, fail, load, load_either, run
 
 
 def hub(
@@ -47,25 +47,15 @@ def _serve(part: str, config: Path, trace: Path | None = None) -> None:
 
 def check(configs: Annotated[list[Path], typer.Argument(help="Edge or hub configurations.")]) -> None:
     """Check configurations whole, before any port opens. Exit 0 when all can be used."""
-    import tomllib
-
-    from edge.config import EdgeConfig
-    from edge.config import check as check_edge
+    from edge.settings import EdgeConfig
     from edge.volume import described
-    from halong import hub as hub_module
 
-    agents_own = set(EdgeConfig.__struct_fields__) - set(hub_module.HubConfig.__struct_fields__)
     for path in configs:
-        try:
-            is_edge = bool(agents_own & tomllib.loads(path.read_text(encoding="utf-8")).keys())
-        except (OSError, ValueError):
-            is_edge = True  # the loader says it better
-        if is_edge:
-            settings = load(path, EdgeConfig, check_edge)
+        settings = load_either(path)
+        if isinstance(settings, EdgeConfig):
             print(
                 f"{path}: gateway {settings.gateway} at {settings.site.id}, {settings.sensor_count} sensors: good"
             )
             print(f"  {described(settings)}")
         else:
-            load(path, hub_module.HubConfig, hub_module.check)
             print(f"{path}: hub: good")

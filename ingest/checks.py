@@ -46,12 +46,6 @@ class Fault(NamedTuple):
     detail: str
 
 
-def range_flag(reading: Reading) -> int:
-    """Flag.RANGE when the value is outside the physical range of its quantity, else 0."""
-    quantity = QUANTITIES[reading.quantity]
-    return 0 if quantity.low <= reading.value <= quantity.high else RANGE
-
-
 def time_fault(observed_at: int, now_ms: int, window: TimeWindow = WINDOW) -> Fault | None:
     """A fault when `observed_at` is outside the window around the hub's `now_ms`."""
     if observed_at < now_ms - window.past_ms:

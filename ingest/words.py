@@ -1,5 +1,7 @@
 """Numbers, units and durations as people read them, in English and in Vietnamese."""
 
+from collections.abc import Sequence
+
 from telemetry.quantities import QUANTITIES
 
 _SIGNS = {
@@ -57,28 +59,22 @@ def title_vi(quantity: str) -> str:
     return text if text[1:2].isupper() or not text[1:2].isalpha() else text[0].lower() + text[1:]
 
 
-def duration(milliseconds: int) -> str:
+def duration(milliseconds: int, units: Sequence[str] = ("s", "min", "h", "days")) -> str:
     """`45 s`, `12 min`, `3 h 5 min`, `2 days`."""
+    second, minute, hour, day = units
     seconds = milliseconds // 1000
     if seconds < 120:
-        return f"{seconds} s"
+        return f"{seconds} {second}"
     if seconds < 7200:
-        return f"{seconds // 60} min"
+        return f"{seconds // 60} {minute}"
     if seconds < 172_800:
-        return f"{seconds // 3600} h {seconds % 3600 // 60} min"
-    return f"{seconds // 86_400} days"
+        return f"{seconds // 3600} {hour} {seconds % 3600 // 60} {minute}"
+    return f"{seconds // 86_400} {day}"
 
 
 def duration_vi(milliseconds: int) -> str:
     """`45 giây`, `12 phút`, `3 giờ 5 phút`, `2 ngày`."""
-    seconds = milliseconds // 1000
-    if seconds < 120:
-        return f"{seconds} giây"
-    if seconds < 7200:
-        return f"{seconds // 60} phút"
-    if seconds < 172_800:
-        return f"{seconds // 3600} giờ {seconds % 3600 // 60} phút"
-    return f"{seconds // 86_400} ngày"
+    return duration(milliseconds, ("giây", "phút", "giờ", "ngày"))
 
 
 def _unit(quantity: str) -> str:

@@ -13,7 +13,6 @@ NOWCAST_NEWEST, NOWCAST_NEEDED = 3, 2  # so many of the newest hours must be pre
 LEAST_WEIGHT = 0.5
 DAY_HOURS, DAY_COMPLETE = 24, 18  # 75 %
 EIGHT, EIGHT_COMPLETE = 8, 6
-O3_8H_MAX = 400.0  # above it only the 1 h mean counts
 HIGHEST = 500
 
 

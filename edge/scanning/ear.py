@@ -21,7 +21,6 @@ EVENTS = ("ops243", "wavetronix-csv", "hlk-ld2451")  # they speak when something
 STRICT = "wavetronix-csv"  # eight columns with a date and a time of day: one line is proof
 TEXT = ("ops243", "wavetronix-csv", "nmea0183")
 ORDER = ("nmea0183", "sds011", "pms5003t", "pms5003", "pms3003", "hlk-ld2451", "wavetronix-csv", "ops243")
-LINE_WORDS = 3
 MAX_TIMES = 64
 _SEPARATORS = (",", ";", "\t", " ", "|")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")

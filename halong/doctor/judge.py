@@ -12,7 +12,7 @@ from halong.doctor.finding import Finding, fault, good, warning
 CLOCK_FAULT_S = 5.0
 DISK_FAULT_MB, DISK_WARNING_SHARE = 64, 0.05
 SOON = timedelta(days=30)
-INFLUX_LEAST = (1, 6)
+INFLUX_LEAST, LEAST_PYTHON = (1, 6), (3, 11)
 FIELD_TYPES = {"value": "float", "flags": "integer", "late_s": "integer"}
 
 
@@ -30,6 +30,30 @@ class File(NamedTuple):
     mode: int
     uid: int
     gid: int
+
+
+class Programs(NamedTuple):
+    """What is here: version of Python, paths of servers, names of brokers that are Python packages."""
+
+    python: tuple[int, ...]
+    mosquitto: str | None
+    influxd: str | None
+    embedded: Sequence[str]
+
+
+def programs(here: Programs) -> list[Finding]:
+    """What a hub or an agent can run with. One broker is enough, and InfluxDB may be elsewhere."""
+    check, version = "programs", ".".join(map(str, here.python))
+    return [
+        good(check, "python", version)
+        if here.python >= LEAST_PYTHON
+        else fault(check, "python", version, "install Python 3.11 or newer: apt install python3"),
+        good(check, "mosquitto", here.mosquitto or "not here; optional: apt install mosquitto"),
+        good(check, "embedded broker", ", ".join(here.embedded) or "none")
+        if here.embedded or here.mosquitto
+        else fault(check, "embedded broker", "no broker at all is here", "apt install mosquitto"),
+        good(check, "influxd", here.influxd or "not here; optional: apt install influxdb"),
+    ]
 
 
 def allows(file: File, account: Account, wanted: int) -> bool:

@@ -2,11 +2,13 @@
 
 import asyncio
 import grp
+import importlib.util
 import os
 import pwd
 import socket
 import sqlite3
 import ssl
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -18,7 +20,9 @@ from pathlib import Path
 from random import SystemRandom
 from typing import NamedTuple
 
-from halong.doctor.judge import Account, File
+from halong.broker import mosquitto_path
+from halong.doctor.judge import Account, File, Programs
+from halong.influxd import influxd_path
 from runtime.mqtt import BrokerUrl, Connection, keep_connected
 from storage.influx_http import DatabaseAbsentError, InfluxHttp, InfluxUrl
 
@@ -29,6 +33,12 @@ MB = 1024 * 1024
 def now() -> datetime:
     """This machine's clock."""
     return datetime.now(UTC)
+
+
+def programs() -> Programs:
+    """What is installed on this machine."""
+    embedded = [name for name in ("iotcore", "amqtt") if importlib.util.find_spec(name)]
+    return Programs(sys.version_info[:3], mosquitto_path(), influxd_path(), embedded)
 
 
 def account(name: str | None) -> Account:

@@ -1,7 +1,6 @@
-"""What the smaller commands do: an account of files, a command to a gateway, the doctor."""
+"""What the smaller commands do: an account of files, a command to a gateway."""
 
 import asyncio
-import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random
@@ -13,7 +12,7 @@ from edge.journal import Journal
 from edge.packing import pack
 from firmware_sim.truth import Device, Emitted, Recorder, Window
 from halong import commands
-from halong.commands import ask_resend, examine, verify_sets
+from halong.commands import ask_resend, verify_sets
 from runtime.mqtt import BrokerUrl, Connection, keep_connected
 from storage.embedded import EmbeddedStore
 from storage.store import Columns
@@ -135,23 +134,3 @@ async def test_resend_reaches_the_gateway(mosquitto_url: str) -> None:
         await gateway
     assert not got[0].retain
     assert decode_message(Command, got[0].payload) == Command(resend=(1_795_392_000_000, 1_795_392_001_500))
-
-
-def test_the_doctor_finds_what_this_suite_needs() -> None:
-    findings = {finding.what: finding for finding in examine()}
-    assert findings["python"].good
-    assert findings["python"].needed
-    assert findings["mosquitto"].good
-    assert all(finding.detail for finding in findings.values())
-
-
-@pytest.mark.parametrize("mosquitto", [None, "/usr/sbin/mosquitto"])
-def test_an_embedded_broker_is_needed_only_without_mosquitto(
-    monkeypatch: pytest.MonkeyPatch, mosquitto: str | None
-) -> None:
-    monkeypatch.setattr(commands, "mosquitto_path", lambda: mosquitto)
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    findings = {finding.what: finding for finding in examine()}
-    assert not findings["embedded broker"].good
-    assert findings["embedded broker"].needed is (mosquitto is None)
-    assert findings["mosquitto"].good is (mosquitto is not None)

@@ -6,14 +6,9 @@ import pytest
 
 from ingest import checks
 from telemetry.quarantine import Reason
-from telemetry.reading import Flag, Reading
+from telemetry.reading import Reading
 
 NOW = 1_767_200_400_000
-
-
-@pytest.mark.parametrize(("value", "flag"), [(0.0, 0), (100.0, 0), (-0.1, Flag.RANGE), (100.1, Flag.RANGE)])
-def test_range_includes_its_ends(value: float, flag: int):
-    assert checks.range_flag(Reading("s", "humidity", NOW, value)) == flag
 
 
 @pytest.mark.parametrize("offset", [-60 * checks.DAY_MS, 0, 300_000])

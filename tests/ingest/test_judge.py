@@ -233,3 +233,8 @@ def test_readings_are_told_the_same_one_by_one_and_in_batches_of_any_size(seed: 
     assert any(alone.flags)
     for sizes in ([len(readings)], [2, 3, 7], [1, 50, 400]):
         assert judged(rng, Judge(), readings, sizes) == alone
+
+
+@pytest.mark.parametrize(("value", "flag"), [(0.0, 0), (100.0, 0), (-0.1, Flag.RANGE), (100.1, Flag.RANGE)])
+def test_a_range_includes_its_ends(value: float, flag: int):
+    assert judge_at(Judge(), Reading("rh-1", "humidity", T, value)).flags == flag
