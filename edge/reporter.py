@@ -83,7 +83,7 @@ class Reporter:
                 group.create_task(metrics.serve(self.config.metrics, content), name="metrics")
             while True:
                 await self.look()
-                await asyncio.sleep(self._every_s)
+                await asyncio.sleep(min(self._every_s, self.looks))  # who has just started it wants to see it
 
     async def look(self) -> Status:
         """Look now, and write what is seen."""
