@@ -70,7 +70,7 @@ def test_every_route_keeps_to_its_description(tmp_path: Path) -> None:
                 ),
                 *("run", f"{url}/openapi.json", "--checks", "all", "--workers", "2", "--no-color"),
                 *("-H", f"Authorization: Bearer {key}", "--exclude-path", "/v1/stream"),  # it never ends
-                *("--phases", "examples,coverage,fuzzing", "--max-examples", str(EXAMPLES)),
+                *("--phases", "examples,coverage,fuzzing,stateful", "--max-examples", str(EXAMPLES)),
                 *(
                     "--max-time",
                     str(SECONDS),
