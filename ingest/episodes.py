@@ -2,6 +2,7 @@
 
 from collections import deque
 from enum import Enum
+from typing import NamedTuple
 
 from ingest.detectors.finding import Finding, Rule
 
@@ -15,6 +16,19 @@ class Step(Enum):
     OPENED = "opened"
     WORSE = "worse"
     CLOSED = "closed"
+
+
+class EpisodeState(NamedTuple):
+    """What an episode remembers, to be kept."""
+
+    is_open: bool
+    start_ms: int
+    last_ms: int
+    calm_ms: int
+    calm: int
+    told: float
+    worst: Finding | None
+    recent: list[Finding]
 
 
 class Episode:
@@ -36,6 +50,28 @@ class Episode:
         self.is_open, self.start_ms, self.worst = True, start_ms, finding
         self._told, self._calm = finding.score, 0
         self.last_ms = self.calm_ms = start_ms
+
+    def state(self) -> EpisodeState:
+        """To be kept."""
+        return EpisodeState(
+            self.is_open,
+            self.start_ms,
+            self.last_ms,
+            self.calm_ms,
+            self._calm,
+            self._told,
+            self.worst,
+            list(self._recent),
+        )
+
+    @classmethod
+    def of(cls, rule: Rule, state: EpisodeState) -> "Episode":
+        """The episode whose `state` was kept."""
+        episode = cls(rule)
+        episode.is_open, episode.start_ms, episode.last_ms, episode.calm_ms = state[:4]
+        episode._calm, episode._told, episode.worst = state.calm, state.told, state.worst
+        episode._recent.extend(state.recent)
+        return episode
 
     @property
     def is_idle(self) -> bool:

@@ -7,12 +7,13 @@ reading is told depends only on its series' readings before it, not on how they 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 
 from ingest import checks
 from ingest.detectors import DETECTORS, Finding, Rule
 from ingest.detectors.lanes import F64, I64, Bools
-from ingest.episodes import Episode, Step
+from ingest.episodes import Episode, EpisodeState, Step
 from ingest.recent import Recent, Seen
 from ingest.rows import Rows
 from ingest.telling import Known, recall, tell
@@ -56,6 +57,21 @@ class Verdict(NamedTuple):
     changes: list[Anomaly]
 
 
+class _Remembered(msgspec.Struct, array_like=True):
+    """Of one series."""
+
+    make: int
+    lane: bytes
+    flagged: dict[int, int]
+    episodes: dict[AnomalyKind, EpisodeState]
+    known: Known | None
+    resumed_ms: int | None
+    standing: bool
+
+
+_REMEMBERED = msgspec.msgpack.Decoder(_Remembered)
+
+
 class Judge:
     """State of every series, bounded: above `max_series` the tenth that was silent longest is forgotten."""
 
@@ -69,6 +85,7 @@ class Judge:
         self._episodes: dict[int, dict[AnomalyKind, Episode]] = {}  # of lanes where something is going on
         self._known: dict[int, Known] = {}  # of lanes where something is open
         self._resumed_ms: dict[int, int] = {}
+        self._changed: set[int] = set()
         self._standing: set[int] = set()  # lanes the survey says are stuck
 
     def __len__(self) -> int:
@@ -87,10 +104,66 @@ class Judge:
             episode = self._episodes.setdefault(lane, {}).setdefault(
                 anomaly.kind, Episode(RULES[anomaly.kind])
             )
+            if episode.is_open and episode.start_ms == anomaly.start_ms:
+                continue  # it is remembered better than the book has it
             episode.resume(anomaly.start_ms, recall(anomaly))
             self._known[lane] = Known(anomaly.sensor, anomaly.site, "", 0.0)
             self._resumed_ms[lane] = now_ms
             self._recent.heard[lane] = max(self._recent.heard[lane], self._recent.newest[lane])
+
+    def newest_ms(self, series: tuple[str, str]) -> int:
+        """When the newest reading of the series was observed that was learned; 0 = none."""
+        lane = self._lane.get(series)
+        return 0 if lane is None else int(self._recent.newest[lane])
+
+    def dump(self) -> dict[tuple[str, str], bytes]:
+        """What is remembered of every series that was judged since the last `dumped`."""
+        make = self._recent.lanes.make()
+        return {
+            self._series[lane]: msgspec.msgpack.encode(
+                _Remembered(
+                    make,
+                    self._recent.lanes.dump(lane),
+                    self._flagged.get(lane, {}),
+                    {kind: one.state() for kind, one in self._episodes.get(lane, {}).items()},
+                    self._known.get(lane),
+                    self._resumed_ms.get(lane),
+                    lane in self._standing,
+                )
+            )
+            for lane in sorted(self._changed)
+        }
+
+    def dumped(self) -> None:
+        """The last dump is safe."""
+        self._changed.clear()
+
+    def load(self, states: Mapping[tuple[str, str], bytes]) -> int:
+        """Go on with what `dump` gave; how many were of another make and are left out."""
+        strange = 0
+        for series, state in states.items():
+            try:
+                kept = _REMEMBERED.decode(state)
+            except msgspec.DecodeError:
+                kept = None
+            if kept is None or kept.make != self._recent.lanes.make() or series[1] not in QUANTITIES:
+                strange += 1
+                continue
+            (lane,) = self._lanes([series]).tolist()
+            self._recent.lanes.load(lane, kept.lane)
+            if kept.flagged:
+                self._flagged[lane] = kept.flagged
+            if kept.episodes:
+                self._episodes[lane] = {
+                    kind: Episode.of(RULES[kind], one) for kind, one in kept.episodes.items() if kind in RULES
+                }
+            if kept.known is not None:
+                self._known[lane] = kept.known
+            if kept.resumed_ms is not None:
+                self._resumed_ms[lane] = kept.resumed_ms
+            if kept.standing:
+                self._standing.add(lane)
+        return strange
 
     def learn(self, readings: Sequence[Reading]) -> None:
         """Take stored readings into the past without a word; those of one series in time order."""
@@ -113,7 +186,9 @@ class Judge:
     ) -> Verdict:
         """Of rows in the order of observation, series by series. `now_ms` is the hub's clock, `known` gives the sensor of a row,
         `surveyed` what the survey tells at which row, `as_usual` which of some rows lie where they usually do at their hour."""
-        lanes, at = self._lanes(rows.series)[rows.of], rows.observed_ms
+        of_series = self._lanes(rows.series)
+        lanes, at = of_series[rows.of], rows.observed_ms
+        self._changed.update(of_series.tolist())
         outside = rows.outside()
         flags = rows.given | np.where(outside > 0, RANGE, 0)
         measuring = flags & NOT_MEASURING == 0  # else it is stored as it is, and nobody is called for it
@@ -138,6 +213,7 @@ class Judge:
         """Close what is open on series that say nothing any more: their silence is told by others."""
         closed = []
         for lane, episodes in list(self._episodes.items()):
+            self._changed.add(lane)
             patience = max(
                 QUIET_MS, PERIODS * self._known[lane].period_s * 1000 if lane in self._known else 0
             )

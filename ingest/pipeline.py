@@ -12,7 +12,7 @@ from typing import TextIO, TypeVar
 
 import structlog
 
-from ingest import checks
+from ingest import checks, memory
 from ingest.account import Account, Latencies
 from ingest.alarms.channels import Channel
 from ingest.alarms.desk import Desk
@@ -158,6 +158,7 @@ class Pipeline:
             book=book,
             registry=self._registry,
             judge=self._judge,
+            survey=self._survey,
             account=self.account,
             clock=clock,
             desk=self._desk,
@@ -286,7 +287,7 @@ class Pipeline:
 
     async def _remember(self) -> None:
         with self._book.reading() as database:
-            strange = self._survey.load(snapshots.kept(database))
+            strange = memory.load(snapshots.kept(database), self._judge, self._survey)
         if strange:
             log.warning("the detectors of another release remember otherwise: learned anew", series=strange)
 
@@ -301,10 +302,10 @@ class Pipeline:
                 await self._save_memory()
 
     async def _save_memory(self) -> None:
-        states = self._survey.dump()
+        states = memory.dump(self._judge, self._survey)
         with self._book.writing() as database:
             snapshots.keep(database, states)
-        self._survey.dumped()
+        memory.dumped(self._judge, self._survey)
 
     async def _check(self, batch: Batch) -> None:
         self._intake.check(batch)

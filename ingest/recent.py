@@ -51,6 +51,11 @@ class Recent:
         """Forget one series."""
         self._lanes.clear(lane)
 
+    @property
+    def lanes(self) -> Lanes:
+        """What it remembers, to be kept."""
+        return self._lanes
+
     def bytes_per_series(self) -> int:
         """What one series costs."""
         return self._lanes.bytes_per_series()

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+from ingest import memory
 from ingest.calendar import holidays_vn, names_vn
 from ingest.profile import HOUR_MS, Band
 from ingest.survey import VIET_NAM_MS, Survey
@@ -22,7 +23,8 @@ def hours(book: Book, sensor: str, quantity: str, start_ms: int, end_ms: int) ->
     days = [datetime.fromtimestamp((at + VIET_NAM_MS) / 1000, UTC).date() for at in starts.tolist()]
     survey = Survey(holidays_vn({day.year for day in days}))
     with book.reading() as database:
-        survey.load(snapshots.of(database, sensor, quantity))
+        kept = snapshots.of(database, sensor, quantity)
+    survey.load((one, of, memory.parts(state)[1]) for one, of, state in kept)
     band = survey.usual(sensor, quantity, starts + HOUR_MS // 2)
     edges = _edges(quantity, band) if band is not None else [_NOTHING] * len(days)
     return [

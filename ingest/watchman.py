@@ -4,12 +4,15 @@ from collections.abc import Callable, Iterable, Sequence, Set
 
 import structlog
 
+from ingest import memory
 from ingest.account import Account
 from ingest.alarms.desk import Desk
 from ingest.claims import Claim, Claims
 from ingest.judge import Judge
 from ingest.registry import Registry
 from ingest.silence import Silence
+from ingest.survey import Survey
+from ingest.telling import Known
 from storage import retirement
 from storage.book import Book
 from storage.inventory import Inventory
@@ -21,6 +24,7 @@ from telemetry.reading import Reading
 WARM_UP_MS = 1_800_000
 WARM_UP_SERIES = 2_000
 WARM_UP_READINGS = 200  # of each series
+RELIVED_READINGS = 2_000  # of each that is remembered: some minutes
 WARM_UP_TOGETHER = 20_000  # readings that are learned in one go
 OPEN_ANOMALIES = 10_000
 
@@ -36,12 +40,13 @@ class Watchman:
         book: Book,
         registry: Registry,
         judge: Judge,
+        survey: Survey,
         account: Account,
         clock: Callable[[], int],
         desk: Desk,
         on_anomaly: Callable[[Anomaly], None],
     ) -> None:
-        self._book, self._registry, self._judge = book, registry, judge
+        self._book, self._registry, self._judge, self._survey = book, registry, judge, survey
         self._account, self._clock, self._desk, self._on_anomaly = account, clock, desk, on_anomaly
         self._silence = Silence()
         self._claims = Claims()
@@ -51,7 +56,8 @@ class Watchman:
         self.listening = False
 
     async def warm_up(self, store: Store) -> None:
-        """Learn silently what the store holds of the last half hour; go on with the anomalies that are open.
+        """Live silently through what the store holds beyond what is remembered, or learn its last half hour where nothing is; go
+        on with the anomalies that are open.
 
         Raises StoreUnavailableError and BookUnavailableError, and can then be repeated.
         """
@@ -61,16 +67,26 @@ class Watchman:
             gone = retirement.retired(database)
         known = [row.id for row in self._book.gateways() if row.state is not None and row.id not in gone]
         past: list[Reading] = []
+        later: list[tuple[Known, Reading]] = []
         for last in (await store.latest(now_ms - WARM_UP_MS))[:WARM_UP_SERIES]:
-            start_ms, end_ms = now_ms - WARM_UP_MS, last.observed_at + 1
+            remembered = self._judge.newest_ms(last.series)
+            start_ms, end_ms = max(now_ms - WARM_UP_MS, remembered + 1), last.observed_at + 1
+            if start_ms >= end_ms:
+                continue
+            limit = RELIVED_READINGS if remembered else WARM_UP_READINGS
             readings = await store.readings(
-                last.sensor, last.quantity, start_ms, end_ms, limit=WARM_UP_READINGS, descending=True
+                last.sensor, last.quantity, start_ms, end_ms, limit=limit, descending=True
             )
+            if remembered:
+                about = self._registry.known(last.sensor, "", "")
+                later += [(about, reading) for reading in readings]
+                continue
             past += reversed(readings)
             if len(past) >= WARM_UP_TOGETHER:
                 self._judge.learn(past)
                 past = []
         self._judge.learn(past)
+        memory.relive(later, self._judge, self._survey, now_ms)
         self._judge.resume(opened, now_ms)
         self._silence.resume(opened)
         self._claims.resume(opened, now_ms)

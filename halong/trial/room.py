@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Iterable
 
 from halong.trial.street import ROOT, Sent
+from ingest import memory
 from ingest.account import Account
 from ingest.alarms.grouping import Grouping
 from ingest.batch import Batch
@@ -14,14 +15,17 @@ from ingest.judge import Judge
 from ingest.registry import Registry
 from ingest.silence import Silence
 from ingest.survey import Survey
-from ingest.watchman import WARM_UP_MS, WARM_UP_READINGS
+from ingest.watchman import WARM_UP_READINGS
 from storage.book import Book
 from telemetry.alarm import Alarm, AlarmState
 from telemetry.anomaly import Anomaly
 from telemetry.messages import Birth
 from telemetry.reading import Reading
 
-SNAPSHOT_MS = 300_000
+SNAPSHOT_MS, SNAPSHOT_STEPS = (
+    300_000,
+    5,
+)  # what is remembered is written down so often, and not after every step
 
 
 class Room:
@@ -38,7 +42,7 @@ class Room:
         self.flags: dict[tuple[str, str, int], int] = {}  # what was flagged, by the reading's identity
         self._recent: dict[tuple[str, str], deque[Reading]] = {}
         self._snapshot: dict[tuple[str, str], bytes] = {}
-        self._snapshot_ms = now_ms
+        self._snapshot_ms, self._steps = now_ms, 0
         self._begin(now_ms)
 
     def hear(self, sent: Sent) -> None:
@@ -65,7 +69,8 @@ class Room:
             self.anomalies[one.id] = one
         self.alarms |= {one.id: one for one in self._grouping.step(changes, now_ms, known=sensors)}
         self._store(batch)
-        if now_ms - self._snapshot_ms >= SNAPSHOT_MS:
+        self._steps += 1
+        if now_ms - self._snapshot_ms >= SNAPSHOT_MS and self._steps >= SNAPSHOT_STEPS:
             self._save(now_ms)
 
     def restart(self, now_ms: int, *, killed: bool = False) -> None:
@@ -78,11 +83,20 @@ class Room:
         self._registry = Registry(self._book)
         self._judge, self._silence, self._grouping = Judge(), Silence(), Grouping()
         self._survey = Survey(holidays_vn_around(now_ms))
-        self._survey.load((*series, state) for series, state in self._snapshot.items())
+        memory.load(((*series, state) for series, state in self._snapshot.items()), self._judge, self._survey)
         opened = [one for one in self.anomalies.values() if one.end_ms is None]
-        for readings in self._recent.values():
-            late = list(readings)[-WARM_UP_READINGS:]
-            self._judge.learn([one for one in late if one.observed_at >= now_ms - WARM_UP_MS])
+        sensors = self._registry.sensors()
+        memory.relive(
+            [
+                (sensors[reading.sensor], reading)
+                for series, readings in self._recent.items()
+                for reading in readings
+                if reading.observed_at > self._judge.newest_ms(series)
+            ],
+            self._judge,
+            self._survey,
+            now_ms,
+        )
         self._judge.resume(opened, now_ms)
         self._silence.resume(opened)
         for gateway in self._registry.gateways():
@@ -124,6 +138,7 @@ class Room:
                 recent.append(Reading(*series, at_ms, columns.value[row], flags or 0))
 
     def _save(self, now_ms: int) -> None:
-        self._snapshot |= {(sensor, quantity): state for sensor, quantity, state in self._survey.dump()}
-        self._survey.dumped()
-        self._snapshot_ms = now_ms
+        states = memory.dump(self._judge, self._survey)
+        self._snapshot |= {(sensor, quantity): state for sensor, quantity, state in states}
+        memory.dumped(self._judge, self._survey)
+        self._snapshot_ms, self._steps = now_ms, 0

@@ -4,12 +4,13 @@ from functools import cache
 
 import pytest
 
+from firmware_sim.city import DevicePlan, plan
 from firmware_sim.faults import FaultKind
 from halong.trial import report
 from halong.trial.run import Result, Trial, run
 from halong.trial.score import NAMES
 from halong.trial.street import START_S
-from telemetry.anomaly import AnomalyKind
+from telemetry.anomaly import Anomaly, AnomalyKind
 
 SHORT = Trial(days=2, period_s=300.0, gateways=2, seed=11)
 
@@ -36,6 +37,40 @@ def test_a_trial_is_the_same_again() -> None:
     assert again.anomalies == short().anomalies
     assert again.alarms == short().alarms
     assert again.flags == short().flags
+
+
+def test_a_restart_in_order_changes_nothing() -> None:
+    """Not a flag, not an anomaly: three times, wherever it comes."""
+    restarted = run(SHORT, restarts_s=(50_000.0, 90_000.0, 130_000.0))
+    assert restarted.flags == short().flags
+    assert told(restarted) == told(short())
+
+
+def test_a_kill_changes_only_series_with_late_readings_since_the_last_snapshot() -> None:
+    """Three kills in quiet hours change nothing; one while a backlog is delivered concerns that gateway's series alone."""
+    (outage,) = short().plan.outages
+    quiet = tuple(
+        at_s for at_s in (60_150.0, 100_150.0, 150_150.0) if not outage.start_s < at_s < outage.end_s + 7200
+    )
+    assert len(quiet) >= 2
+    killed = run(SHORT, kills_s=quiet)
+    assert killed.flags == short().flags
+    assert told(killed) == told(short())
+    amid = run(SHORT, kills_s=(outage.end_s + 450.0,))
+    late = {device.sensor for device in devices(outage.gateway)}
+    changed = {key[0] for key in amid.flags.items() ^ short().flags.items() for key in [key[0]]}
+    assert changed <= late
+    assert {sensor for sensor, _ in told(amid) ^ told(short())} <= late
+
+
+def told(result: Result) -> set[tuple[str, Anomaly]]:
+    """Silences begin anew with a hub that begins anew."""
+    return {(one.sensor, one) for one in result.anomalies.values() if one.kind is not AnomalyKind.SILENCE}
+
+
+def devices(gateway: str) -> tuple[DevicePlan, ...]:
+    (found,) = (one for one in plan(SHORT.seed, SHORT.gateways).gateways if one.id == gateway)
+    return found.devices
 
 
 def test_what_a_gateway_delivers_afterwards_raises_nothing() -> None:

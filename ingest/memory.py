@@ -1,0 +1,99 @@
+"""What judge and survey remember of every series, written down together and taken back. Pure.
+
+Taken back after a kill it is some minutes old: what the store holds of later readings is lived through again (`relive`), in
+silence, so that only a series of which a reading came late since then remembers otherwise.
+"""
+
+import struct
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from ingest.judge import Judge
+from ingest.rows import Rows
+from ingest.survey import Survey
+from ingest.telling import Known
+from telemetry.reading import NOT_MEASURING, Flag, Reading
+
+State = tuple[str, str, bytes]  # sensor, quantity, what is remembered
+_HEAD = struct.Struct("<I")  # bytes of the judge's part; the survey's follows
+DOUBTED = NOT_MEASURING | int(Flag.DEVICE)
+TOGETHER_MS = 1000  # observed in the same second: looked at together
+
+
+def dump(judge: Judge, survey: Survey) -> list[State]:
+    """Of every series that has heard anything since the last `dumped`."""
+    judges = judge.dump()
+    surveys = {(sensor, quantity): state for sensor, quantity, state in survey.dump()}
+    return [
+        (*series, _HEAD.pack(len(one := judges.get(series, b""))) + one + surveys.get(series, b""))
+        for series in sorted(judges.keys() | surveys.keys())
+    ]
+
+
+def dumped(judge: Judge, survey: Survey) -> None:
+    """The last dump is safe."""
+    judge.dumped()
+    survey.dumped()
+
+
+def load(states: Iterable[State], judge: Judge, survey: Survey) -> int:
+    """Go on with what `dump` gave; how many were of another make and are left out."""
+    strange = 0
+    for sensor, quantity, state in states:
+        judges, surveys = parts(state)
+        if judges:
+            strange += judge.load({(sensor, quantity): judges})
+        if surveys:
+            strange += survey.load([(sensor, quantity, surveys)])
+    return strange
+
+
+def parts(state: bytes) -> tuple[bytes, bytes]:
+    """The judge's and the survey's; empty where there is none."""
+    if len(state) < _HEAD.size:
+        return b"", b""
+    (size,) = _HEAD.unpack_from(state)
+    return state[_HEAD.size : _HEAD.size + size], state[_HEAD.size + size :]
+
+
+def relive(readings: Sequence[tuple[Known, Reading]], judge: Judge, survey: Survey, now_ms: int) -> None:
+    """Stored readings, each with its sensor, that are newer than what is remembered: judged as if they came now, and nothing is
+    told: it was told when they came."""
+    ordered = sorted(readings, key=lambda one: one[1].observed_at)
+    begin = 0
+    while begin < len(ordered):
+        second = ordered[begin][1].observed_at // TOGETHER_MS
+        end = begin
+        while end < len(ordered) and ordered[end][1].observed_at // TOGETHER_MS == second:
+            end += 1
+        _relive(ordered[begin:end], judge, survey, now_ms)
+        begin = end
+
+
+def _relive(some: Sequence[tuple[Known, Reading]], judge: Judge, survey: Survey, now_ms: int) -> None:
+    readings = [reading for _, reading in some]
+    keep = int(Flag.NUDGED | Flag.DEVICE | NOT_MEASURING)  # what it came with; the rest is found again
+    rows = Rows.of_readings(readings, 0)._replace(
+        given=np.array([reading.flags & keep for reading in readings], np.int64),
+        arrived_ms=np.array([reading.observed_at for reading in readings], np.int64),
+    )
+    abouts = {reading.series: known for known, reading in some}
+    (fair,) = np.nonzero((rows.outside() <= 0) & (rows.given & DOUBTED == 0))
+    told = survey.look(
+        rows.series,
+        rows.of[fair],
+        rows.observed_ms[fair],
+        rows.value[fair],
+        [abouts[series].period_s for series in rows.series],
+        [abouts[series].site for series in rows.series],
+    )
+    judge.judge(
+        rows,
+        lambda row: some[row][0],
+        now_ms=now_ms,
+        surveyed={int(fair[place]): found for place, found in told.items()},
+        as_usual=lambda which: survey.as_usual(
+            rows.series, rows.of[which], rows.observed_ms[which], rows.value[which]
+        ),
+    )
