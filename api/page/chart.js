@@ -7,13 +7,13 @@ const HEIGHT = [260, 0.4, 560]; // px at least, of the window, px at most
 const height = () => Math.min(HEIGHT[2], Math.max(HEIGHT[0], HEIGHT[1] * innerHeight));
 const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-// `data` = { t: seconds[], mean: [], low: [], high: [] }; `usual` { low, expected, high } at the same places, or null; `episodes`
+// `step` is a window in seconds, drawn at its middle, told by its start; `data` = { t: seconds[], mean: [], low: [], high: [] }; `usual` { low, expected, high } at the same places, or null; `episodes`
 // [{ from, to, severity, value }], seconds, `value` what was measured then; `periods` [{ kind: "invalid" | "corrected", from, to }].
-export function drawChart(host, { data, usual, episodes, periods, unit, decimals, labels }) {
+export function drawChart(host, { step, data, usual, episodes, periods, unit, decimals, labels }) {
   const number = (value) => (value === null || value === undefined ? "–" : `${value.toLocaleString(locale(), { minimumFractionDigits: decimals, maximumFractionDigits: decimals })} ${unit}`.trim());
   const unseen = (label) => ({ label, stroke: "transparent", points: { show: false }, value: (_, value) => number(value) });
   const series = [
-    { label: labels.time, value: (_, t) => (t ? new Date(t * 1000).toLocaleString(locale(), { timeZone: ZONE, dateStyle: "medium", timeStyle: "short" }) : "–") },
+    { label: labels.time, value: (_, t) => (t ? new Date((t - step / 2) * 1000).toLocaleString(locale(), { timeZone: ZONE, dateStyle: "medium", timeStyle: step < 60 ? "medium" : "short" }) : "–") },
     { label: labels.mean, stroke: style("--accent"), width: 2, spanGaps: false, points: { show: true, size: 4, fill: style("--accent"), filter: alone }, value: (_, value) => number(value) },
     unseen(labels.low), unseen(labels.high),
   ];
@@ -86,11 +86,12 @@ export function drawChart(host, { data, usual, episodes, periods, unit, decimals
     return ctx.createPattern(tile, "repeat");
   }
   const axis = { stroke: style("--soft"), grid: { stroke: style("--line"), width: 1 }, ticks: { stroke: style("--line") }, font: "12px system-ui, sans-serif" };
-  const times = (_, splits, __, ___, step) => splits.map((t) => (step >= 86_400 || new Date(t * 1000).toLocaleTimeString("en-GB", { timeZone: ZONE, hour: "2-digit", minute: "2-digit" }) === "00:00" ? day(t * 1000) : new Date(t * 1000).toLocaleTimeString(locale(), { timeZone: ZONE, hour: "2-digit", minute: "2-digit" })));
+  const time = (t, language, seconds) => new Date(t * 1000).toLocaleTimeString(language, { timeZone: ZONE, hour: "2-digit", minute: "2-digit", ...(seconds ? { second: "2-digit" } : {}) });
+  const times = (_, splits, __, ___, between) => splits.map((t) => (between >= 86_400 || time(t, "en-GB", true) === "00:00:00" ? day(t * 1000) : time(t, locale(), between < 60)));
   const plot = new uPlot({
     width: host.clientWidth, height: height(), tzDate: (t) => uPlot.tzDate(new Date(t * 1000), ZONE),
     series, bands, hooks: { drawClear: [below], draw: [above] },
-    axes: [{ ...axis, values: times }, { ...axis, size: 64, values: (_, splits) => splits.map((value) => value.toLocaleString(locale())) }],
+    axes: [{ ...axis, space: 84, values: times }, { ...axis, size: 64, values: (_, splits) => splits.map((value) => value.toLocaleString(locale())) }],
     scales: { x: { time: true } }, legend: { live: true },
   }, rows, host);
   const fit = new ResizeObserver(() => { if (host.clientWidth) plot.setSize({ width: host.clientWidth, height: height() }); });

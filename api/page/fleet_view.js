@@ -2,7 +2,7 @@
 
 import { city } from "./city.js";
 import { keyed, mark, node, write } from "./dom.js";
-import { ago, share, size, whole, word } from "./words.js";
+import { ago, size, whole, word } from "./words.js";
 
 const TIGHT = 0.1, WORN = 80; // share of the disk that is free; percent of the flash's life
 
@@ -30,7 +30,7 @@ function facts(one) {
     ["accepted", whole(one.accepted)],
     ["backlog", `${whole(one.backlog)}${one.oldest && one.backlog > 2 ? `, ${word("oldest")} ${ago(Date.parse(one.oldest))}` : ""}`],
     ["clock", clock ? `${clock.source ? word(`clock_${clock.source}`) : word("untrusted")}${clock.ahead_ms === null ? "" : `, ${clock.ahead_ms > 0 ? "+" : ""}${whole(clock.ahead_ms)} ms`}` : null],
-    ["disk", disk?.total ? `${size(disk.free)} (${share(disk.free / disk.total)})` : null],
+    ["disk", disk?.total ? size(disk.free) : null],
     ["writtenDay", disk?.written_day ? size(disk.written_day) : null],
     ["worn", disk?.worn_percent ? `≤ ${disk.worn_percent} %` : null],
     ["journal", disk ? size(disk.journal) : null],

@@ -46,9 +46,11 @@ function draw() {
   for (const [id, name] of [["language", word("other")], ["theme", word(isDark() ? "light" : "dark")]]) { byId(id).title = name; byId(id).setAttribute("aria-label", name); }
   showSession();
   form.update();
+  const open = openAlarms().length;
+  document.title = `${open ? `(${open}) ` : ""}Hạ Long telemetry`;
   keyed(byId("tabs"), TABS, ([name]) => name, ([, href]) => node("a", { href }, node("span", {}), node("b", { class: "badge" })), (link, [name]) => {
     write(link.firstChild, word(name));
-    const count = name === "alarms" ? openAlarms().length : 0;
+    const count = name === "alarms" ? open : 0;
     write(link.lastChild, count ? String(count) : "");
     link.lastChild.hidden = !count;
     if (name === tab) link.setAttribute("aria-current", "page");

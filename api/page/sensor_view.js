@@ -57,7 +57,7 @@ export function open(host, id, query) {
       showKey(found);
       canvas.setAttribute("aria-label", [name.textContent, title(quantity), word(label), `${whole(found.episodes.length)} ${word("unusualTimes")}`].join(", "));
       if (!own.items.length) return;
-      chart = drawChart(canvas, { ...found, unit: unitOf(quantity), decimals: quantity?.decimals ?? 1, labels: { mean: word(own.function), low: word("min"), high: word("max"), usual: word("usual"), time: word("time"), expected: word("expectedHere") } });
+      chart = drawChart(canvas, { ...found, step, unit: unitOf(quantity), decimals: quantity?.decimals ?? 1, labels: { mean: word(own.function), low: word("min"), high: word("max"), usual: word("usual"), time: word("time"), expected: word("expectedHere") } });
       canvas.dataset.shown = `${chosen} ${label}`;
     } catch (error) {
       if (mine === asked) write(note, `${word("failed")}: ${error.message}`);
@@ -112,7 +112,7 @@ function columns(items, mean, start, step, places) {
     for (const item of items) values[Math.round((item.t - start) / 1000 / step)] = item.values?.[name] ?? item.value;
     return values.slice(0, places);
   };
-  return { t: Array.from({ length: places }, (_, i) => start / 1000 + i * step), mean: column(mean), low: column("min"), high: column("max") };
+  return { t: Array.from({ length: places }, (_, i) => start / 1000 + (i + 0.5) * step), mean: column(mean), low: column("min"), high: column("max") };
 }
 
 // What is usual, hour by hour, at the places of the chart; null where nothing is learned yet.

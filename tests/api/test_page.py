@@ -106,6 +106,7 @@ async def test_the_live_city(hub: Hub, page: Page, tmp_path: Path) -> None:
         await expect(page.locator(ALARMS)).to_have_count(2)
         await expect(page.locator(ALARMS).first).to_contain_text("It burns.")
         await expect(page.locator("#tabs .badge").filter(has_text="2")).to_be_visible()
+        await expect(page).to_have_title("(2) Hạ Long telemetry")
 
         await page.click("#language")
         await expect(page.locator(ALARMS).first).to_contain_text("Đang cháy.")
@@ -266,7 +267,7 @@ async def test_the_fleet_and_the_list_of_alarms(hub: Hub, page: Page, tmp_path: 
         )
         for label, text in (
             ("clock", "NTP, +2 ms"),
-            ("disk free", "24.8 GB (79.5%)"),
+            ("disk free", "24.8 GB"),
             ("written a day", "960 MB"),
             ("flash life used", "≤ 10 %"),
         ):
@@ -424,31 +425,46 @@ FOCUSED = """() => {
 }"""
 
 
-@pytest.mark.parametrize("view", ["", "alarms", "data", "fleet", "site/bai-chay", "sensor/bai-chay-pm-1"])
-async def test_everything_can_be_reached_by_keyboard_and_has_a_name(hub: Hub, page: Page, view: str) -> None:
+async def test_everything_can_be_reached_by_keyboard_and_has_a_name(hub: Hub, page: Page) -> None:
     raise_alarm(hub, "a1")
     await page.emulate_media(reduced_motion="reduce")
     async with served(hub) as url:
-        await page.goto(f"{url}/#/{view}")
-        await expect(page.locator("#link")).to_have_text("live")
-        await page.wait_for_load_state("networkidle")
-        assert await page.locator(".leaflet-fade-anim").count() == 0
-        await page.evaluate("document.activeElement.blur()")
-        names = await page.evaluate(PLACES, PRESSABLE)
-        assert [name for name in names if not name] == []
-        reached = set()
-        for _ in range(len(names) + 2):
-            await page.keyboard.press("Tab")
-            place, has_ring = await page.evaluate(FOCUSED)
-            if place is not None:
-                reached.add(int(place))
-                assert has_ring, names[int(place)]
-        assert [name for place, name in enumerate(names) if place not in reached] == []
-        for landmark in ("banner", "navigation", "main", "contentinfo"):
-            assert await page.get_by_role(landmark).count() == 1, landmark  # type: ignore[arg-type]
-        for section in await page.locator("section[aria-labelledby]").all():
-            heading = page.locator(f"#{await section.get_attribute('aria-labelledby')}")
-            await expect(heading).to_have_text(re.compile(r"\w"))
+        for view, part in (
+            ("", "#sites a"),
+            ("alarms", "#alarms a"),
+            ("data", "#calendar td button"),
+            ("fleet", "#gateways summary"),
+            ("site/bai-chay", ".sensor a"),
+            ("sensor/bai-chay-pm-1", "#ledger button"),
+        ):
+            await page.goto("about:blank")
+            await page.goto(f"{url}/#/{view}")
+            await expect(page.locator("#link")).to_have_text("live")
+            await expect(page.locator(part).first).to_be_visible()
+            assert await page.locator(".leaflet-fade-anim").count() == 0
+            await reach_everything(page)
+            for landmark in ("banner", "navigation", "main", "contentinfo"):
+                assert await page.get_by_role(landmark).count() == 1, (view, landmark)  # type: ignore[arg-type]
+            for section in await page.locator("section[aria-labelledby]").all():
+                heading = page.locator(f"#{await section.get_attribute('aria-labelledby')}")
+                await expect(heading).to_have_text(re.compile(r"\w"))
+
+
+async def reach_everything(page: Page) -> None:
+    """By the tabulator, and see where the focus is."""
+    await page.evaluate("document.activeElement.blur()")
+    names = await page.evaluate(PLACES, PRESSABLE)
+    assert [name for name in names if not name] == []
+    reached = set()
+    for _ in range(3 * len(names)):
+        await page.keyboard.press("Tab")
+        place, has_ring = await page.evaluate(FOCUSED)
+        if place is not None:
+            reached.add(int(place))
+            assert has_ring, names[int(place)]
+        if len(reached) == len(names):
+            break
+    assert [name for place, name in enumerate(names) if place not in reached] == []
 
 
 async def sign_in(page: Page, key: str) -> None:
