@@ -2,19 +2,18 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import structlog
 
-from edge.driver import BadFrameError, Decoded, Driver, Frame, Framer, Step, Verdict, extras
+from edge.driver import Decoded, Frame, Step, extras
 from edge.line import Chunk, Line, OpenLine, PortLostError
+from edge.portaccount import Device, OnBad, PortAccount
 from edge.settings import EdgeConfig
 from edge.tap import Tap, tapped
-from edge.traffic import Traffic
 from edge.turns import Turns
-from telemetry.messages import DeviceCounters, PortCounters
-from telemetry.reading import Flag, Reading
+from telemetry.messages import PortCounters
+from telemetry.reading import Reading
 
 BACKOFF_FIRST_S = 0.5
 BACKOFF_LAST_S = 5.0
@@ -25,7 +24,6 @@ MAX_STEPS = 32  # so many questions a round at most, whatever a driver follows u
 
 log = structlog.get_logger(__name__)
 Deliver = Callable[[Sequence[Reading]], Awaitable[None]]
-OnBad = Callable[[str, int], None]
 
 
 class DeliverNow(Protocol):
@@ -36,33 +34,6 @@ class DeliverNow(Protocol):
 
     def put_now(self, readings: Sequence[Reading]) -> None:
         """Hand over."""
-
-
-class Device(NamedTuple):
-    """A sensor on a port; `period_s` matters when its driver polls. `traffic` counts instead of publishing each event;
-    `hear` gets the fields of every good frame."""
-
-    sensor: str
-    driver: Driver
-    period_s: float
-    traffic: Traffic | None = None
-    hear: Callable[[Mapping[str, Any]], None] | None = None
-
-
-@dataclass(slots=True)
-class Polled:
-    """How a polled device has done so far, in rounds; `bad` in frames."""
-
-    asked: int = 0
-    unanswered: int = 0
-    in_a_row: int = 0
-    bad: int = 0
-
-    def round(self, *, answered: bool) -> None:
-        """It was asked."""
-        self.asked += 1
-        self.unanswered += not answered
-        self.in_a_row = 0 if answered else self.in_a_row + 1
 
 
 class Port:
@@ -87,17 +58,15 @@ class Port:
         now: DeliverNow | None = None,
     ) -> None:
         self._now = now
-        self.name, self._devices, self._on_bad, self._open_line = path, devices, on_bad, open_line
+        self.name, self._devices, self._open_line = path, devices, open_line
         self._baud, self._timeout_s, self._mode = baud, timeout_s, mode
-        self._byte_s = (1 + int(mode[0]) + (mode[1] != "N") + int(mode[2])) / baud
+        byte_s = (1 + int(mode[0]) + (mode[1] != "N") + int(mode[2])) / baud
+        self._account = PortAccount(devices, byte_s, on_bad)
         self._deliver, self._clock = deliver, clock
         self._backoff = BACKOFF_FIRST_S
         self._up = self._known_away = False
-        self._frames = self._bad = self._readings = 0
-        self._last_ms: int | None = None
-        self._polled = {device.sensor: Polled() for device in devices if device.driver.requests}
         self._lost, self._problem = 0, ""
-        self._silent_s = max(MIN_SILENT_S, SILENT_BYTES * self._byte_s)
+        self._silent_s = max(MIN_SILENT_S, SILENT_BYTES * byte_s)
         self._log = log.bind(port=path)
         self.open_since_ms: int | None = None
 
@@ -108,23 +77,7 @@ class Port:
 
     def counters(self) -> list[PortCounters]:
         """What this port has seen since the agent's start: one entry."""
-        devices = tuple(
-            DeviceCounters(sensor, one.asked, one.unanswered, one.in_a_row, one.bad)
-            for sensor, one in self._polled.items()
-        )
-        return [
-            PortCounters(
-                self.name,
-                self._up,
-                self._frames,
-                self._bad,
-                self._readings,
-                self._last_ms,
-                self._lost,
-                self._problem,
-                devices,
-            )
-        ]
+        return [self._account.counters(self.name, up=self._up, lost=self._lost, problem=self._problem)]
 
     async def run(self) -> None:
         """Keep the port open and read it, for ever."""
@@ -158,7 +111,7 @@ class Port:
         def hear(chunk: Chunk) -> bool:
             if self._now is None or not self._now.has_room():
                 return False
-            for frame in self._feed(device, framer, chunk):
+            for frame in self._account.feed(device, framer, chunk.data):
                 self._now.put_now(self._understand(device, frame, chunk.at_ms)[1])
             return True
 
@@ -167,7 +120,7 @@ class Port:
             heard = await line.stream(hear, QUIET_S)
             chunk = None if heard else await line.read(0)
             if chunk is not None:
-                for frame in self._feed(device, framer, chunk):
+                for frame in self._account.feed(device, framer, chunk.data):
                     await self._take(device, frame, chunk.at_ms)
             line.check_there()
             if chunk is None and not heard:
@@ -184,7 +137,7 @@ class Port:
             if index in unprepared:
                 await self._prepare(line, device)
             answered = await self._ask(line, device)
-            self._polled[device.sensor].round(answered=answered)
+            self._account.round(device, answered=answered)
             (unprepared.discard if answered else unprepared.add)(index)
             if turns.done(index, loop.time(), answered=answered):
                 words = "device answers again" if answered else "device does not answer"
@@ -233,22 +186,9 @@ class Port:
         deadline = loop.time() + self._timeout_s
         while (chunk := await line.read(deadline - loop.time())) is not None:
             heard = True
-            if frames := self._feed(device, framer, chunk):
+            if frames := self._account.feed(device, framer, chunk.data):
                 return True, await self._take(device, frames[0], chunk.at_ms, request)
         return heard, None
-
-    def _feed(self, device: Device, framer: Framer, chunk: Chunk) -> list[Frame]:
-        bad_before = framer.bad
-        frames = framer.feed(chunk.data)
-        self._drop(device, framer.bad - bad_before)
-        return frames
-
-    def _drop(self, device: Device, frames: int) -> None:
-        if frames:
-            self._bad += frames
-            if device.sensor in self._polled:
-                self._polled[device.sensor].bad += frames
-            self._on_bad(device.sensor, frames)
 
     async def _take(
         self, device: Device, frame: Frame, at_ms: int, request: bytes | None = None
@@ -261,29 +201,10 @@ class Port:
     def _understand(
         self, device: Device, frame: Frame, at_ms: int, request: bytes | None = None
     ) -> tuple[Decoded | None, Sequence[Reading]]:
-        """What a frame means, and what is to be published of it."""
-        try:
-            decoded = device.driver.decode(frame.data, request)
-        except BadFrameError:
-            self._drop(device, 1)
-            return None, ()
-        if decoded.verdict is Verdict.REJECT:
-            self._drop(device, 1)
-            return None, ()
-        self._backoff = BACKOFF_FIRST_S
-        self._frames += 1
-        if device.hear is not None and decoded.fields:
-            device.hear(decoded.fields)
-        if decoded.verdict is Verdict.IGNORE or not decoded.measurements:
-            return decoded, ()
-        doubt = int(Flag.DEVICE) if decoded.verdict is Verdict.FLAG else 0
-        observed_at = at_ms - round(frame.after * self._byte_s * 1000)
-        self._last_ms = observed_at
-        measured = device.traffic.take(decoded, observed_at) if device.traffic else decoded.measurements
-        self._readings += len(measured)
-        return decoded, [
-            Reading(device.sensor, m.quantity, observed_at, m.value, m.flags | doubt) for m in measured
-        ]
+        decoded, readings = self._account.understand(device, frame, at_ms, request)
+        if decoded is not None:
+            self._backoff = BACKOFF_FIRST_S
+        return decoded, readings
 
 
 def build_ports(

@@ -18,7 +18,7 @@ import structlog.testing
 import edge.ports
 from edge.drivers import DRIVERS
 from edge.journal import Journal
-from edge.ports import Device
+from edge.portaccount import Device
 from tests.edge.conftest import PtyPort
 from tests.edge.test_ports import NOW, Answerer, Running, Speaker, until
 

@@ -10,7 +10,8 @@ import structlog.testing
 import edge.ports
 from edge.driver import BadFrameError, Decoded, Measurement, Step, Verdict, extras
 from edge.framing import LineFramer
-from edge.ports import Device, Port
+from edge.portaccount import Device
+from edge.ports import Port
 from telemetry.reading import Flag, Reading
 from tests.waiting import until
 
