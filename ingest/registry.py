@@ -128,11 +128,12 @@ class Registry:
             owners = self._book.owners()
             rows = self._book.sensors()
             self._gateways = {row.id: row.site for row in self._book.gateways()}
-            self._sensors = {row.id: _known(row) for row in rows}
+            places = {site.id: site.name for site in self._book.sites()}
+            self._sensors = {row.id: _known(row, places.get(row.site, "")) for row in rows}
             self._quantities = {(row.id, quantity) for row in rows for quantity in row.quantities}
             self._owners = owners
         return self._owners
 
 
-def _known(row: SensorRow) -> Known:
-    return Known(row.name or row.id, row.site, row.gateway, row.period_s)
+def _known(row: SensorRow, place: str) -> Known:
+    return Known(row.name or row.id, row.site, row.gateway, row.period_s, place)

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from ingest import words
+from ingest import comparison, words
 from ingest.detectors import DETECTORS, Finding, phrases
 from ingest.episodes import Episode
 from telemetry.anomaly import Anomaly, AnomalyKind, Severity, anomaly_id
@@ -17,12 +17,13 @@ MILD = (
 
 
 class Known(NamedTuple):
-    """A sensor as the judge sees it. `period_s` 0 = event-driven."""
+    """A sensor as the judge sees it. `period_s` 0 = event-driven, `place` is the name of its site, "" where it has none."""
 
     name: str
     site: str
     gateway: str
     period_s: float
+    place: str = ""
 
 
 def tell(
@@ -32,7 +33,7 @@ def tell(
     (sensor, quantity), finding = series, episode.worst
     if finding is None:
         raise AssertionError(f"{kind} of {sensor}/{quantity} is told before it was opened")
-    text, text_vi = _explain(kind, known.name, quantity, finding)
+    text, text_vi = _explain(kind, known, quantity, finding)
     if end_ms is not None:
         lasted = end_ms - episode.start_ms
         text += f"; over after {words.duration(lasted)}"
@@ -69,7 +70,10 @@ def recall(anomaly: Anomaly) -> Finding:
     )
 
 
-def _explain(kind: AnomalyKind, name: str, quantity: str, finding: Finding) -> tuple[str, str]:
+def _explain(kind: AnomalyKind, known: Known, quantity: str, finding: Finding) -> tuple[str, str]:
+    name = known.name
+    if finding.by_hour and kind in comparison.COMPARED:
+        return comparison.say(kind, name, known.place, quantity, finding)
     if kind in DETECTORS:
         return DETECTORS[kind].explain(kind, name, quantity, finding)
     if kind is not AnomalyKind.RANGE:

@@ -13,6 +13,9 @@ _SIGNS = {
     "W/m2": "W/m²",
     "count": "",
 }
+_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_THU = ("thứ Hai", "thứ Ba", "thứ Tư", "thứ Năm", "thứ Sáu", "thứ Bảy", "Chủ nhật")
+_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _TIGHT = frozenset({"°"})
 
 
@@ -57,6 +60,25 @@ def title_vi(quantity: str) -> str:
     """The quantity's Vietnamese name inside a sentence."""
     text = QUANTITIES[quantity].title_vi
     return text if text[1:2].isupper() or not text[1:2].isalpha() else text[0].lower() + text[1:]
+
+
+def at_hour(local_ms: int, holiday: str = "") -> str:
+    """`a Monday 08:00`; on a public holiday `08:00 on a public holiday (National Day)`. `local_ms` is civil time."""
+    hour = f"{local_ms // 3_600_000 % 24:02d}:00"
+    if holiday:
+        return f"{hour} on a public holiday ({holiday})"
+    return f"a {_WEEKDAYS[(local_ms // 86_400_000 + 3) % 7]} {hour}"
+
+
+def at_hour_vi(local_ms: int, holiday: str = "") -> str:
+    """`8 giờ thứ Hai`, `8 giờ ngày lễ (Quốc khánh)`."""
+    hour = f"{local_ms // 3_600_000 % 24} giờ"
+    return f"{hour} ngày lễ ({holiday})" if holiday else f"{hour} {_THU[(local_ms // 86_400_000 + 3) % 7]}"
+
+
+def count(number: int) -> str:
+    """`two`, `11`."""
+    return _NUMBERS[number] if number < len(_NUMBERS) else str(number)
 
 
 def duration(milliseconds: int, units: Sequence[str] = ("s", "min", "h", "days")) -> str:

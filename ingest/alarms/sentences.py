@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from ingest import words
+from ingest import comparison, words
 from ingest.telling import Known
 from telemetry.alarm import AlarmFamily, family_of
 from telemetry.anomaly import Anomaly, AnomalyKind
@@ -10,7 +10,6 @@ from telemetry.quantities import QUANTITIES
 
 OVER, OVER_VI = "; over after ", "; đã hết sau "
 NAMED = 3  # further sensors by name; beyond that by number
-_NUMBERS = ("", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
 def group(
@@ -47,11 +46,12 @@ def storm(
 def _who_agrees(leader: Anomaly, others: Sequence[Anomaly]) -> tuple[str, str]:
     """Neighbours that see the same quantity, and what else is unusual at the site."""
     same = {one.sensor for one in others if one.quantity == leader.quantity}
+    if comparison.NEIGHBOURS in leader.text:  # they were asked when it opened
+        same = set()
     rest = {one.quantity for one in others if one.quantity in QUANTITIES} - {leader.quantity}
     text = text_vi = ""
     if same:
-        number = _NUMBERS[len(same)] if len(same) < len(_NUMBERS) else str(len(same))
-        text += f"; {number} {'neighbour agrees' if len(same) == 1 else 'neighbours agree'}"
+        text += f"; {words.count(len(same))} {'neighbour agrees' if len(same) == 1 else 'neighbours agree'}"
         text_vi += f"; {len(same)} cảm biến bên cạnh cũng thấy như vậy"
     if rest:
         text += f"; unusual there, too: {', '.join(words.title(one) for one in sorted(rest))}"

@@ -1,0 +1,84 @@
+"""What is unlike its hour in one sentence: how many times, or by how much, and whether the neighbours see it too. Pure."""
+
+from datetime import UTC, datetime
+
+from ingest import words
+from ingest.calendar import names_vn
+from ingest.detectors.finding import Finding
+from telemetry.anomaly import AnomalyKind
+from telemetry.quantities import QUANTITIES
+
+VIET_NAM_MS = 7 * 3_600_000  # all year
+TIMES, TIMES_LESS = 1.3, 0.7  # nearer to 1 the difference says more
+NO_ZERO = (
+    "temperature",
+    "device_temperature",
+    "pressure",
+    "noise_level",
+    "noise_laeq",
+    "humidity",
+    "voltage",
+    "water_level",
+)
+NEIGHBOURS = " neighbour"  # what stands in a sentence for which they were asked
+COMPARED = (AnomalyKind.UNUSUAL, AnomalyKind.BIAS, AnomalyKind.DRIFT)
+_ADDED = {
+    AnomalyKind.DRIFT: (", slowly", ", lệch dần"),
+    AnomalyKind.BIAS: (" and stays there", " và giữ nguyên như vậy"),
+}
+
+
+def say(kind: AnomalyKind, name: str, place: str, quantity: str, finding: Finding) -> tuple[str, str]:
+    """English and Vietnamese, without the full stop, for a finding `by_hour`. The city is named by its `place`, a sensor by its
+    `name`."""
+    local_ms = finding.since_ms + VIET_NAM_MS
+    holiday, holiday_vi = names_vn(datetime.fromtimestamp(local_ms / 1000, UTC).date())
+    when, when_vi = words.at_hour(local_ms, holiday), words.at_hour_vi(local_ms, holiday_vi)
+    how, how_vi = _against(quantity, finding.value, finding.expected or 0.0)
+    added, added_vi = _ADDED.get(kind, ("", ""))
+    neighbours, neighbours_vi = _neighbours(finding)
+    title, title_vi = words.title(quantity), words.title_vi(quantity)
+    city = kind is AnomalyKind.UNUSUAL and place
+    what, what_vi = (
+        (f"{title} at {place}", f"{title_vi} tại {place}")
+        if city
+        else (f"{name}: {title}", f"{name}: {title_vi}")
+    )
+    what, what_vi = (one[0].upper() + one[1:] for one in (what, what_vi))
+    return (
+        f"{what} is {how} what is usual for {when}{added}{neighbours}",
+        f"{what_vi} {how_vi} mức bình thường lúc {when_vi}{added_vi}{neighbours_vi}",
+    )
+
+
+def _against(quantity: str, value: float, expected: float) -> tuple[str, str]:
+    if quantity not in NO_ZERO and QUANTITIES[quantity].low >= 0 and expected > 0:
+        ratio = value / expected
+        if ratio >= TIMES or ratio <= TIMES_LESS:
+            times = f"{ratio:.1f}"
+            return f"{times} times", f"bằng {times.replace('.', ',')} lần"
+    amount, amount_vi = words.amount(quantity, value), words.amount_vi(quantity, value)
+    far, far_vi = (
+        words.amount(quantity, abs(value - expected)),
+        words.amount_vi(quantity, abs(value - expected)),
+    )
+    side, side_vi = ("above", "cao hơn") if value >= expected else ("below", "thấp hơn")
+    return f"{amount}, {far} {side}", f"là {amount_vi}, {side_vi} {far_vi} so với"
+
+
+def _neighbours(finding: Finding) -> tuple[str, str]:
+    number = finding.agree or finding.against
+    if not number:
+        return "", ""
+    ending = "" if number == 1 else "s"
+    if finding.agree:
+        verb = "agrees" if number == 1 else "agree"
+        return (
+            f"; {words.count(number)}{NEIGHBOURS}{ending} {verb}",
+            f"; {number} cảm biến bên cạnh cũng thấy như vậy",
+        )
+    verb = "does" if number == 1 else "do"
+    return (
+        f"; {words.count(number)}{NEIGHBOURS}{ending} {verb} not see it",
+        f"; {number} cảm biến bên cạnh không thấy như vậy",
+    )

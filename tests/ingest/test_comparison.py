@@ -1,0 +1,55 @@
+"""The sentence that says how unlike its hour it is, in both languages."""
+
+import pytest
+
+from ingest import comparison
+from ingest.detectors.finding import Finding
+from telemetry.anomaly import AnomalyKind
+
+MONDAY = 1_795_395_600_000  # 2026-11-23, 08:00 in Hạ Long
+NATIONAL_DAY = 1_788_310_800_000  # 2026-09-02, 08:00
+K = AnomalyKind
+
+
+def say(kind: AnomalyKind, quantity: str, value: float, expected: float, **more: int) -> tuple[str, str]:
+    since_ms = more.pop("since_ms", MONDAY)
+    finding = Finding(2.0, value, since_ms, expected, expected - 5, expected + 5, by_hour=True, **more)
+    return comparison.say(kind, "Bụi mịn 1", "Bãi Cháy", quantity, finding)
+
+
+@pytest.mark.parametrize(
+    ("told", "english", "vietnamese"),
+    [
+        (
+            say(K.UNUSUAL, "pm25", 93.0, 30.0, agree=2),
+            "PM2.5 at Bãi Cháy is 3.1 times what is usual for a Monday 08:00; two neighbours agree",
+            "Bụi PM2.5 tại Bãi Cháy bằng 3,1 lần mức bình thường lúc 8 giờ thứ Hai; 2 cảm biến bên cạnh cũng thấy như vậy",
+        ),
+        (
+            say(K.UNUSUAL, "temperature", 34.1, 28.0),
+            "Air temperature at Bãi Cháy is 34.1 °C, 6.1 °C above what is usual for a Monday 08:00",
+            "Nhiệt độ không khí tại Bãi Cháy là 34,1 °C, cao hơn 6,1 °C so với mức bình thường lúc 8 giờ thứ Hai",
+        ),
+        (
+            say(K.BIAS, "pm25", 10.0, 25.0, against=1),
+            "Bụi mịn 1: PM2.5 is 0.4 times what is usual for a Monday 08:00 and stays there; one neighbour does not see it",
+            (
+                "Bụi mịn 1: bụi PM2.5 bằng 0,4 lần mức bình thường lúc 8 giờ thứ Hai và giữ nguyên như vậy;"
+                " 1 cảm biến bên cạnh không thấy như vậy"
+            ),
+        ),
+        (
+            say(K.DRIFT, "co2", 500.0, 440.0),
+            "Bụi mịn 1: CO₂ is 500 ppm, 60 ppm above what is usual for a Monday 08:00, slowly",
+            "Bụi mịn 1: CO₂ là 500 ppm, cao hơn 60 ppm so với mức bình thường lúc 8 giờ thứ Hai, lệch dần",
+        ),
+    ],
+)
+def test_how_many_times_or_by_how_much(told: tuple[str, str], english: str, vietnamese: str) -> None:
+    assert told == (english, vietnamese)
+
+
+def test_a_holiday_is_named() -> None:
+    english, vietnamese = say(K.UNUSUAL, "vehicle_count", 40.0, 10.0, since_ms=NATIONAL_DAY)
+    assert "what is usual for 08:00 on a public holiday (National Day)" in english
+    assert "lúc 8 giờ ngày lễ (Quốc khánh)" in vietnamese
