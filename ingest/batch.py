@@ -57,6 +57,9 @@ class Batch:
     decoded: int = 0
     repeated: int = 0
     refused: int = 0  # readings among `quarantined`
+    misdated: dict[str, int] = field(
+        default_factory=dict
+    )  # sensors refused for their time, and when they were heard
     _rows: Rows | None = None
 
     def __len__(self) -> int:

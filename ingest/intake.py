@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from ingest import checks
 from ingest.account import Account
@@ -13,6 +14,7 @@ from ingest.detectors.lanes import Bools
 from ingest.judge import Judge
 from ingest.registry import Newcomer, Registry
 from ingest.rows import Rows
+from ingest.sensorclocks import SensorClocks
 from ingest.survey import Survey, Told
 from telemetry import senml, topics, undatable
 from telemetry.packs import PackColumns, decode_columns
@@ -41,6 +43,7 @@ class Intake:
         may_judge: Callable[[], bool] = lambda: True,
     ) -> None:
         self._root, self._registry, self._judge, self._account = root, registry, judge, account
+        self.clocks = SensorClocks()
         self._survey, self._policy, self._may_judge = survey, policy, may_judge
 
     def add(self, packet: Packet, batch: Batch) -> bool:
@@ -115,6 +118,7 @@ class Intake:
         faults = dict(sorted({**self._foreign(batch), **faults}.items()))
         kept = np.ones(len(batch), bool)
         kept[list(faults)] = False
+        self._look_at_clocks(batch, faults, kept)
         batch.quarantined += [batch.set_aside(row, fault) for row, fault in faults.items()]
         batch.refused = len(faults)
         (rows,) = np.nonzero(kept)
@@ -124,6 +128,26 @@ class Intake:
         (late,) = np.nonzero(delays > checks.LATE_MS)
         for row, seconds in zip(late.tolist(), (delays[late] // 1000).tolist(), strict=True):
             batch.columns.late_s[row] = seconds
+
+    def _look_at_clocks(
+        self, batch: Batch, faults: Mapping[int, checks.Fault], kept: NDArray[np.bool_]
+    ) -> None:
+        """Whose clock is wrong, and whose is right again. What comes late says nothing of a clock."""
+        delays, sensors = batch.delays(), batch.columns.sensor
+        batch.misdated = {
+            sensors[row]: int(batch.rows().arrived_ms[row])
+            for row, fault in faults.items()
+            if fault.reason is Reason.IMPOSSIBLE_TIME
+        }
+        ahead = {
+            sensors[row]: -int(delays[row])
+            for row, fault in faults.items()
+            if fault.reason is Reason.IMPOSSIBLE_TIME
+        }
+        if ahead or self.clocks.watched:
+            right = {sensors[row] for row in np.flatnonzero(kept & (delays <= checks.BACKLOG_MS)).tolist()}
+            now_ms = max((source.packet.arrived_ms for source in batch.sources), default=0)
+            batch.anomalies += self.clocks.look(ahead, right, self._registry.sensors(), now_ms)
 
     def _impossible(self, batch: Batch) -> dict[int, checks.Fault]:
         """Of each row that cannot be right whoever sent it: its time, or a sensor that nobody may introduce."""

@@ -22,7 +22,7 @@ from ingest.alarms.notifier import Notifier
 from ingest.batch import Batch
 from ingest.calendar import holidays_vn_around
 from ingest.clerk import Clerk
-from ingest.clockwatch import ClockWatch
+from ingest.clockwatch import HUB, ClockWatch
 from ingest.control import Control
 from ingest.errands import errands
 from ingest.hubclock import HubClock
@@ -283,7 +283,9 @@ class Pipeline:
     async def _warm_up(self) -> None:
         await self._remember()
         await self._watchman.warm_up(self._store)
-        self._clock_watch.resume(self._book.anomalies(kind=AnomalyKind.CLOCK, open_only=True))
+        clocks = self._book.anomalies(kind=AnomalyKind.CLOCK, open_only=True)
+        self._clock_watch.resume([one for one in clocks if one.sensor == HUB])
+        self._intake.clocks.resume(one for one in clocks if one.sensor != HUB)
 
     async def _remember(self) -> None:
         with self._book.reading() as database:
@@ -342,7 +344,7 @@ class Pipeline:
         )
         live = batch.delays() <= checks.BACKLOG_MS
         account.latencies.extend((now_ms - batch.rows().observed_ms[live]).tolist())
-        for sensor, at_ms in batch.heard(live).items():
+        for sensor, at_ms in (batch.heard(live) | batch.misdated).items():
             self._watchman.sensor_heard(sensor, at_ms)
         if self._trace is not None and batch.packs:
             try:

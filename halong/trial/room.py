@@ -56,7 +56,7 @@ class Room:
         for gateway in sent.alive:
             self._silence.gateway_beat(gateway, now_ms)
         live = batch.delays() <= BACKLOG_MS
-        for sensor, at_ms in batch.heard(live).items():
+        for sensor, at_ms in (batch.heard(live) | batch.misdated).items():
             self._silence.sensor_heard(sensor, at_ms)
         sensors = self._registry.sensors()
         changes = [
@@ -119,6 +119,7 @@ class Room:
             account=Account(),
             survey=self._survey,
         )
+        self._intake.clocks.resume(opened)
 
     def _store(self, batch: Batch) -> None:
         columns = batch.columns

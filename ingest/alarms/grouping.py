@@ -99,6 +99,8 @@ class Group:
 def group_key(anomaly: Anomaly) -> str:
     """What anomalies of one alarm share: the site for what happens in the city and for silence, else the sensor."""
     place = anomaly.site or anomaly.sensor
+    if anomaly.kind is AnomalyKind.CLOCK:
+        return f"clock/{place}"
     if anomaly.kind in _ALONE:
         return f"{anomaly.kind}/{anomaly.sensor}"
     if anomaly.kind is AnomalyKind.SILENCE:
