@@ -88,12 +88,13 @@ def prepare(columns: Columns, refused: tuple[Rejected, ...], ids: Mapping[Series
     if not len(columns):
         return None
     keys = list(zip(columns.sensor, columns.site, columns.quantity, strict=True))
-    unknown = (
-        [key for key in dict.fromkeys(keys) if key not in ids] if any(key not in ids for key in keys) else []
-    )
-    new = {Series(*key): len(ids) + number for number, key in enumerate(unknown)}
-    known = {**ids, **new} if new else ids
-    series = [known[key] for key in keys]  # type: ignore[index]  # equal to the Series it names
+    series = list(map(ids.get, keys))  # type: ignore[arg-type]  # equal to the Series it names
+    new: dict[Series, int] = {}
+    if None in series:
+        unknown = dict.fromkeys(key for key, number in zip(keys, series, strict=True) if number is None)
+        new = {Series(*key): len(ids) + number for number, key in enumerate(unknown)}
+        known = {**ids, **new}
+        series = [known[key] for key in keys]  # type: ignore[index]  # as above
     arrays: dict[str, NDArray[np.generic]] = {
         "series": np.array(series, np.int32),
         "observed_at": np.array(columns.observed_at, np.int64),

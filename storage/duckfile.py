@@ -151,9 +151,9 @@ class DuckFile:
         connection.execute("BEGIN")
         try:
             if batch.new:
-                connection.executemany(
-                    "INSERT INTO series VALUES (?, ?, ?, ?)",
-                    [(number, *names) for names, number in batch.new.items()],
+                fresh = ([*batch.new.values()], *map(list, zip(*batch.new, strict=True)))
+                connection.execute(
+                    "INSERT INTO series SELECT unnest(?), unnest(?), unnest(?), unnest(?)", fresh
                 )
             stored = self._insert(connection, batch)
             hours = batch.hours()
