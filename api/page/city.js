@@ -83,6 +83,10 @@ let looked = false, hearing = false;
 export async function look() {
   const sent = Date.now(), found = await ask("v1/overview");
   setTheClock(Date.parse(found.time), (sent + Date.now()) / 2);
+  if (city.version && city.version !== found.version && !document.activeElement?.matches("input, select, textarea")) {
+    location.reload(); // another release of the hub has another page; nobody stands before a wall screen to ask for it
+    return;
+  }
   city.sites = byName(found.sites, "id");
   city.sensors = byName(found.sensors, "id");
   city.gateways = byName(found.gateways, "id");
