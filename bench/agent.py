@@ -6,18 +6,16 @@ each in its own phase: a command that sets a device up would start all fifty clo
 """
 
 import asyncio
-import os
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
+from bench.processes import module, rss_mb, running, wait_for
 from firmware_sim import street as sim_street
 from firmware_sim.city import City, DevicePlan, GatewayPlan
 from halong import broker
@@ -33,7 +31,6 @@ SETTLE_S = 6.0
 QUANTITIES = ("temperature", "humidity", "pressure")
 FIELDS = {"fields": {quantity: {"path": place} for place, quantity in enumerate(QUANTITIES)}}
 DAY_S = 86_400
-PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 class Usage(NamedTuple):
@@ -68,21 +65,21 @@ def measure(seconds: float) -> tuple[Usage, Usage]:
         (directory / "hub.toml").write_bytes(msgspec.toml.encode(hub))
         journal = directory / "journal.db"
         with (
-            _running(broker.command(broker.choose(), port, directory / "broker")),
-            _running([*_python("halong"), "hub", str(directory / "hub.toml")]),
-            _running([*_python("bench.agent"), str(directory), url]),
+            running(broker.command(broker.choose(), port, directory / "broker")),
+            running(module("halong", "hub", str(directory / "hub.toml"))),
+            running(module("bench.agent", str(directory), url)),
         ):
-            _wait(lambda: len(list((directory / "ports").glob("pm-*"))) == SENSORS)
-            agent = [*_python("halong"), "edge", "run", str(directory / "edge.toml")]
+            wait_for(lambda: len(list((directory / "ports").glob("pm-*"))) == SENSORS)
+            agent = module("halong", "edge", "run", str(directory / "edge.toml"))
             ours = _measure(agent, seconds, lambda: journal.exists() and journal.stat().st_size > 0)
-            bare = _measure([*_python("bench.bare_reader"), str(directory / "ports")], seconds, lambda: True)
+            bare = _measure(module("bench.bare_reader", str(directory / "ports")), seconds, lambda: True)
         return ours, bare
 
 
 def _measure(command: list[str], seconds: float, begun: Callable[[], bool]) -> Usage:
     began = time.monotonic()
-    with _running(command) as pid:
-        _wait(begun)
+    with running(command) as pid:
+        wait_for(begun)
         started_s = time.monotonic() - began
         time.sleep(SETTLE_S)
         cpu, written, at = _cpu_s(pid), _written(pid), time.monotonic()
@@ -90,47 +87,16 @@ def _measure(command: list[str], seconds: float, begun: Callable[[], bool]) -> U
         lasted = time.monotonic() - at
         return Usage(
             (_cpu_s(pid) - cpu) / lasted,
-            _rss_mb(pid),
+            rss_mb(pid),
             (_written(pid) - written) / lasted * DAY_S / 1e6,
             started_s,
         )
-
-
-def _python(module: str) -> list[str]:
-    return [sys.executable, "-m", module]
-
-
-@contextmanager
-def _running(command: list[str]) -> Iterator[int]:
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        yield process.pid
-    finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _wait(ready: Callable[[], bool], seconds: float = 30.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not ready():
-        if time.monotonic() > deadline:
-            raise TimeoutError("the benchmark's processes do not start")
-        time.sleep(0.02)
 
 
 def _cpu_s(pid: int) -> float:
     """CPU time of all threads, exact to the nanosecond (the kernel's scheduler statistics)."""
     tasks = Path(f"/proc/{pid}/task").glob("*/schedstat")
     return sum(int(task.read_text(encoding="ascii").split()[0]) for task in tasks) / 1e9
-
-
-def _rss_mb(pid: int) -> float:
-    pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
-    return pages * PAGE_BYTES / 1e6
 
 
 def _written(pid: int) -> int:

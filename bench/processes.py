@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from halong import broker
-from halong.influxd import write_config
+from halong.influxd import answers, write_config
 from halong.installation import free_port
 
 START_S = 30.0
@@ -59,7 +59,7 @@ def influxd(directory: Path, port: int | None = None) -> Iterator[Server]:
     directory.mkdir(parents=True, exist_ok=True)
     config = write_config(http_port, rpc_port, directory)
     with running([program, "-config", str(config)], directory / "influxd.log") as pid:
-        wait_for(lambda: _answers(http_port))
+        wait_for(lambda: answers(http_port))
         yield Server(pid, http_port)
 
 
@@ -102,17 +102,6 @@ def query(port: int, database: str, statement: str) -> bytes:
         body = urlencode({"db": database, "epoch": "ms", "q": statement})
         connection.request("POST", "/query", body, {"Content-Type": "application/x-www-form-urlencoded"})
         return connection.getresponse().read()
-    finally:
-        connection.close()
-
-
-def _answers(port: int) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
-    try:
-        connection.request("GET", "/ping")
-        return connection.getresponse().status == 204
-    except OSError:
-        return False
     finally:
         connection.close()
 

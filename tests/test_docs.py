@@ -77,3 +77,12 @@ def test_every_test_that_the_threat_model_names_is_there() -> None:
         assert re.search(
             rf"^(?:async )?def {name}\(", (ROOT / file).read_text(encoding="utf-8"), re.MULTILINE
         ), name
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/architecture.md"])
+def test_modules_and_folders_that_a_stranger_is_sent_to_are_there(page: str) -> None:
+    packages = "edge|ingest|api|halong|runtime|storage|telemetry|firmware_sim|grafana|tests"
+    text = (ROOT / page).read_text(encoding="utf-8")
+    named = re.findall(rf"`((?:{packages})/(?:[\w/]+(?:/|\.\w+))?)`", text)
+    assert len(named) > 8
+    assert [name for name in named if not (ROOT / name).exists()] == []
