@@ -1,17 +1,19 @@
 """The tutorial, word for word: its commands in one shell and an empty directory. Only the two ports are others."""
 
 import json
-import os
 import re
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from halong.installation import free_port
+from tests.docs.sandbox import programs
 
 ROOT = Path(__file__).parents[1]
 
 
-def test_the_tutorial_word_for_word(tmp_path: Path) -> None:
+def test_the_tutorial_word_for_word(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     text = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     assert len(blocks) == 6
@@ -23,11 +25,10 @@ def test_the_tutorial_word_for_word(tmp_path: Path) -> None:
         f'printf \'data = "data"\\n[broker]\\nurl = "mqtt://127.0.0.1:{broker}"\\n[api]\\nport = {api}\\n\'',
     )
     script = script.replace("[clock]", f'[broker]\nurl = "mqtt://127.0.0.1:{broker}"\n\n[clock]', 1)
-    programs = [str(ROOT / ".venv" / "bin"), os.environ["PATH"], "/usr/sbin"]
     done = subprocess.run(
         ["bash", "-c", script],
         cwd=tmp_path,
-        env={**os.environ, "PATH": ":".join(programs), "PYTHONPATH": str(ROOT)},
+        env=programs(tmp_path_factory.mktemp("programs")),
         capture_output=True,
         text=True,
         timeout=150,

@@ -78,15 +78,15 @@ class Place(NamedTuple):
     tmp: Path
 
 
-def _programs(directory: Path) -> dict[str, str]:
+def programs(directory: Path) -> dict[str, str]:
     """An environment in which `halong` is this tree's, whatever is installed."""
-    programs = directory / "bin"
-    programs.mkdir()
+    place = directory / "bin"
+    place.mkdir()
     for name, module in (("halong", "-m halong"), ("python", "")):
-        script = programs / name
+        script = place / name
         script.write_text(f'#!/bin/sh\nexec "{sys.executable}" {module} "$@"\n', encoding="utf-8")
         script.chmod(0o755)
-    path = f"{programs}:{os.environ['PATH']}:/usr/sbin"
+    path = f"{place}:{os.environ['PATH']}:/usr/sbin"
     return {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "COLUMNS": "160"}
 
 
@@ -143,7 +143,7 @@ def running(place: Path, environment: dict[str, str], *command: str) -> Iterator
 def city(directory: Path, influx: str) -> Iterator[Place]:
     """Broker, hub, agent and sensor; readings flow when it is given."""
     broker, api = free_port(), free_port()
-    environment = _programs(directory)
+    environment = programs(directory)
     (directory / "edge.toml").write_text(EDGE.format(broker=broker), encoding="utf-8")
     (directory / "hub.toml").write_text(HUB.format(broker=broker, api=api), encoding="utf-8")
     data = directory / "halong-data"
