@@ -6,11 +6,16 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import quote
 
 import msgspec
 import typer
 
 from halong.records import DATA, AsJson, Data, moment, opened, print_json, shown
+from halong.remote import Remote, Url
+from ingest import usual, words
+from ingest.comparison import VIET_NAM_MS
+from telemetry.usual import UsualHour
 
 if TYPE_CHECKING:
     from halong.replay import Series
@@ -153,25 +158,64 @@ def explain(
     at: Annotated[str, typer.Option(help="When, with a zone: 2026-11-23T08:00:00+07:00.")],
     data: Data = DATA,
     as_json: AsJson = False,
+    url: Url = None,
 ) -> None:
-    """Why a sensor was told of at a time: each anomaly that lasted then, with what was expected, the band and the score.
+    """Why a sensor was told of at a time: each anomaly that lasted then, with what was expected, the band and the score; and
+    what is usual for each of its quantities at that hour.
 
-    Read from the hub's book, also while it runs. Nothing to explain is no error.
+    Read from the hub's book, also while it runs, or asked of its API (--url). Nothing to explain is no error.
     """
     at_ms = moment(at, "--at")
-    with opened(data) as book:
-        found = book.anomalies(sensor=sensor, start_ms=at_ms, end_ms=at_ms + 1, limit=100)
+    if url is not None:
+        found, hours = _asked(Remote(url), sensor, at_ms)
+    else:
+        found, hours = _looked_up(data, sensor, at_ms)
     if as_json:
-        print_json([msgspec.to_builtins(one) for one in found])
+        print_json(found)
         return
     for one in found:
-        print(f"{one.text}\n{one.text_vi}")
-        band = "" if one.low is None or one.high is None else f", usual {one.low:.6g} to {one.high:.6g}"
-        expected = "" if one.expected is None else f", expected {one.expected:.6g}"
-        value = "" if one.value is None else f", value {one.value:.6g}"
-        print(f"  {one.kind} from {shown(one.start_ms)}, score {one.score:g}{value}{expected}{band}")
+        print(f"{one['text']}\n{one['text_vi']}")
+        bounded = one["low"] is not None and one["high"] is not None
+        band = f", usual {one['low']:.6g} to {one['high']:.6g}" if bounded else ""
+        expected = "" if one["expected"] is None else f", expected {one['expected']:.6g}"
+        value = "" if one["value"] is None else f", value {one['value']:.6g}"
+        print(f"  {one['kind']} from {shown(one['start_ms'])}, score {one['score']:g}{value}{expected}{band}")
     if not found:
         print(f"{sensor} had no anomaly at {shown(at_ms)}")
+    for quantity, hour in sorted(hours.items()):
+        if hour.low is not None and hour.high is not None and hour.expected is not None:
+            when = words.at_hour(hour.start_ms + VIET_NAM_MS, hour.holiday)
+            print(
+                f"  {words.title(quantity)}: usual for {when} is {words.band(quantity, hour.low, hour.high)},"
+                f" expected {words.amount(quantity, hour.expected)} (as it is known now)"
+            )
+
+
+def _looked_up(data: Path, sensor: str, at_ms: int) -> tuple[list[dict[str, Any]], dict[str, UsualHour]]:
+    with opened(data) as book:
+        found = book.anomalies(sensor=sensor, start_ms=at_ms, end_ms=at_ms + 1, limit=100)
+        quantities = next((row.quantities for row in book.sensors() if row.id == sensor), ())
+        hours = {one: usual.hours(book, sensor, one, at_ms, at_ms + 1)[0] for one in quantities}
+    return [msgspec.to_builtins(one) for one in found], hours
+
+
+def _asked(hub: Remote, sensor: str, at_ms: int) -> tuple[list[dict[str, Any]], dict[str, UsualHour]]:
+    span = {"start": str(at_ms), "end": str(at_ms + 1)}
+    found = hub.listed("/v1/anomalies", 100, sensor=sensor, **span)["items"]
+    rows = hub.get("/v1/sensors")["items"]
+    quantities = [one["name"] for row in rows if row["id"] == sensor for one in row["quantities"]]
+    hours = {}
+    for quantity in quantities:
+        (item,) = hub.get(f"/v1/sensors/{quote(sensor, safe='')}/usual", quantity=quantity, **span)["items"]
+        hours[quantity] = UsualHour(
+            item["t"],
+            item["low"],
+            item["expected"],
+            item["high"],
+            item["holiday"] or "",
+            item["holiday_vi"] or "",
+        )
+    return found, hours
 
 
 def _windows(labels: Path | None) -> dict[str, list[tuple[int, int]]]:
