@@ -1,13 +1,14 @@
 """What ingest does when the book asks: replay the quarantine, retire a gateway, draw up the ledger, make a backup."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import structlog
 
-from ingest.clerk import CommandError, Handler
+from ingest.clerk import Clerk, CommandError, Handler
+from ingest.intake import Intake
 from ingest.registry import Registry
 from ingest.replay import Replayer
 from ingest.watchman import Watchman
@@ -16,6 +17,7 @@ from storage.backup import BackupError, back_up
 from storage.book import Book
 from storage.ledger import ledger
 from storage.store import Store, StoreUnavailableError
+from telemetry.reading import Reading
 
 LEDGER_ROWS = 50_000  # a result is one row of the book
 
@@ -42,6 +44,29 @@ class Copying(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a command `backup` asks: a copy in this new directory."""
 
     directory: str
+
+
+def clerk(
+    *,
+    book: Book,
+    store: Store,
+    registry: Registry,
+    watchman: Watchman,
+    intake: Intake,
+    on_stored: Callable[[Sequence[tuple[str, Reading]]], None],
+    clock: Callable[[], int],
+) -> Clerk:
+    """Whoever carries out what the book asks."""
+    replayer = Replayer(
+        book=book,
+        store=store,
+        registry=registry,
+        intake=intake.for_replay(),
+        clock=clock,
+        on_stored=on_stored,
+        tell=watchman.tell,
+    )
+    return Clerk(book, errands(book, store, registry, watchman, replayer, clock=clock), clock=clock)
 
 
 def errands(

@@ -46,6 +46,16 @@ class Intake:
         self.clocks = SensorClocks()
         self._survey, self._policy, self._may_judge = survey, policy, may_judge
 
+    def for_replay(self) -> "Intake":
+        """For what was counted when it came: with an account of its own, and not surveyed."""
+        return Intake(
+            root=self._root,
+            registry=self._registry,
+            judge=self._judge,
+            account=Account(),
+            policy=self._policy,
+        )
+
     def add(self, packet: Packet, batch: Batch) -> bool:
         """Decode one packet into the batch; what is no pack is set aside whole.
 
