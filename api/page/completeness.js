@@ -10,6 +10,12 @@ export const midnight = (ms) => Math.floor((ms + CITY_OFFSET_MS) / DAY_MS) * DAY
 
 export const gradeOf = (cell) => (!cell || cell.completeness === null ? "empty" : GRADES.find(([from]) => cell.completeness >= from)[1]);
 
+// Several cells as one. A site's surplus makes up for no other's gap: each counts by what was expected of it.
+export function summed(cells) {
+  const whole = Object.fromEntries([...FIGURES, "estimated", "hours"].map((name) => [name, cells.reduce((sum, cell) => sum + (cell[name] ?? 0), 0)]));
+  return { ...whole, completeness: whole.expected ? cells.reduce((sum, cell) => sum + (cell.completeness ?? 0) * (cell.expected ?? 0), 0) / whole.expected : null };
+}
+
 export function told(cell) {
   if (!cell) return word("noLedger");
   const parts = FIGURES.filter((name) => cell[name] || (cell[name] === 0 && ALWAYS.includes(name))).map((name) => `${word(name)} ${whole(cell[name])}`);

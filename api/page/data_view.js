@@ -2,35 +2,38 @@
 
 import { ask } from "./ask.js";
 import { city } from "./city.js";
-import { GRADES, gradeOf, midnight, told } from "./completeness.js";
+import { GRADES, gradeOf, midnight, summed, told } from "./completeness.js";
 import { keyed, node, write } from "./dom.js";
 import { day, now, weekdayAndDate, whole, word } from "./words.js";
 
 const DAY_MS = 86_400_000, AGAIN_MS = 60_000, DAYS = [7, 14, 30], WHOLE = "*"; // the row of everything
 
 export function open(host) {
-  let days = 14, site = "", cells = new Map(), rows = [], asked = 0, shown = "", failed = "", pointed = "";
+  let days = 14, site = "", cells = new Map(), rows = [], asked = 0, shown = "", failed = "", pointed = "", opened = 0;
   const heading = node("h2", {}), ranges = node("div", { class: "segments", role: "group" });
   const sites = node("select", { on: { change: () => { site = sites.value; update(); } } });
   const head = node("tr", {}), body = node("tbody", {}), table = node("table", { class: "calendar", id: "calendar" }, node("thead", {}, head), body);
+  const scroller = node("div", { class: "scroll" }, table);
   const detail = node("p", { class: "detail", id: "detail", "aria-live": "polite" }), key = node("p", { class: "key" }), aside = quarantinePanel();
-  host.append(node("section", { class: "panel" }, node("div", { class: "bar" }, heading, ranges, sites), node("div", { class: "scroll" }, table), detail, key), aside.element);
+  host.append(node("section", { class: "panel" }, node("div", { class: "bar" }, heading, ranges, sites), scroller, detail, key), aside.element);
   for (const event of ["pointerover", "focusin"]) body.addEventListener(event, ({ target }) => { const cell = target.closest("button"); if (cell) write(detail, pointed = cell.getAttribute("aria-label")); });
   body.addEventListener("keydown", move);
 
   async function look() {
     const mine = ++asked, start = midnight(now()) - (days - 1) * DAY_MS, by = site ? "sensor" : "site";
     try {
-      const where = (whose) => `v1/completeness?by=${whose}&per=day&start=${start}${site ? `&site=${encodeURIComponent(site)}` : ""}`;
-      const [found, whole] = await Promise.all([ask(where(by)), ask(where(site ? "site" : "city"))]);
+      const found = await ask(`v1/completeness?by=${by}&per=day&start=${start}${site ? `&site=${encodeURIComponent(site)}` : ""}`);
       if (mine !== asked) return;
-      cells = new Map([...found.items.map((item) => [`${item[by]} ${item.t}`, item]), ...whole.items.map((item) => [`${WHOLE} ${item.t}`, item])]);
+      const byDay = grouped(found.items);
+      cells = new Map([...found.items.map((item) => [`${item[by]} ${item.t}`, item]), ...[...byDay].map(([t, items]) => [`${WHOLE} ${t}`, summed(items)])]);
       rows = [{ id: WHOLE }, ...(site ? [...city.sensors.values()].filter((one) => one.site === site) : [...city.sites.values()])];
       failed = "";
     } catch (error) {
       if (mine === asked) failed = `${word("failed")}: ${error.message}`;
     }
-    if (mine === asked) update();
+    if (mine !== asked) return;
+    update();
+    if (opened !== days) { opened = days; scroller.scrollLeft = scroller.scrollWidth; } // today first, on a narrow screen
   }
 
   function move(event) {
@@ -83,6 +86,12 @@ export function open(host) {
     return row;
   }
   return { update, close() { asked++; } };
+}
+
+function grouped(items) {
+  const days = new Map();
+  for (const item of items) days.set(item.t, [...(days.get(item.t) ?? []), item]);
+  return days;
 }
 
 // What was set aside instead of stored, newest first.

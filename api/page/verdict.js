@@ -2,6 +2,7 @@
 
 import { bandName, ofIndex, ofPm25 } from "./air.js";
 import { byUrgency, city, openAlarms, readingsPerSecond, siteMean, worst } from "./city.js";
+import { summed } from "./completeness.js";
 import { keyed, node, shape, write } from "./dom.js";
 import { amount, isVietnamese, share, unitOf, whole, word } from "./words.js";
 
@@ -52,9 +53,7 @@ function ofCity() {
 
 function ofData() {
   const silent = [...city.sensors.values()].filter((sensor) => sensor.state === "silent").length;
-  const rows = [...city.ledger.values()], expected = rows.reduce((sum, row) => sum + row.expected, 0);
-  const part = expected ? rows.reduce((sum, row) => sum + (row.completeness ?? 0) * row.expected, 0) / expected : null;
-  const lost = rows.reduce((sum, row) => sum + row.lost, 0);
+  const { completeness: part, lost } = summed([...city.ledger.values()]);
   const away = [...city.gateways.values()].filter((one) => !one.online && !one.retired).length;
   const atWork = city.sensors.size - silent;
   const detail = [
@@ -62,7 +61,7 @@ function ofData() {
     `${whole(Math.round(readingsPerSecond()))} ${word("rate")}`,
   ].filter(Boolean).join(" · ");
   const grade = part === null ? "unknown" : lost || part < USABLE ? "critical" : part < WHOLE || silent || away ? "warning" : "good";
-  return { name: "data", href: "#/data", grade, text: part === null ? word("dataUnknown") : `${share(Math.min(1, part))} ${word("isComplete")}`, detail };
+  return { name: "data", href: "#/data", grade, text: part === null ? word("dataUnknown") : `${share(part)} ${word("isComplete")}`, detail };
 }
 
 function ofAlarms() {
