@@ -16,13 +16,15 @@ from ingest.detectors.bank import Bank, band
 from ingest.detectors.finding import Finding
 from ingest.detectors.lanes import F64, I64, Block, Bools, Lanes
 from ingest.detectors.residuals import Frame
-from ingest.detectors.unusual import NAMED, OPEN
+from ingest.detectors.unusual import NAMED
 from ingest.lean import Lean
 from ingest.profile import Band, Profile
 from telemetry.anomaly import AnomalyKind
 
-SURE = 1.4  # of the bank's threshold: so much it takes before the city is told
+AT = 8.5  # decades of all sides of the bank together, with the record and what came just before: a score of 1
+SURE = 1.4  # of that: so much it takes before the city is told
 LEANS = 1.2  # half widths of the usual band
+SHARED = 0.6  # of its own lean: with less beyond what the city has in common it is the weather
 FAR = 2.5  # half widths: a single reading of a slow sensor there, of which the bank is sure, is a spike
 LEAVE = 0.5  # below this share of the threshold it is calm ...
 CALM = 3  # ... and over after so many
@@ -166,7 +168,7 @@ class Namer:
             tables["leaving"][lane] -= 1
             yield TOLD[tables["left"][lane] - 1], 0.0
         zero, stuck = (float(frame.kinds[kind][column]) for kind in (AnomalyKind.ZERO, AnomalyKind.STUCK))
-        sure = float(frame.found["strange_safe"][column]) / OPEN
+        sure = float(frame.found["whole"][column]) / AT
         lean = abs(self._leaning(lane, at_ms)) / LEANS
         score = max(sure, lean, *(one for one in (zero, stuck, 0.0) if one >= 1 or not one))
         if not tables["kind"][lane] and sure >= 1 and self._is_spike(looks, column, lane):
@@ -205,6 +207,8 @@ class Namer:
         """The kind it has, or gets now."""
         lane, tables = int(frame.lanes[column]), self.lanes.tables
         has = TOLD[tables["kind"][lane] - 1] if tables["kind"][lane] else None
+        if has is None and signs.lean >= 1 and tables["waits"][lane] > RENAMED:
+            tables["waits"][lane] = 0  # it was the weather that opened; now it leaves that too
         if has in OWN or tables["waits"][lane] > RENAMED:
             return has
         if signs.zero >= 1 or signs.stuck >= 1:
@@ -239,7 +243,8 @@ class Namer:
         if against or (slow and lean >= 1):
             return AnomalyKind.DRIFT if slow else AnomalyKind.BIAS
         if lean < 1:
-            weather = lean < LEAVE and abs(raw) >= LEAVE * LEANS
+            shared = lean < LEAVE or lean * LEANS < SHARED * abs(raw)
+            weather = shared and abs(raw) >= LEAVE * LEANS
             # A spike is told by who looks at every reading.
             return banks if banks in TOLD and not weather else None
         people = self._group.get(lane, ("", "pm"))[1].startswith(PEOPLE)

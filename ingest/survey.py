@@ -26,6 +26,7 @@ __all__ = ["TOLD", "Survey", "Told"]
 MINUTE_MS = 60_000
 VIET_NAM_MS = 7 * 3_600_000  # all year
 MAX_SERIES = 50_000
+ACCEPT = 150  # looks: what is strange for longer is the bank's new normal
 SLOW_S = 60.0  # with a declared period from here on every reading counts by itself
 FLAT = (
     Kind.GAUGE,
@@ -51,7 +52,7 @@ class Survey:
     def __init__(
         self, holidays: frozenset[int], *, offset_ms: int = VIET_NAM_MS, max_series: int = MAX_SERIES
     ) -> None:
-        self._bank, self._profile, self._lean = Bank(holidays), Profile(holidays), Lean()
+        self._bank, self._profile, self._lean = Bank(holidays, accept=ACCEPT), Profile(holidays), Lean()
         self._open = Lanes((), TABLES)
         self._namer = Namer(self._bank, self._profile, self._lean)
         self._parts = (

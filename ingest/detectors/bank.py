@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ingest.detectors import evidence, residuals
+from ingest.detectors import evidence, rarity, residuals
 from ingest.detectors.health import Gap, Stuck
 from ingest.detectors.lanes import F64, I64, Block, Lanes, Where
 from ingest.detectors.residuals import Clock, Frame
@@ -21,7 +21,9 @@ LARGEST_BLOCK = 2048  # lanes in one go: what they remember fits a processor's c
 class Bank:
     """The series' shared past and the detectors on it."""
 
-    def __init__(self, holidays: frozenset[int] = frozenset()) -> None:
+    def __init__(self, holidays: frozenset[int] = frozenset(), *, accept: int = evidence.ACCEPT) -> None:
+        """`accept`: readings after which what is strange is the new normal."""
+        self._accept = accept
         self.detectors = tuple(make() for make in BATCH_DETECTORS)
         rows = [*residuals.ROWS, *evidence.ROWS]
         tables: dict[str, Block] = {
@@ -50,7 +52,7 @@ class Bank:
         v = np.clip(values - start, -residuals.LARGEST, residuals.LARGEST).astype(np.float32)
         dt = np.where(n == 0, 0, (local_ms - origin[:, 1]) / 1000).astype(np.float32)
         clock = Clock.of(local_ms // 1000, self._holidays)
-        frame = Frame(where, lanes, local_ms, values, v, old, clock, dt, n > evidence.WARM)
+        frame = Frame(where, lanes, local_ms, values, v, old, clock, dt, n > rarity.WARM, self._accept)
         frame.found["start"] = start
         residuals.measure(frame, self.lanes)
         evidence.weigh(frame, self.lanes)
@@ -83,5 +85,5 @@ def band(frame: Frame, lanes: Lanes) -> tuple[F64, F64, F64]:
     """Per lane what was expected, and between which values 99 of 100 readings were to lie. To be asked before `learn`."""
     start = np.asarray(frame.found["start"], np.float64)
     expected = start + frame.expected
-    far = evidence.reach(lanes, frame.where, 0, 0.01).astype(np.float64) * frame.scale
+    far = rarity.reach(lanes, frame.where, 0, 0.01).astype(np.float64) * frame.scale
     return expected, expected - far, expected + far

@@ -1,8 +1,7 @@
-"""From residuals to one calibrated number: how rare is this, in decades, by what the series itself has shown.
+"""From sides to two calibrated numbers in decades: the score, and what flags go by.
 
-Each side has a histogram of its logarithm; -log10 of the share of readings that were as far out is its evidence, past the largest
-ever seen one decade more per nat. The sides' evidence is joined by a p-norm; a new record of the range and rare
-readings shortly before add to it.
+The score joins the sides' evidence by a p-norm; a new record of the range and rare readings shortly before add to it. Flags take
+the surest of three groups of sides: sudden ones, long means, roughness.
 
 Two heads look at the same histograms. The one learns everything; the other leaves out what was suspect, so that a fault that
 comes again is as strange as the first time. What lasts longer than ACCEPT readings is taken as the new normal by both.
@@ -11,23 +10,19 @@ comes again is as strange as the first time. What lasts longer than ACCEPT readi
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.detectors.lanes import F32, I64, Bools, Lanes, Where
+from ingest.detectors import rarity
+from ingest.detectors.lanes import F32, I64, Bools, Lanes
+from ingest.detectors.rarity import BINS, RARE, WARM
 from ingest.detectors.residuals import SIDES, Frame
 
-BINS = 32
-LEAST, MOST = -6.9, 9.2  # the logarithm's span
-WIDTH = (MOST - LEAST) / BINS
 FORGET = 16_000  # readings: then every count is halved
-WARM = 20  # readings before anything is said
-PRIOR = 0.5  # readings' worth of doubt
-RARE = 0.03  # a side that is less rare than this says nothing
 NORM = 3.5
 RECORD, RECORD_SHARE = 2.0, 0.005  # weight of a record; which share of the range doubles its measure
 STREAK, STREAK_FROM, STREAK_READINGS = 0.7, 2.0, 20.0
 # A long history can show rarer things: the number is to mean the same.
 LENGTH, LENGTH_READINGS = 1.0, (300.0, 8000.0)
 SUSPECT, SUSPECT_FROM = 5.5, 200
-ACCEPT = 150
+ACCEPT = 300  # readings; a bank may be told another number
 PEAK, PEAK_SHARE, PEAK_BLOCK, PEAK_BLOCKS = 1.06, 0.05, 10, 12
 SHARE = 0.05  # of the suspect counts a third head counts; the score is the learning head's ...
 CAREFUL = 1.0  # ... or that one's, where it is surer by so many decades
@@ -51,7 +46,7 @@ GUARDED = (
     "better_cxx",
 )
 ROWS = (
-    "learned suspect streak streak_half streak_safe held safe_high safe_low block "
+    "learned suspect streak streak_half streak_safe streak_whole held safe_high safe_low block "
     + " ".join(f"cut_{side}" for side in SIDES)
 ).split()
 TABLES = {
@@ -59,7 +54,21 @@ TABLES = {
     "doubted": ((len(SIDES), BINS), np.uint16),
     "peaks": ((PEAK_BLOCKS,), np.float32),
 }
-_ABOVE = (np.arange(BINS)[None] > np.arange(BINS)[:, None]).astype(np.float32)
+GROUPS: dict[
+    tuple[str, ...], float
+] = {  # sides that flags join, and the decades that open one: as often each
+    ("step", "return", "day_high", "day_low", "high", "low"): 5.2,
+    ("level_24", "level_shift", "day_sum", "residual_96"): 7.0,
+    ("rougher", "steps"): 6.75,
+}
+OPEN = 5.2  # groups are brought to this
+EARLY, EARLY_READINGS = 3.0, 1000  # decades more a flag takes at first, falling to 0 at so many readings
+UNSCORED = {"return", "level_24", "residual_96", "steps"}
+_SCORED = np.array([side not in UNSCORED for side in SIDES], np.float64)
+_GROUP = np.full(len(SIDES), len(GROUPS), np.int64)
+for _number, _sides in enumerate(GROUPS):
+    _GROUP[[SIDES.index(side) for side in _sides]] = _number
+_LIFT = OPEN - np.array(list(GROUPS.values()), np.float32)
 _SIDE = np.arange(len(SIDES), dtype=np.int64)
 _AGE = ((np.arange(PEAK_BLOCKS)[:, None] - np.arange(PEAK_BLOCKS)) % PEAK_BLOCKS).astype(np.int8)
 _CUTS = tuple(f"cut_{side}" for side in SIDES)
@@ -68,76 +77,72 @@ _CUTS = tuple(f"cut_{side}" for side in SIDES)
 def weigh(frame: Frame, lanes: Lanes) -> None:
     """Fill `found`: `score` (of new peaks only), `strange` (the learning head), `strange_safe` (the protecting one)."""
     old, n = frame.old, frame.old["n"]
-    place = (np.log(frame.sides + np.float32(1e-3)) - np.float32(LEAST)) * np.float32(1 / WIDTH)
-    bins = np.clip(place, 0, BINS - 1).astype(np.int64)
+    place, bins = rarity.places(frame)
     cut = np.stack([old[name] for name in _CUTS])
-    hot = np.flatnonzero((bins >= cut) & (n > WARM))
-    size = len(frame)
-    joined = half = safe = np.zeros(size, np.float32)
+    hot = rarity.asked(frame, bins, cut)
+    joined = half = whole = every = grouped = np.zeros(len(frame), np.float32)
     frame.found["sides"] = np.zeros(frame.sides.shape, np.float32)
     if hot.size:
-        side, column = np.divmod(hot, size)
-        joined, half, safe = _rarity(
+        side, column = np.divmod(hot, len(frame))
+        joined, half, whole, every, grouped = _joined(
             frame, lanes, place.reshape(-1)[hot], bins.reshape(-1)[hot], side, column
         )
     records, records_safe = _records(frame)
     correction = np.float32(LENGTH) * np.log10(np.clip(n, *LENGTH_READINGS) / np.float32(1000))
-    strange, strange_half, strange_safe = joined + records, half + records_safe, safe + records_safe
-    fade = np.float32(1 - 1 / STREAK_READINGS)
-    new = frame.new
-    new["streak"] = old["streak"] * fade + np.maximum(strange - np.float32(STREAK_FROM), 0)
-    new["streak_half"] = old["streak_half"] * fade + np.maximum(strange_half - np.float32(STREAK_FROM), 0)
-    new["streak_safe"] = old["streak_safe"] * fade + np.maximum(strange_safe - np.float32(STREAK_FROM), 0)
-    strange = _in_all(strange, new["streak"], correction)
-    strange_half = _in_all(strange_half, new["streak_half"], correction)
-    strange_safe = _in_all(strange_safe, new["streak_safe"], correction)
-    frame.found["strange"], frame.found["strange_safe"] = strange, strange_safe
+    strange, strange_half = joined + records, half + records_safe
+    strange = _in_all(frame, "streak", strange, correction)
+    strange_half = _in_all(frame, "streak_half", strange_half, correction)
+    frame.found["suspect"] = _in_all(frame, "streak_safe", every, correction)
+    frame.found["whole"] = _in_all(frame, "streak_whole", whole + records_safe, correction)
+    early = np.float32(EARLY) * np.maximum(1 - n / np.float32(EARLY_READINGS), 0)
+    frame.found["strange"] = strange
+    frame.found["strange_safe"] = np.maximum(grouped - correction - early, 0) * frame.warm
     frame.found["bins"] = bins
     both = np.maximum(strange, strange_half - np.float32(CAREFUL)) * frame.warm
     _peaks(frame, lanes, both)
 
 
-def _in_all(strange: F32, streak: F32, correction: F32) -> F32:
+def _in_all(frame: Frame, row: str, strange: F32, correction: F32) -> F32:
+    """With what the rare readings shortly before add, for the length of the history."""
+    fade = np.float32(1 - 1 / STREAK_READINGS)
+    streak = frame.old[row] * fade + np.maximum(strange - np.float32(STREAK_FROM), 0)
+    frame.new[row] = streak
     together = strange + np.float32(STREAK) * np.sqrt(streak)
     return np.maximum(together - correction, 0) * (together > 0)
 
 
-def _rarity(
+def _joined(
     frame: Frame, lanes: Lanes, place: F32, bins: I64, side: I64, column: I64
-) -> tuple[F32, F32, F32]:
+) -> tuple[F32, F32, F32, F32, F32]:
+    """Per lane: of the learning head, the one between and the protecting one; and this one's surest group."""
+    size, power = len(frame), np.float32(1 / NORM)
     rows = frame.lanes[column] * len(SIDES) + side
     counts = lanes.tables["counts"].reshape(-1, BINS)[rows].astype(np.float32)
     learned, suspect = frame.old["learned"][column], frame.old["suspect"][column]
-    safe = _decades(counts, learned, place, bins)
-    frame.found["sides"][side, column] = safe
-    size, power = len(frame), np.float32(1 / NORM)
+    plain, steep = rarity.decades(counts, learned, place, bins, side)
+    frame.found["sides"][side, column] = steep
+    cells, kinds = column * (len(GROUPS) + 1) + _GROUP[side], len(GROUPS) + 1
+    sums = np.bincount(cells, weights=steep**NORM, minlength=kinds * size).reshape(-1, kinds)
+    every = sums.sum(1).astype(np.float32) ** power
+    grouped = (sums[:, :-1].astype(np.float32) ** power + _LIFT).max(1)
+    weight = _SCORED[side]
 
     def join(decades: F32) -> F32:
-        joined: F32 = np.bincount(column, weights=decades**NORM, minlength=size).astype(np.float32) ** power
+        total = np.bincount(column, weights=weight * decades**NORM, minlength=size)
+        joined: F32 = total.astype(np.float32) ** power
         return joined
 
-    joined = join(safe)
+    joined = join(plain)
     (mixed,) = np.nonzero(suspect > 0)
     if not mixed.size:
-        return joined, joined, joined
-    known, half = safe.copy(), safe.copy()
+        return joined, joined, joined, every, grouped
+    known, half = plain.copy(), plain.copy()
     doubted = lanes.tables["doubted"].reshape(-1, BINS)[rows[mixed]].astype(np.float32)
+    of = place[mixed], bins[mixed], side[mixed]
     for head, share in ((known, np.float32(1)), (half, np.float32(SHARE))):
-        taken = counts[mixed] + share * doubted
-        head[mixed] = _decades(taken, (learned + share * suspect)[mixed], place[mixed], bins[mixed])
-    return join(known), join(half), joined
-
-
-def _decades(counts: F32, total: F32, place: F32, bins: I64) -> F32:
-    """-log10 of the share at `place` and beyond; linear inside a bin."""
-    inside = np.take_along_axis(counts, bins[:, None], 1)[:, 0]
-    tail = np.einsum("ij,ij->i", counts, _ABOVE[bins]) + inside * (1 - np.clip(place - bins, 0, 1))
-    decades = -np.log10((tail + np.float32(PRIOR)) / (total + np.float32(2 * PRIOR)))
-    (far,) = np.nonzero(tail < 0.5)
-    if far.size:
-        top = BINS - 1 - np.argmax(counts[far][:, ::-1] > 0.3, 1)
-        decades[far] += np.where(bins[far] > top, (place[far] - top - 1) * np.float32(WIDTH), 0)
-    return np.where(decades > -np.log10(RARE), decades, 0).astype(np.float32)
+        total = (learned + share * suspect)[mixed]
+        head[mixed], _ = rarity.decades(counts[mixed] + share * doubted, total, *of)
+    return join(known), join(half), joined, every, grouped
 
 
 def _records(frame: Frame) -> tuple[F32, F32]:
@@ -175,10 +180,10 @@ def take_in(frame: Frame, lanes: Lanes) -> None:
     """Learn what `weigh` has weighed: trusted or doubted counts, ranges, peaks."""
     old, new, v, where = frame.old, frame.new, frame.v, frame.where
     first = old["n"] == 0
-    suspicious = (frame.found["strange_safe"] > SUSPECT) & (old["n"] > SUSPECT_FROM)
+    suspicious = (frame.found["suspect"] > SUSPECT) & (old["n"] > SUSPECT_FROM)
     held = np.where(suspicious, old["held"] + 1, np.maximum(old["held"] - 1, 0))
-    doubt = suspicious & (held <= ACCEPT)
-    accepted = np.flatnonzero(held > ACCEPT)
+    doubt = suspicious & (held <= frame.accept)
+    accepted = np.flatnonzero(held > frame.accept)
     new["held"] = held
     high, low = np.where(first, v, old["safe_high"]), np.where(first, v, old["safe_low"])
     limit = np.where(doubt, np.float32(GROWTH) * (high - low), np.float32(3e38))
@@ -192,7 +197,7 @@ def take_in(frame: Frame, lanes: Lanes) -> None:
     lanes.tables["peaks"][where] = frame.found["peaks"]
     _halve(frame, lanes)
     _refresh(frame, lanes)
-    frame.found["accepted"] = (held == ACCEPT + 1).astype(np.float32)
+    frame.found["accepted"] = (held == frame.accept + 1).astype(np.float32)
 
 
 def _guard(frame: Frame, lanes: Lanes, doubt: Bools) -> None:
@@ -205,7 +210,7 @@ def _guard(frame: Frame, lanes: Lanes, doubt: Bools) -> None:
         new[row][doubt] = before + pace * (new[row][doubt] - before)
     for table in ("day", "week", "hour"):
         cells, values = frame.cells[table]
-        before = lanes.tables[table].reshape(-1)[cells[doubt]]
+        before = lanes.tables[table].reshape(-1, *values.shape[1:])[cells[doubt]]
         values[doubt] = before + pace * (values[doubt] - before)
 
 
@@ -251,12 +256,3 @@ def _refresh(frame: Frame, lanes: Lanes) -> None:
         for number, name in enumerate(_CUTS):
             row = frame.new.setdefault(name, frame.old[name].copy())
             row[due] = bins[:, number]
-
-
-def reach(lanes: Lanes, where: Where, side: int, share: float = 1e-3) -> F32:
-    """How far out, in the side's own measure, only this share of readings was; infinite while too few were seen."""
-    counts = lanes.tables["counts"][where, side].astype(np.float64)
-    tails = np.cumsum(counts[:, ::-1], 1)[:, ::-1]
-    beyond = (tails > share * tails[:, :1]).sum(1)
-    far = np.exp(LEAST + WIDTH * beyond).astype(np.float32)
-    return np.where(tails[:, 0] > 2 * WARM, far, np.float32(np.inf)).astype(np.float32)

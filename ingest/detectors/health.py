@@ -7,8 +7,8 @@ import numpy as np
 
 from ingest.detectors import phrases
 from ingest.detectors.finding import Finding
-from ingest.detectors.lanes import F32, Block, Bools, Lanes
-from ingest.detectors.residuals import Frame
+from ingest.detectors.lanes import F32, I64, Block, Bools, Lanes
+from ingest.detectors.residuals import HOURS, SETTLED, Frame
 from telemetry.anomaly import AnomalyKind
 
 FROM = 300  # readings before anything is said: a day at five minutes
@@ -18,16 +18,38 @@ RUN_DECADES = 6.0  # how improbable a run has to be
 ZERO_DECADES = 4.0
 STILL = 0.05  # of the mean step: nearer than this to the run's first value is standing still
 BIT = 1.01  # ... or within the smallest step ever seen
+RESTING = 0.02  # of the range: nearer than this to zero a half hour's usual value is at rest
 LONGEST_TIMES, LONGEST_MORE = 1.5, 2  # a run has to be so much longer than the longest that passed
 LONGEST_FADES = 0.999  # per run
 GAP_TIMES, GAP_TIMES_DECLARED = 5.0, 3.0
-GAP_BINS = 12  # octaves of the typical interval
-GAP_ALIKE = 0.7  # a gap is judged by how often gaps of at least this share of it came
+GAP_BINS, GAP_OCTAVE = 48, 4  # quarters of octaves of the typical interval
+GAP_SELDOM = 1 / 400  # a gap is news when gaps as long, or nearly, come more seldom
 
 
 def _rate(n: F32) -> F32:
     rate: F32 = 1 / np.minimum(n + 1, np.float32(MEMORY))
     return rate
+
+
+def _missing(frame: Frame, lanes: Lanes, at: I64, usual: F32) -> F32:
+    """How many readings a hole has cost, by what comes at those hours of the day: nights of a road are sparse by themselves."""
+    hour_s = lanes.tables["hour"][frame.lanes[at], :, 1]
+    pace = np.maximum(hour_s, usual[:, None])
+    length = frame.dt[at].astype(np.float64)
+    end = (frame.at_ms[at] // 1000 % 86_400).astype(np.float64)
+    days, part = np.divmod(length, 86_400.0)
+    begins = np.arange(HOURS) * 3600.0
+    spent = np.zeros(hour_s.shape)
+    for shift in (0.0, -86_400.0):
+        first = np.maximum(begins + shift, (end - part)[:, None])
+        spent += np.maximum(np.minimum(begins + shift + 3600.0, end[:, None]) - first, 0)
+    missing: F32 = ((spent + 3600.0 * days[:, None]) / np.maximum(pace, 1e-3)).sum(1).astype(np.float32)
+    return np.maximum(missing, 1)
+
+
+def _gap_bin(times: F32) -> I64:
+    place: I64 = np.clip(GAP_OCTAVE * np.log2(times), 0, GAP_BINS - 1).astype(np.int64)
+    return place
 
 
 class _Runs:
@@ -48,7 +70,8 @@ class _Runs:
         longest = old[self._longest]
         enough = np.float32(LONGEST_TIMES) * longest + np.float32(LONGEST_MORE)
         ended = (old[self._run] > 0) & ~holds
-        passed = np.maximum(longest * np.float32(LONGEST_FADES), np.minimum(old[self._run], enough))
+        before = np.where(n > FROM, np.minimum(old[self._run], enough), old[self._run])
+        passed = np.maximum(longest * np.float32(LONGEST_FADES), before)
         new[self._longest] = np.where(ended, passed, longest)
         improbable = (score >= 1) & (run > enough)
         was_on = old[self._on] * holds
@@ -85,9 +108,11 @@ class Stuck:
         still = np.maximum(np.float32(BIT) * old["bit"], np.float32(STILL) * old["step_scale"])
         near = later & (np.abs(v - old["anchor"]) <= still)
         new["anchor"] = np.where(near, old["anchor"], v)
-        zero = self._zero.score(frame, frame.x == 0)
-        exact = self._exact.score(frame, later & (step == 0))
-        near_score = self._near.score(frame, near)
+        at_zero = frame.x == 0
+        resting = _resting(frame, at_zero)
+        zero = self._zero.score(frame, at_zero & ~resting)
+        exact = self._exact.score(frame, later & (step == 0) & ~resting)
+        near_score = self._near.score(frame, near & ~resting)
         stuck = np.maximum(exact, near_score)
         return {AnomalyKind.STUCK: np.where(zero >= 1, 0, stuck), AnomalyKind.ZERO: zero}
 
@@ -99,12 +124,22 @@ class Stuck:
         return phrases.say(kind, name, quantity, finding)
 
 
+def _resting(frame: Frame, at_zero: Bools) -> Bools:
+    """At zero at a time of day when that is where the series lies: a dark night, an empty road."""
+    if not at_zero.any():
+        return at_zero
+    old = frame.old
+    usual = np.abs(frame.usual + frame.found["start"])
+    resting: Bools = at_zero & (old["day_seen"] > SETTLED) & (usual <= RESTING * (old["high"] - old["low"]))
+    return resting
+
+
 class Gap:
     """A hole before this reading: longer than this series' intervals are, and than its usual holes."""
 
     kinds = (AnomalyKind.GAP,)
     rows = ("interval", "period")  # `period` is the declared one, 0 = none
-    tables: Mapping[str, Block] = MappingProxyType({"gaps": ((GAP_BINS,), np.float32)})
+    tables: Mapping[str, Block] = MappingProxyType({"gaps": ((GAP_BINS,), np.uint8)})
 
     def score(self, frame: Frame, lanes: Lanes) -> dict[AnomalyKind, F32]:
         """See Detector."""
@@ -119,11 +154,11 @@ class Gap:
         new["interval"] = np.where(((times > large) & (n > 30)) | (n == 0), old["interval"], learnt)
         (long,) = np.nonzero((times > large) & (n > np.where(declared, np.float32(10), np.float32(FROM))))
         if long.size:
+            missing = _missing(frame, lanes, long, usual[long])
             counts = lanes.tables["gaps"][frame.lanes[long]]
-            least = np.clip(np.log2(np.float32(GAP_ALIKE) * times[long]), 0, GAP_BINS - 1)
-            alike = (counts * (np.arange(GAP_BINS) >= least[:, None].astype(np.int64))).sum(1)
-            seldom = (alike + 1) / (n[long] + 400) < SELDOM
-            score[long] = np.where(seldom, times[long] / large[long], 0)
+            alike = (counts * (np.arange(GAP_BINS) >= _gap_bin(missing)[:, None])).sum(1)
+            seldom = (alike + 1) / (n[long] + 400) < GAP_SELDOM
+            score[long] = np.where(seldom, missing / large[long], 0)
         return {AnomalyKind.GAP: score}
 
     def learn(self, frame: Frame, lanes: Lanes) -> None:
@@ -132,10 +167,9 @@ class Gap:
         usual = np.where(old["period"] > 0, old["period"], old["interval"])
         (long,) = np.nonzero((frame.dt > 2 * usual) & (old["n"] > 10))
         if long.size:
-            octave = np.clip(np.log2(frame.dt[long] / np.maximum(usual[long], 1e-3)), 0, GAP_BINS - 1).astype(
-                np.int64
-            )
-            lanes.tables["gaps"][frame.lanes[long], octave] += 1
+            table, lane = lanes.tables["gaps"], frame.lanes[long]
+            place = _gap_bin(_missing(frame, lanes, long, usual[long]))
+            table[lane, place] = np.minimum(table[lane, place], np.uint8(254)) + np.uint8(1)
 
     def explain(self, kind: AnomalyKind, name: str, quantity: str, finding: Finding) -> tuple[str, str]:
         """See Detector."""

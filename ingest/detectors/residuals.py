@@ -14,19 +14,30 @@ from telemetry.anomaly import AnomalyKind
 
 SIDES = (
     "innovation",  # against an autoregression of the residual from the better profile, in the scale of this hour of the day
-    "week_low",
-    "week_high",  # against the hour of the week
-    "high",
-    "low",  # against the level of the last 2,000 readings
     "day_high",
     "day_low",  # against the half hour of the day
     "day_sum",  # a leaky mean of 24 residuals from the daily profile
-    "level_shift",  # the last 8 readings against the last 500
-    "residual_shift",  # the last 8 residuals from the better profile
-    "rougher",
-    "calmer",  # the mean step of 16 readings against its usual
+    "residual_shift",
+    "residual_96",  # the last 8, and 96, residuals from the better profile
+    "week_high",
+    "week_low",  # against the hour of the week
+    "high",
+    "low",  # against the level of the last 2,000 readings
     "step",  # against the reading before
     "step_16",  # against the reading 16 before
+    "return",  # out and back at once: the lesser of two steps that undo each other
+    "level_shift",
+    "level_24",  # the last 8, and 24, readings against the last 500
+    "rougher",
+    "calmer",  # the logarithm of the mean step of 16 readings against its usual
+    "steps",  # that mean step itself
+)
+DAILY, DAILY_SLOW, WEEKLY, PLAIN, PLAIN_SLOW = (
+    slice(0, 3),
+    slice(3, 6),
+    slice(6, 8),
+    slice(8, 13),
+    slice(13, 18),
 )
 DAY_BINS, WEEK_BINS, HOURS = 48, 168, 24
 PROFILE_RATE = 0.05
@@ -35,6 +46,10 @@ OUTLIER = 6.0  # times the scale: more of an outlier is not learned ...
 OUTLIER_FROM = 30  # ... after so many readings
 FLOOR = 0.01  # of the range seen so far
 HERE_PRIOR = 6.0  # readings' worth of the common scale in an hour's own
+SETTLED, SETTLED_SLOW = 20, 120  # readings before a side has a scale; those of long means need more
+DAY_S, WEEK_S = np.float32(86_400), np.float32(7 * 86_400)  # a profile says nothing before it has come round
+LONGEST = 10.0  # intervals: more of a hole is not taken for this hour's way
+BUSIEST = 4.0  # times as rough as the whole day: more an hour is not taken to be
 LARGEST, LARGEST_VALUE = np.float32(1e15), 1e30  # from the first value, and at all: beyond is cut
 HUGE = np.float32(1e18)
 TINY = np.float32(1e-12)
@@ -46,16 +61,24 @@ ROWS = [
     "level",
     "level_scale",
     "before",
+    "age",
+    "last_step",
+    "return_scale",
     "step_scale",
     "step16_scale",
+    "day_seen",
+    "week_seen",
     "day_scale",
     "day_sum",
     "day_sum_scale",
     "week_scale",
     "mean8",
+    "mean24",
+    "mean24_scale",
     "mean500",
     "shift_scale",
     "steps16",
+    "steps16_scale",
     "log_steps",
     "log_steps_scale",
     "better_residual",
@@ -64,7 +87,8 @@ ROWS = [
     "better_scale",
     "better_mean8",
     "better_mean8_scale",
-    "better_mean48",
+    "better_mean96",
+    "better_mean96_scale",
 ]
 TABLES = {
     "ring": ((16,), np.float32),
@@ -72,7 +96,7 @@ TABLES = {
     "day_n": ((DAY_BINS,), np.uint8),
     "week": ((WEEK_BINS,), np.float32),
     "week_n": ((WEEK_BINS,), np.uint8),
-    "hour": ((HOURS,), np.float32),
+    "hour": ((HOURS, 2), np.float32),  # the usual innovation, and the usual interval in s
     "hour_n": ((HOURS,), np.uint8),
 }
 
@@ -109,6 +133,7 @@ class Frame:
     clock: Clock
     dt: F32
     warm: Bools  # 21 readings and more
+    accept: int  # readings after which what is strange is the new normal
     new: dict[str, F32] = field(default_factory=dict)
     cells: dict[str, tuple[I64, F32]] = field(default_factory=dict)
     sides: F32 = field(default_factory=lambda: np.zeros((0, 0), np.float32))
@@ -117,6 +142,13 @@ class Frame:
     found: dict[str, F32] = field(default_factory=dict)
     kinds: dict[AnomalyKind, F32] = field(default_factory=dict)
     floor: F32 = field(default_factory=lambda: np.zeros(0, np.float32))
+    usual: F32 = field(
+        default_factory=lambda: np.zeros(0, np.float32)
+    )  # at this half hour of the day, like v
+    here: F32 = field(
+        default_factory=lambda: np.zeros(0, np.float32)
+    )  # the usual innovation of this hour ...
+    busy: F32 = field(default_factory=lambda: np.zeros(0, np.float32))  # ... in that of the whole day
 
     def __len__(self) -> int:
         return len(self.v)
@@ -146,32 +178,51 @@ def measure(frame: Frame, lanes: Lanes) -> None:
         out[side] = size / (scale + floor)
         new[row] = scale + weight * (np.minimum(size, np.float32(OUTLIER) * scale + cut) - scale)
 
-    _level(frame, floor, cut, count, out)
-    step = np.abs(v - before)
-    against(12, step, "step_scale", rate * (n > 0))
+    frame.here = _here(frame, lanes)
+    usual = old["better_scale"]
+    frame.busy = busy = np.clip((frame.here + floor) / (usual + floor), 1 / BUSIEST, BUSIEST)
+    _level(frame, floor, cut, count, out[8:10])
+    signed = (v - before) * (n > 0)
+    step = np.abs(signed) / busy
+    against(10, step, "step_scale", rate * (n > 0))
     slot = frame.lanes * 16 + n.astype(np.int64) % 16
     ring = lanes.tables["ring"].reshape(-1)
     full = n >= 16
-    against(13, np.abs(v - np.where(full, ring[slot], v)), "step16_scale", rate * full)
+    against(11, np.abs(v - np.where(full, ring[slot], v)), "step16_scale", rate * full)
     frame.cells["ring"] = slot, v
-    day_residual, _ = _profile(frame, lanes, "day", frame.clock.half_hour, DAY_BINS)
-    week_residual, seen = _profile(frame, lanes, "week", frame.clock.week_hour, WEEK_BINS)
-    _two_sided(frame, day_residual, "day_scale", floor, cut, rate, out[5:7], np.abs(day_residual))
-    _two_sided(
-        frame, week_residual, "week_scale", floor, cut, rate * seen, out[2:0:-1], np.abs(week_residual)
-    )
+    back = np.minimum(np.abs(signed), np.abs(old["last_step"])) / busy
+    against(12, back * (signed * old["last_step"] < 0), "return_scale", rate * (n > 1))
+    new["last_step"] = signed
+    day_residual, day_seen = _profile(frame, lanes, "day", frame.clock.half_hour, DAY_BINS)
+    frame.usual = v - day_residual
+    week_residual, week_seen = _profile(frame, lanes, "week", frame.clock.week_hour, WEEK_BINS)
+    new["day_seen"], new["week_seen"] = old["day_seen"] + day_seen, old["week_seen"] + week_seen
+    day_rate = day_seen / np.clip(new["day_seen"], 1, np.float32(MEMORY))
+    week_rate = week_seen / np.clip(new["week_seen"], 1, np.float32(MEMORY))
+    _two_sided(frame, day_residual / busy, "day_scale", floor, cut, day_rate, out[1:3])
+    _two_sided(frame, week_residual / busy, "week_scale", floor, cut, week_rate, out[6:8])
     new["day_sum"] = total = old["day_sum"] + (day_residual - old["day_sum"]) / np.float32(24)
     size = np.abs(total)
-    out[7] = size / (old["day_sum_scale"] + floor)
-    new["day_sum_scale"] = old["day_sum_scale"] + rate * (size - old["day_sum_scale"])
+    out[3] = size / (old["day_sum_scale"] + floor)
+    new["day_sum_scale"] = old["day_sum_scale"] + day_rate * (size - old["day_sum_scale"])
     # short level against long level
     new["mean8"] = mean8 = old["mean8"] + (v - old["mean8"]) / np.minimum(count, np.float32(8))
     size = np.abs(mean8 - old["mean500"])
-    out[8] = size / (old["shift_scale"] + floor)
+    out[13] = size / (old["shift_scale"] + floor)
     new["shift_scale"] = old["shift_scale"] + rate * (size - old["shift_scale"])
+    new["mean24"] = mean24 = old["mean24"] + (v - old["mean24"]) / np.minimum(count, np.float32(24))
+    against(14, np.abs(mean24 - old["mean500"]), "mean24_scale", rate)
     new["mean500"] = old["mean500"] + (v - old["mean500"]) / np.minimum(count, np.float32(SHIFT_MEMORY))
-    _roughness(frame, step, floor, count, rate, out)
-    _better(frame, lanes, day_residual, week_residual, seen, floor, cut, rate, out)
+    _roughness(frame, step, floor, count, rate, out[15:17])
+    against(17, new["steps16"], "steps16_scale", rate)
+    _better(frame, day_residual, week_residual, week_seen, floor, cut, day_rate, out)
+    new["age"] = age = np.minimum(old["age"] + frame.dt, np.float32(30) * DAY_S)
+    settled, settled_slow = (old["day_seen"] > few for few in (SETTLED, SETTLED_SLOW))
+    out[DAILY] *= (age > DAY_S) & settled
+    out[DAILY_SLOW] *= (age > DAY_S) & settled_slow
+    out[WEEKLY] *= (age > WEEK_S) & (old["week_seen"] > SETTLED)
+    out[PLAIN] *= n > SETTLED
+    out[PLAIN_SLOW] *= n > SETTLED_SLOW
     new["before"], new["n"] = v, count
     new["high"], new["low"] = np.maximum(high, v), np.minimum(low, v)
     frame.sides = out
@@ -181,7 +232,8 @@ def write(frame: Frame, lanes: Lanes) -> None:
     """Keep what `measure` prepared, profiles included."""
     lanes.write(frame.where, frame.new)
     for name, (cells, values) in frame.cells.items():
-        lanes.tables[name].reshape(-1)[cells] = values
+        table = lanes.tables[name]
+        table.reshape(-1, *table.shape[2:])[cells] = values
 
 
 def _level(frame: Frame, floor: F32, cut: F32, count: F32, out: F32) -> None:
@@ -190,7 +242,7 @@ def _level(frame: Frame, floor: F32, cut: F32, count: F32, out: F32) -> None:
     scale = old["level_scale"]
     residual = frame.v - old["level"]
     z = residual / (scale + floor)
-    out[3], out[4] = np.maximum(z, 0), np.maximum(-z, 0)
+    out[0], out[1] = np.maximum(z, 0), np.maximum(-z, 0)
     limit = np.float32(OUTLIER) * scale + cut
     new["level_scale"] = scale + rate * (np.minimum(np.abs(residual), limit) - scale)
     new["level"] = old["level"] + rate * np.clip(residual, -limit, limit)
@@ -212,14 +264,13 @@ def _profile(frame: Frame, lanes: Lanes, name: str, bins: I64, width: int) -> tu
     return difference * seen, seen
 
 
-def _two_sided(
-    frame: Frame, residual: F32, row: str, floor: F32, cut: F32, rate: F32, out: F32, size: F32
-) -> None:
+def _two_sided(frame: Frame, residual: F32, row: str, floor: F32, cut: F32, rate: F32, out: F32) -> None:
     """Up and down apart: one tail must not hide the other. `out` gets (high, low)."""
     scale = frame.old[row]
     z = residual / (scale + floor)
     out[0], out[1] = np.maximum(z, 0), np.maximum(-z, 0)
-    frame.new[row] = scale + rate * (np.minimum(size, np.float32(OUTLIER) * scale + cut) - scale)
+    taken = np.minimum(np.abs(residual), np.float32(OUTLIER) * scale + cut)
+    frame.new[row] = scale + rate * (taken - scale)
 
 
 def _roughness(frame: Frame, step: F32, floor: F32, count: F32, rate: F32, out: F32) -> None:
@@ -227,47 +278,51 @@ def _roughness(frame: Frame, step: F32, floor: F32, count: F32, rate: F32, out: 
     new["steps16"] = steps = old["steps16"] + (step - old["steps16"]) / np.minimum(count, np.float32(16))
     change = np.log(steps + floor) - old["log_steps"]
     spread = old["log_steps_scale"] + np.float32(0.05)
-    out[10], out[11] = np.maximum(change, 0) / spread, np.maximum(-change, 0) / spread
+    out[0], out[1] = np.maximum(change, 0) / spread, np.maximum(-change, 0) / spread
     new["log_steps_scale"] = old["log_steps_scale"] + rate * (np.abs(change) - old["log_steps_scale"])
     new["log_steps"] = old["log_steps"] + rate * change
 
 
+def _here(frame: Frame, lanes: Lanes) -> F32:
+    """The usual innovation at this hour of the day; a new hour's is the whole day's."""
+    cells = frame.lanes * HOURS + frame.clock.hour
+    hour, counts = lanes.tables["hour"].reshape(-1, 2)[cells], lanes.tables["hour_n"].reshape(-1)[cells]
+    frame.cells["hour"], frame.cells["hour_n"] = (cells, hour), (cells, counts)
+    weight = counts.astype(np.float32)
+    here: F32 = (hour[:, 0] * weight + frame.old["better_scale"] * np.float32(HERE_PRIOR)) / (
+        weight + np.float32(HERE_PRIOR)
+    )
+    return here
+
+
 def _better(
-    frame: Frame,
-    lanes: Lanes,
-    day: F32,
-    week: F32,
-    week_seen: Bools,
-    floor: F32,
-    cut: F32,
-    rate: F32,
-    out: F32,
+    frame: Frame, day: F32, week: F32, week_seen: Bools, floor: F32, cut: F32, rate: F32, out: F32
 ) -> None:
     """The profile that has been better so far; its innovation in the scale of this hour of the day."""
-    old, new = frame.old, frame.new
+    old, new, here = frame.old, frame.new, frame.here
     residual = np.where(week_seen & (old["week_scale"] < old["day_scale"]), week, day)
     past, phi = old["better_residual"], np.clip(old["better_cxy"] / (old["better_cxx"] + TINY), 0, 1)
     innovation = residual - phi * past
     size = np.abs(innovation)
-    cells = frame.lanes * HOURS + frame.clock.hour
-    hour, counts = lanes.tables["hour"].reshape(-1)[cells], lanes.tables["hour_n"].reshape(-1)[cells]
-    weight = counts.astype(np.float32)
-    usual = old["better_scale"]
-    here = (hour * weight + usual * np.float32(HERE_PRIOR)) / (weight + np.float32(HERE_PRIOR))
     out[0] = size / (here + floor)
+    usual = old["better_scale"]
     taken = np.minimum(size, np.float32(OUTLIER) * np.maximum(here, usual) + cut)
+    (cells, hour), (_, counts) = frame.cells["hour"], frame.cells["hour_n"]
     times = np.minimum(counts, np.uint8(19)) + np.uint8(1)
-    frame.cells["hour"] = cells, hour + (taken - hour) / times.astype(np.float32)
+    interval = np.minimum(
+        frame.dt, np.float32(LONGEST) * (old["interval"] + frame.dt * (old["interval"] == 0))
+    )
+    now = np.stack((taken, interval), 1)
+    frame.cells["hour"] = cells, hour + (now - hour) / times.astype(np.float32)[:, None]
     frame.cells["hour_n"] = cells, times
     new["better_scale"] = usual + rate * (taken - usual)
     new["better_cxy"] = old["better_cxy"] + rate * (residual * past - old["better_cxy"])
     new["better_cxx"] = old["better_cxx"] + rate * (residual * residual - old["better_cxx"])
     new["better_residual"] = residual
-    new["better_mean8"] = mean = old["better_mean8"] + (residual - old["better_mean8"]) / np.float32(8)
-    new["better_mean48"] = old["better_mean48"] + (residual - old["better_mean48"]) / np.float32(48)
-    size = np.abs(mean)
-    scale = old["better_mean8_scale"]
-    out[9] = size / (scale + floor)
-    new["better_mean8_scale"] = scale + rate * (np.minimum(size, np.float32(OUTLIER) * scale + cut) - scale)
+    for side, row, readings in ((4, "better_mean8", 8), (5, "better_mean96", 96)):
+        new[row] = mean = old[row] + (residual - old[row]) / np.float32(readings)
+        size, scale = np.abs(mean), old[f"{row}_scale"]
+        out[side] = size / (scale + floor)
+        new[f"{row}_scale"] = scale + rate * (np.minimum(size, np.float32(OUTLIER) * scale + cut) - scale)
     frame.expected = frame.v - innovation
     frame.scale = here + floor

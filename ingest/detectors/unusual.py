@@ -11,15 +11,13 @@ from types import MappingProxyType
 import numpy as np
 
 from ingest.detectors import phrases
-from ingest.detectors.evidence import ACCEPT
+from ingest.detectors.evidence import OPEN
 from ingest.detectors.finding import Finding
 from ingest.detectors.lanes import F32, I64, Block, Bools, Lanes
 from ingest.detectors.residuals import SIDES, Frame
 from telemetry.anomaly import AnomalyKind
 
-EARLY, EARLY_READINGS = 5.0, 1000  # decades more at first, falling to 0 at so many readings
-OPEN = 8.5  # decades of the protecting head
-CLOSE, CALM = 4.0, 8  # below this for so many readings and it is over
+CLOSE, CALM = 3.5, 8  # below this for so many readings and it is over
 NAMED = (
     AnomalyKind.SPIKE,
     AnomalyKind.DRIFT,
@@ -51,8 +49,7 @@ class Unusual:
         """See Detector: at least 1 where an episode opens, and where it gets another name."""
         old, new = frame.old, frame.new
         strange = frame.found["strange_safe"]
-        early = np.maximum(EARLY * (1 - old["n"] / np.float32(EARLY_READINGS)), 0)
-        opens = (old["open"] == 0) & (strange >= OPEN + early) & frame.warm
+        opens = (old["open"] == 0) & (strange >= OPEN) & frame.warm
         size = np.abs(frame.v - frame.expected) / frame.scale
         new["jump"] = np.maximum(old["jump"] * np.float32(JUMP_FADES), size * frame.warm)
         (at,) = np.nonzero(opens | (old["open"] > 0))
@@ -124,5 +121,5 @@ class Unusual:
         kind = np.where(lasting & ~turning & (kind == UNUSUAL), slowly, kind)
         kind = np.where(turning & (kind != UNIT), NOISE, kind)
         kind = np.where(~opens & (units >= 2) & (units >= 0.5 * age), UNIT, kind)
-        accepted = frame.old["held"][at] == ACCEPT
+        accepted = frame.old["held"][at] == frame.accept
         return np.where(accepted & (kind != UNIT), REGIME, kind).astype(np.float32)
