@@ -61,9 +61,19 @@ class Batch:
         default_factory=dict
     )  # sensors refused for their time, and when they were heard
     _rows: Rows | None = None
+    _last_pack: dict[str, tuple[PackColumns | None, list[int]]] = field(default_factory=dict)
+    _named: set[PackName] = field(default_factory=set)
 
     def __len__(self) -> int:
         return len(self.columns)
+
+    def name(self, pack: PackName) -> bool:
+        """Take a pack's name for its acknowledgement; False when it is there already."""
+        if pack in self._named:
+            return False
+        self._named.add(pack)
+        self.packs.append(pack)
+        return True
 
     def add(self, packet: Packet, gateway: str, pack: PackColumns) -> None:
         """The readings and manifests of one more pack."""
@@ -71,10 +81,7 @@ class Batch:
         columns, number, series = self.columns, len(pack), self.series
         self.origin += [len(self.sources)] * number
         self.sources.append(Source(packet, gateway, pack.site))
-        self.senders.update((sensor, gateway) for sensor in set(pack.sensor))
-        self.of += [
-            series.setdefault(key, len(series)) for key in zip(pack.sensor, pack.quantity, strict=True)
-        ]
+        self.of += self._numbers(gateway, pack)
         self.sites += [pack.site] * (len(series) - len(self.sites))
         columns.sensor += pack.sensor
         columns.site += [pack.site] * number
@@ -83,6 +90,17 @@ class Batch:
         columns.value += pack.value
         self.given += pack.flags
         self._rows = None
+
+    def _numbers(self, gateway: str, pack: PackColumns) -> list[int]:
+        """Of the series of each reading; a gateway's packs are mostly of the same ones in the same order."""
+        before, numbers = self._last_pack.get(gateway, (None, []))
+        if before is None or (before.sensor, before.quantity) != (pack.sensor, pack.quantity):
+            series = self.series
+            self.senders.update((sensor, gateway) for sensor in set(pack.sensor))
+            keys = zip(pack.sensor, pack.quantity, strict=True)
+            numbers = [series.setdefault(key, len(series)) for key in keys]
+            self._last_pack[gateway] = pack, numbers
+        return numbers
 
     def rows(self) -> Rows:
         """The same as arrays, made once."""

@@ -91,10 +91,9 @@ class Intake:
         self._account.manifests += len(pack.manifests)
         self._account.packs_misplaced += partition != topics.partition(pack.site)
         batch.decoded += len(pack)
-        if name in batch.packs:
+        if not batch.name(name):
             batch.repeated += len(pack)
             return True
-        batch.packs.append(name)
         batch.quarantined += [bad_record(bad, pack.site, packet, name.gateway) for bad in pack.bad]
         batch.add(packet, name.gateway, pack)
         return True
@@ -112,7 +111,7 @@ class Intake:
     ) -> None:
         self._account.undecodable()
         if name is not None:
-            batch.packs.append(name)
+            batch.name(name)
         gateway = name.gateway if name is not None else ""
         kept = packet.payload[: senml.MAX_PAYLOAD]
         batch.quarantined.append(Quarantined(reason, detail, packet.topic, gateway, "", kept))

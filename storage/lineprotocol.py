@@ -101,6 +101,9 @@ def _numbers(numbers: Sequence[float]) -> list[str]:
 
 def _tails(columns: Columns) -> Sequence[str]:
     """From the value to the time."""
+    number = len(columns)
+    if columns.flags.count(0) == columns.late_s.count(None) == number:
+        return [",flags=0i "] * number
     pairs = list(zip(columns.flags, columns.late_s, strict=True))
     texts = {
         pair: "".join(
