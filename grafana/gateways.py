@@ -10,7 +10,7 @@ from grafana.variables import DS, GATEWAY, SITE
 from grafana.vital_panels import count, figures, good_or_not, rates, table
 
 _figures = partial(figures, alias="$tag_gateway")
-_rates = partial(rates, alias="$tag_gateway $tag_port", interval="1m")
+_rates = partial(rates, alias="$tag_gateway $tag_port", interval="20s")
 _good_or_not = partial(good_or_not, alias="$tag_gateway")
 
 _NOW = Row(
