@@ -3,6 +3,7 @@
 .PHONY: help run test check format fuzz chaos bench lock bundle sbom clean
 BIN := .venv/bin
 ARGS ?=
+WORKERS ?= 3
 
 help: ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -10,10 +11,10 @@ help: ## what there is
 run: .venv/.run ## the whole simulated city: broker, sensors, agents, hub; ARGS="--for 30s --report run.json"
 	@$(BIN)/halong up $(ARGS)
 
-test: .venv/.dev ## all of the quick tier: linters, types, architecture, tests with real servers
+test: .venv/.dev ## all of the quick tier: linters, types, architecture, tests with real servers; WORKERS=3
 	@scripts/servers.sh
 	@$(MAKE) --no-print-directory check
-	@$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: .venv/.dev ## linters, types, import arrows, generated files
 	@$(BIN)/ruff check .

@@ -74,11 +74,7 @@ def mutes(database: sqlite3.Connection, now_ms: int | None = None) -> list[Mute]
 
 def unmute(database: sqlite3.Connection, number: int, *, who: str, now_ms: int) -> Mute | None:
     """End it; None when none with that number works."""
-    database.execute(
-        "UPDATE mutes SET ended_ms = ?, ended_by = ? WHERE id = ? AND ended_ms IS NULL AND until_ms > ?",
-        (now_ms, who, number, now_ms),
-    )
-    if not database.execute("SELECT changes()").fetchone()[0]:
+    if not _end(database, "mutes", "until_ms", (now_ms, who, number, now_ms)):
         return None
     return next(one for one in mutes(database) if one.id == number)
 
@@ -104,13 +100,18 @@ def works(database: sqlite3.Connection, now_ms: int | None = None) -> list[Maint
 
 def finish(database: sqlite3.Connection, number: int, *, who: str, now_ms: int) -> Maintenance | None:
     """End it now, or call it off; None when none with that number goes on or is to come."""
-    database.execute(
-        "UPDATE maintenance SET ended_ms = ?, ended_by = ? WHERE id = ? AND ended_ms IS NULL AND end_ms > ?",
-        (now_ms, who, number, now_ms),
-    )
-    if not database.execute("SELECT changes()").fetchone()[0]:
+    if not _end(database, "maintenance", "end_ms", (now_ms, who, number, now_ms)):
         return None
     return next(one for one in works(database) if one.id == number)
+
+
+def _end(database: sqlite3.Connection, table: str, until: str, values: tuple[int, str, int, int]) -> bool:
+    """Whether there was one to end; `values` are now, who, its number, now."""
+    cursor = database.execute(
+        f"UPDATE {table} SET ended_ms = ?, ended_by = ? WHERE id = ? AND ended_ms IS NULL AND {until} > ?",
+        values,
+    )
+    return cursor.rowcount > 0
 
 
 def mute_alarm(

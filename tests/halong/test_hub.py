@@ -2,19 +2,18 @@
 
 import asyncio
 import json
-import socket
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
-from time import time_ns
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from halong.hub import ApiSettings, BrokerSettings, HubConfig, run
+from halong.installation import free_port
 from runtime.mqtt import BrokerUrl, Connection, keep_connected
 from storage.embedded import EmbeddedStore
 from storage.store import Columns
@@ -22,31 +21,23 @@ from telemetry import topics
 from telemetry.reading import Reading
 from telemetry.senml import encode_pack
 from telemetry.topics import PackName
+from tests.peers import living, now_ms
 
 PATIENCE_S = 20.0
 
 
-def now_ms() -> int:
-    return time_ns() // 1_000_000
-
-
 @pytest.fixture
 def config(tmp_path: Path, mosquitto_url: str) -> HubConfig:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     return HubConfig(
         data=str(tmp_path / "data"),
         broker=BrokerSettings(mosquitto_url, f"test-{uuid4().hex}"),
-        api=ApiSettings("127.0.0.1", port),
+        api=ApiSettings("127.0.0.1", free_port()),
     )
 
 
 @asynccontextmanager
 async def running(config: HubConfig) -> AsyncIterator[Callable[[str], Awaitable[Any]]]:
     """A hub that answers; gives the function that asks it."""
-    stop = asyncio.Event()
-    task = asyncio.create_task(run(config, stop=stop))
 
     def fetch(path: str) -> Any:
         with urllib.request.urlopen(f"http://127.0.0.1:{config.api.port}{path}", timeout=5) as answer:
@@ -55,20 +46,16 @@ async def running(config: HubConfig) -> AsyncIterator[Callable[[str], Awaitable[
     async def get(path: str) -> Any:
         return await asyncio.to_thread(fetch, path)
 
-    async with asyncio.timeout(PATIENCE_S):
-        while True:
-            try:
-                await get("/readyz")
-            except OSError:  # not listening yet, or 503
-                await asyncio.sleep(0.02)
-            else:
-                break
-    try:
-        yield get
-    finally:
-        stop.set()
+    async with living(lambda stop: run(config, stop=stop)):
         async with asyncio.timeout(PATIENCE_S):
-            await task
+            while True:
+                try:
+                    await get("/readyz")
+                except OSError:  # not listening yet, or 503
+                    await asyncio.sleep(0.02)
+                else:
+                    break
+        yield get
 
 
 async def publish_raw(config: HubConfig, topic: str, payload: bytes, *, retain: bool = False) -> None:

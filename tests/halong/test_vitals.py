@@ -35,6 +35,7 @@ from telemetry.messages import Birth, ClockState, PortCounters, State
 from telemetry.reading import Reading
 from telemetry.senml import encode_pack
 from telemetry.topics import PackName
+from tests.peers import living
 
 NOW = 1_700_000_000_000
 PATIENCE_S = 30.0
@@ -227,9 +228,6 @@ async def test_a_hub_writes_them_beside_the_readings(
         pack = topics.up(root, "hon-gai", PackName("gw-1", "abcd", 0))
         await connection.publish(pack, encode_pack("hon-gai", [reading]))
 
-    stop = asyncio.Event()
-    hub = asyncio.create_task(run(config, stop=stop, part="ingest"))
-
     def found(query: str) -> list[dict[str, Any]]:
         return ask(influxd_url, influx_database, query)
 
@@ -238,7 +236,7 @@ async def test_a_hub_writes_them_beside_the_readings(
             await asyncio.sleep(0.1)
         return series[0]
 
-    try:
+    async with living(lambda stop: run(config, stop=stop, part="ingest")):
         async with asyncio.timeout(PATIENCE_S):
             while not await asyncio.to_thread(found, 'SELECT * FROM "ingest" WHERE "broker_ready" = 1'):
                 await asyncio.sleep(0.1)
@@ -250,10 +248,6 @@ async def test_a_hub_writes_them_beside_the_readings(
             }
             while not await asyncio.to_thread(found, 'SELECT * FROM "ingest" WHERE "readings_stored" = 1'):
                 await asyncio.sleep(0.1)
-    finally:
-        stop.set()
-        async with asyncio.timeout(PATIENCE_S):
-            await hub
     assert told["gateway"]["tags"] == {"gateway": "gw-1", "site": "hon-gai"}
     assert told["port"]["tags"] == {"gateway": "gw-1", "port": "rs485", "site": "hon-gai"}
     assert told["sensor"]["tags"] == told["ledger"]["tags"] == {"sensor": "pm-1", "site": "hon-gai"}
