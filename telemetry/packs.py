@@ -5,6 +5,7 @@ same readings.
 """
 
 from functools import lru_cache
+from itertools import chain
 from operator import eq
 from typing import Any, NamedTuple
 
@@ -152,7 +153,10 @@ def _cbor_cells(payload: bytes) -> _Cells:
         sum([label in record for record in records]) for label in (_BASE, "site", "fl")
     )
     numbers = set(map(type, cells.times)) | set(map(type, cells.values))
-    if fields != known or not numbers <= {int, float} or set(map(type, cells.names)) != {str}:
+    labels = set(map(type, chain.from_iterable(records)))  # true and simple(1) are no labels, and equal to 1
+    if fields != known or not labels <= {int, str} or not numbers <= {int, float}:
+        raise ValueError("not as we write it")
+    if set(map(type, cells.names)) != {str}:
         raise ValueError("not as we write it")
     return cells
 

@@ -141,6 +141,20 @@ def test_one_label_is_odd(changed: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
+    "odd", [cbor2.CBORSimpleValue, float, lambda number: True if number == 1 else number + 0.0]
+)
+@pytest.mark.parametrize("label", ["n", "u", "t", "v"])
+def test_a_cbor_label_that_only_equals_ours_is_none(odd: Callable[[int], Any], label: str) -> None:
+    numbered = {CBOR_NUMBERS.get(name, name): cell for name, cell in RECORD.items()}
+    number = CBOR_NUMBERS[label]
+    spoiled = {odd(key) if key == number else key: cell for key, cell in numbered.items()}
+    assert_same(cbor2.dumps([spoiled]))
+    assert_same(
+        cbor2.dumps([numbered, {key: cell for key, cell in spoiled.items() if key not in (-2, "site")}])
+    )
+
+
+@pytest.mark.parametrize(
     "payload",
     [
         b"", b"[]", b"[null]", b"{}", b"[" * 5000, b" \n[]", b"\xff",
