@@ -1,7 +1,8 @@
 """How far series lean away from what is usual at their hour, and for how long: for what lasts and is no reading far out. Pure.
 
 A look is measured in half widths of the band (`ingest.profile`); `lean` is its mean over a quarter of an hour, by the time
-between looks. `rising` is how long it has been out of the middle, `shift` the mean distance over half a day, in the unit.
+between looks. `rising` is how long it has been out of the middle, `entry` how far out the first looks there were, `shift` the
+mean distance over half a day, in the unit.
 """
 
 import numpy as np
@@ -11,8 +12,10 @@ from ingest.profile import Band
 
 MINUTES_S, HALF_DAY_S = 900.0, 43_200.0
 MIDDLE = 0.4  # half widths: nearer than this nothing is on its way
+CREPT = 0.95  # half widths: a jump's first looks are further out
 LARGEST = 6.0  # half widths: more of one look is not taken
-ROWS = ("lean", "rising", "shift", "known")
+ENTRY = 3.0  # looks: so many tell whether it jumped or crept out of the middle
+ROWS = ("lean", "rising", "shift", "known", "entry", "entered")
 
 
 class Lean:
@@ -32,12 +35,16 @@ class Lean:
         rate = np.where(first, np.float32(0.3), 1 - np.exp(-dt_s / np.float32(MINUTES_S)))
         lean = np.where(known, old["lean"] + rate * (z - old["lean"]), 0).astype(np.float32)
         out = np.abs(lean) >= MIDDLE
+        entered = np.where(out, old["entered"] + 1, 0)
+        entry = old["entry"] * (entered > 1)
         slowly = np.where(first, 1, 1 - np.exp(-dt_s / np.float32(HALF_DAY_S)))
         self.lanes.write(
             lanes,
             {
                 "lean": lean,
                 "rising": np.where(out, old["rising"] + dt_s, 0).astype(np.float32),
+                "entered": entered.astype(np.float32),
+                "entry": np.where(entered <= ENTRY, entry + (z - entry) / np.maximum(entered, 1), entry),
                 "shift": np.where(known, old["shift"] + slowly * (residual - old["shift"]), 0),
                 "known": known.astype(np.float32),
             },
@@ -47,6 +54,10 @@ class Lean:
         """(lean, rising in s, shift, whether its hour is known) of one lane."""
         row = self.lanes.read(slice(lane, lane + 1))
         return float(row["lean"][0]), float(row["rising"][0]), float(row["shift"][0]), bool(row["known"][0])
+
+    def crept(self, lane: int) -> bool:
+        """Whether it left the middle bit by bit."""
+        return abs(float(self.lanes.read(slice(lane, lane + 1))["entry"][0])) < CREPT
 
     def settle(self, lane: int) -> None:
         """What it leans to is usual from now on."""

@@ -232,7 +232,7 @@ class Namer:
     ) -> AnomalyKind | None:
         lane = int(frame.lanes[column])
         raw, _, _, known = self._lean.of(lane)
-        slow = float(self.lanes.tables["rose"][lane]) >= SLOWLY_S
+        slow = float(self.lanes.tables["rose"][lane]) >= SLOWLY_S and self._lean.crept(lane)
         agree, against = self._ask(lane, at_ms)
         if agree and agree >= against:
             return AnomalyKind.UNUSUAL

@@ -3,7 +3,7 @@
 Each hour that ends is folded into its hour of the day (a mean over some ten days) and its hour of the week (some five weeks).
 Expected is the mean of both, weighed by how many days stand behind them, from the middle of one hour to that of the next; a
 holiday is a Sunday. How far minutes are off is folded in hour by hour, too, and so is by how much of that the band is to be
-wider, so that 98 of 100 minutes were within. An hour that lies mostly outside moves it little: it may be a fault.
+wider, so that 98 of 100 minutes were within. An hour that lies mostly outside, or that was told of, moves it little.
 """
 
 from typing import NamedTuple
@@ -21,7 +21,14 @@ OUTLIER = 3.0  # times the usual distance: more of an hour is not learned
 WIDE, WIDE_LEAST = 4.0, 2.5  # the band in usual distances: at first, and at least
 BEYOND, WIDE_STEP = 0.02, 0.3  # the share of minutes outside; how fast the width follows
 MOSTLY, PACE = 0.5, 0.25  # an hour with so much outside is learned at this pace
-ROWS = ("wide", "hour", "count", "measured", "beyond")  # `hour`: the open one, in hours since 1970, civil
+ROWS = (
+    "wide",
+    "hour",
+    "count",
+    "measured",
+    "beyond",
+    "told",
+)  # `hour`: the open one, in hours since 1970, civil
 TABLES = {
     "week": ((168,), np.float32),
     "weeks": ((168,), np.uint8),
@@ -60,8 +67,12 @@ class Profile:
         far = wide * here
         return Band(expected - far, expected, expected + far)
 
-    def learn(self, lanes: I64, local_ms: I64, values: F64) -> None:
-        """One minute each of these lanes, none twice, newer than what they have learned."""
+    def learn(self, lanes: I64, local_ms: I64, values: F64, told: Bools | None = None) -> None:
+        """One minute each of these lanes, none twice, newer than what they have learned; of those that are `told` slowly. What
+        lies further out than twice the band is taken as if it lay there."""
+        usual = self.band(lanes, local_ms)
+        half = usual.high - usual.expected
+        values = np.where(np.isnan(half), values, np.clip(values, usual.low - half, usual.high + half))
         rows, tables = self.lanes.read(lanes), self.lanes.tables
         hour = (local_ms // HOUR_MS).astype(np.float32)
         ends = (rows["hour"] != hour) & (rows["count"] > 0)
@@ -81,6 +92,7 @@ class Profile:
                 "count": np.where(same, rows["count"], 0) + one,
                 "measured": np.where(same, rows["measured"], 0) + known,
                 "beyond": np.where(same, rows["beyond"], 0) + (known & (size > far)),
+                "told": np.where(same, rows["told"], 0) + (0 if told is None else told),
             },
         )
 
@@ -115,7 +127,8 @@ class Profile:
         measured = rows["measured"] > 0
         share = rows["beyond"] / np.maximum(rows["measured"], 1)
         off, days = tables["off"][lanes, day_hour], tables["days"][lanes, day_hour]
-        pace = np.where((days >= 2 * LEARNED) & (share > MOSTLY), PACE, 1.0)
+        doubtful = (share > MOSTLY) & (days >= 2 * LEARNED)
+        pace = np.where(doubtful | (rows["told"] > MOSTLY * rows["count"]), PACE, 1.0)
         mean_off = tables["sum_off"][lanes] / np.maximum(rows["measured"], 1)
         taken = np.where((days > LEARNED) & (off > 0), np.minimum(mean_off, OUTLIER * off), mean_off)
         moved = off + pace * (taken - off) / np.clip(days, 1, DAYS)

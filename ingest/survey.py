@@ -224,5 +224,4 @@ class Survey:
         for column, found in self._namer.tell(frame, Looks(values, at_ms, slow, usual)):
             told.setdefault(int(rows[column]), []).extend(found)
         self._bank.learn(frame)
-        calm = self._namer.calm(lanes)
-        self._profile.learn(lanes[calm], local_ms[calm], values[calm])
+        self._profile.learn(lanes, local_ms, values, ~self._namer.calm(lanes))
