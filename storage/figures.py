@@ -1,7 +1,7 @@
 """Hourly figures in InfluxDB: which there are, as lines and statements, and windows made of them. Pure.
 
-    <quantity>_hours,sensor=<id> number=<int>i,total=<float>,low=<float>,high=<float>[,…] <start of the hour, ms>
-    hours touched_ms=<int>i,rolled_ms=<int>i <start of the hour, ms>
+    Hours_<quantity>,sensor=<id> number=<int>i,total=<float>,low=<float>,high=<float>[,…] <start of the hour, ms>
+    Hours touched_ms=<int>i,rolled_ms=<int>i <start of the hour, ms>
 
 `energy` only of levels (the sum of 10^(value/10)), `east` and `north` of directions (sums of sine and cosine), `opening`,
 `closing` and `rise` of counters. The figures of an hour hold where `rolled_ms` is after `touched_ms`; `number` 0 is
@@ -19,7 +19,7 @@ from storage.store import Bucket
 from storage.windows import mean_direction
 from telemetry.quantities import QUANTITIES, Aggregate
 
-MARKS = "hours"
+MARKS = "Hours"
 LINES_MAX = 5000  # of one request
 
 # What an aggregate over whole hours is made of, beside `number`.
@@ -54,7 +54,7 @@ def are_kept(quantity: str, function: Aggregate) -> bool:
 
 def measurement(quantity: str) -> str:
     """Where its figures are."""
-    return f"{quantity}_hours"
+    return f"{MARKS}_{quantity}"
 
 
 def of_values(source: str, names: Iterable[str], condition: str) -> str:
@@ -72,7 +72,7 @@ def of_figures(quantity: str, names: Iterable[str], condition: str, *, one: bool
 
 def of_every_figure(condition: str) -> str:
     """(hour, number) of each quantity, sensor and hour that has figures."""
-    return f'SELECT "number" FROM /_hours$/ {condition} GROUP BY "sensor"'
+    return f'SELECT "number" FROM /^Hours_/ {condition} GROUP BY "sensor"'
 
 
 def of_marks(condition: str) -> str:

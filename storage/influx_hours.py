@@ -149,7 +149,7 @@ class HourKeeper:
             if sensor := table.tags.get("sensor"):
                 gone.setdefault(table.name, {})[sensor] = list(numbers(table))
         for name, hours in gone.items():
-            for body in figures.nothing(name.removesuffix("_hours"), hours):
+            for body in figures.nothing(name.removeprefix(f"{figures.MARKS}_"), hours):
                 await self._send(body)
 
     async def _find_waiting(self, now: int) -> None:

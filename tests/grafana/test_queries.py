@@ -9,10 +9,11 @@ import pytest
 from grafana import queries, vital_queries
 from grafana.annotations import ALL, ANOMALIES
 from grafana.provision import SHORTEST_WINDOW
+from storage.influxql import EVERY_QUANTITY
 from telemetry import aggregates
 from telemetry.quantities import QUANTITIES, UnknownQuantityError, quantity
 
-SOURCE = re.compile(r'FROM (?:"(\w+)"|/\.\+/|/\^\$quantity\$/)')
+SOURCE = re.compile(rf'FROM (?:"(\w+)"|{re.escape(EVERY_QUANTITY)}|/\^\$quantity\$/)')
 WINDOW_MS, HOUR_MS = 600_000, 3_600_000
 
 

@@ -19,7 +19,7 @@ from aiohttp import web
 USER = ("anyone", "a-token")
 _LINE = re.compile(r"([a-z0-9_]+),sensor=([a-z0-9-]+),site=[a-z0-9-]+ (value=\S+) (\d+)")
 _COUNT = re.compile(
-    r'SELECT count\("value"\) FROM /\.\+/ WHERE time >= (\d+)ms AND time < (\d+)ms GROUP BY "sensor"'
+    r'SELECT count\("value"\) FROM /\^\[\^H\]/ WHERE time >= (\d+)ms AND time < (\d+)ms GROUP BY "sensor"'
 )
 
 

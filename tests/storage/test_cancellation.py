@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.embedded import READERS, EmbeddedStore
+from storage.duckpool import READERS
+from storage.embedded import EmbeddedStore
 from storage.influx import InfluxStore
 from storage.influx_http import InfluxUrl
 from storage.store import Columns
@@ -50,9 +51,9 @@ async def test_duckdb_stops_and_the_other_question_goes_on(tmp_path: Path) -> No
         )
 
     first, second = question(), question()
-    await until(lambda: store._cursors.qsize() == READERS - 2)
+    await until(lambda: store._pool._cursors.qsize() == READERS - 2)
     second.cancel()
-    await until(lambda: store._cursors.qsize() == READERS - 1)
+    await until(lambda: store._pool._cursors.qsize() == READERS - 1)
     assert second.cancelled()
     assert not first.done()
     first.cancel()

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import re
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
@@ -10,7 +11,7 @@ from aiohttp import web
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from storage import figures
+from storage import figures, influxql
 from storage.figures import FIELDS
 from storage.influx import InfluxStore
 from storage.influx_hours import FRESH_MS, QUIET_MS
@@ -321,6 +322,8 @@ async def test_a_server_that_does_not_tell_the_marks_is_asked_for_readings(clock
         await runner.cleanup()
 
 
-def test_no_quantity_is_named_like_the_figures_of_another() -> None:
-    names = {figures.measurement(name) for name in QUANTITIES} | {figures.MARKS}
-    assert not names & QUANTITIES.keys()
+def test_a_question_about_every_quantity_looks_at_no_figures() -> None:
+    every = re.compile(influxql.EVERY_QUANTITY.strip("/"))
+    assert all(every.search(name) for name in QUANTITIES)
+    assert not any(every.search(figures.measurement(name)) for name in [*QUANTITIES, "x"])
+    assert not every.search(figures.MARKS)
