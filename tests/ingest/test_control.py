@@ -56,7 +56,7 @@ def test_a_birth_enters_the_inventory_and_is_answered(desk: Desk):
     desk.hear("birth", "gw-1", birth("gw-1", "pm-1"))
     assert desk.answered == ["gw-1"]
     known = desk.registry.known("pm-1", "?", "?")
-    assert known == ("PM-1", "bai-chay", "gw-1", 1.0)
+    assert known == ("PM-1", "bai-chay", "gw-1", 1.0, "Bãi Cháy")
     desk.hear("birth", "gw-1", birth("gw-1", "pm-1", "pm-2", session=(1, 2)))
     assert set(desk.registry.sensors()) == {"pm-1", "pm-2"}
 
