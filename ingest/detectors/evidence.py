@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from ingest.detectors import rarity
 from ingest.detectors.lanes import F32, I64, Bools, Lanes
-from ingest.detectors.rarity import BINS, RARE, WARM
-from ingest.detectors.residuals import SIDES, Frame
+from ingest.detectors.rarity import BINS, RARE
+from ingest.detectors.residuals import SETTLED, SIDES, Frame
 
 FORGET = 16_000  # readings: then every count is halved
 NORM = 3.5
@@ -24,6 +24,7 @@ LENGTH, LENGTH_READINGS = 1.0, (300.0, 8000.0)
 SUSPECT, SUSPECT_FROM = 5.5, 200
 ACCEPT = 300  # readings; a bank may be told another number
 PEAK, PEAK_SHARE, PEAK_BLOCK, PEAK_BLOCKS = 1.06, 0.05, 10, 12
+TOLD_FROM = 1.0  # decades: less is no peak
 SHARE = 0.05  # of the suspect counts a third head counts; the score is the learning head's ...
 CAREFUL = 1.0  # ... or that one's, where it is surer by so many decades
 GROWTH = 0.2  # of the range: so much of a suspect record is taken in at a time
@@ -121,15 +122,20 @@ def _joined(
     learned, suspect = frame.old["learned"][column], frame.old["suspect"][column]
     plain, steep = rarity.decades(counts, learned, place, bins, side)
     frame.found["sides"][side, column] = steep
-    cells, kinds = column * (len(GROUPS) + 1) + _GROUP[side], len(GROUPS) + 1
-    sums = np.bincount(cells, weights=steep**NORM, minlength=kinds * size).reshape(-1, kinds)
-    every = sums.sum(1).astype(np.float32) ** power
-    grouped = (sums[:, :-1].astype(np.float32) ** power + _LIFT).max(1)
+    groups = len(GROUPS) + 1
+    sums = np.bincount(_GROUP[side] * size + column, weights=steep**NORM, minlength=groups * size)
+    sums = sums.reshape(groups, size).astype(np.float32)
+    total = sums.sum(0)
+    (seen,) = np.nonzero(total)
+    every, grouped = np.zeros(size, np.float32), np.zeros(size, np.float32)
+    every[seen] = total[seen] ** power
+    grouped[seen] = (sums[:-1, seen] ** power + _LIFT[:, None]).max(0)
     weight = _SCORED[side]
 
     def join(decades: F32) -> F32:
-        total = np.bincount(column, weights=weight * decades**NORM, minlength=size)
-        joined: F32 = total.astype(np.float32) ** power
+        powers = np.bincount(column, weights=weight * decades**NORM, minlength=size).astype(np.float32)
+        joined = np.zeros(size, np.float32)
+        joined[seen] = powers[seen] ** power
         return joined
 
     joined = join(plain)
@@ -160,25 +166,35 @@ def _records(frame: Frame) -> tuple[F32, F32]:
 def _peaks(frame: Frame, lanes: Lanes, strange: F32) -> None:
     """An alert is told at its peak: the score is 0 unless it tops the last twentieth of the history, at most 120 readings."""
     n, block = frame.old["n"], frame.old["block"]
-    peaks = lanes.tables["peaks"][frame.where].copy()
     fresh = (n % PEAK_BLOCK) == 0
-    block = np.where(fresh, (block + 1) % PEAK_BLOCKS, block)
-    at = block.astype(np.int64)
-    every = np.arange(len(frame))
-    peaks[every[fresh], at[fresh]] = 0
-    blocks = np.clip(PEAK_SHARE * n / PEAK_BLOCK, 1, PEAK_BLOCKS).astype(np.int8)
-    highest = np.where(_AGE[at] <= blocks[:, None], peaks, 0).max(1)
-    told = np.where(strange > np.float32(PEAK) * highest, strange, 0)
+    frame.new["block"] = block = np.where(fresh, (block + 1) % PEAK_BLOCKS, block)
+    told = np.zeros(len(frame), np.float32)
+    (seen,) = np.nonzero(strange > TOLD_FROM)
+    if seen.size:
+        at, high = block[seen].astype(np.int64), strange[seen]
+        peaks = lanes.tables["peaks"][frame.lanes[seen]]
+        every = np.arange(seen.size)
+        peaks[every[fresh[seen]], at[fresh[seen]]] = 0
+        blocks = np.clip(PEAK_SHARE * n[seen] / PEAK_BLOCK, 1, PEAK_BLOCKS).astype(np.int8)
+        highest = np.where(_AGE[at] <= blocks[:, None], peaks, 0).max(1)
+        told[seen] = np.where(high > np.float32(PEAK) * highest, high, 0)
     frame.found["score"] = (1 - 1 / (1 + told)).astype(np.float32)
     frame.found["told"] = told
-    peaks[every, at] = np.maximum(peaks[every, at], strange)
-    frame.new["block"] = block
-    frame.found["peaks"] = peaks
+    frame.found["peak"] = strange
+
+
+def _keep_peaks(frame: Frame, lanes: Lanes) -> None:
+    peaks, strange, block = lanes.tables["peaks"], frame.found["peak"], frame.new["block"].astype(np.int64)
+    (fresh,) = np.nonzero((frame.old["n"] % PEAK_BLOCK) == 0)
+    peaks[frame.lanes[fresh], block[fresh]] = 0
+    (seen,) = np.nonzero(strange > TOLD_FROM)
+    at = frame.lanes[seen], block[seen]
+    peaks[at] = np.maximum(peaks[at], strange[seen])
 
 
 def take_in(frame: Frame, lanes: Lanes) -> None:
     """Learn what `weigh` has weighed: trusted or doubted counts, ranges, peaks."""
-    old, new, v, where = frame.old, frame.new, frame.v, frame.where
+    old, new, v = frame.old, frame.new, frame.v
     first = old["n"] == 0
     suspicious = (frame.found["suspect"] > SUSPECT) & (old["n"] > SUSPECT_FROM)
     held = np.where(suspicious, old["held"] + 1, np.maximum(old["held"] - 1, 0))
@@ -194,7 +210,7 @@ def take_in(frame: Frame, lanes: Lanes) -> None:
     if accepted.size:
         _accept(frame, lanes, accepted)
     _count(frame, lanes, doubt)
-    lanes.tables["peaks"][where] = frame.found["peaks"]
+    _keep_peaks(frame, lanes)
     _halve(frame, lanes)
     _refresh(frame, lanes)
     frame.found["accepted"] = (held == frame.accept + 1).astype(np.float32)
@@ -246,7 +262,7 @@ def _halve(frame: Frame, lanes: Lanes) -> None:
 def _refresh(frame: Frame, lanes: Lanes) -> None:
     """Below which bin a side is too common to be looked at; kept a little low, and anew every 64 readings."""
     n = frame.old["n"]
-    (due,) = np.nonzero((n == WARM) | (n % 64 == 63))
+    (due,) = np.nonzero((n == SETTLED + 10) | (n % 64 == 63))
     if due.size:
         at = frame.lanes[due]
         counts = lanes.tables["counts"][at].astype(np.float32) + lanes.tables["doubted"][at]
