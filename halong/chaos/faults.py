@@ -89,8 +89,14 @@ class City:
         pid = self._processes.pids().get(fault.target)
         if pid is None:
             return
-        with suppress(ProcessLookupError):
+        try:
             before = resource.prlimit(pid, resource.RLIMIT_FSIZE, (NO_GROWTH, resource.RLIM_INFINITY))
+        except ProcessLookupError:
+            return
+        except PermissionError:  # a mosquitto that root has started runs as somebody else
+            await self._processes.restart(fault.target)
+            return
+        with suppress(ProcessLookupError):
             try:
                 await asyncio.sleep(fault.seconds)
                 if fault.target == "broker":

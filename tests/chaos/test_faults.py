@@ -1,0 +1,71 @@
+"""A full disk is real to the process it hits, ends by itself, and is only a restart to one that may not be limited."""
+
+import asyncio
+import os
+import resource
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from halong.broker import BrokerKind
+from halong.chaos.faults import City
+from halong.chaos.plan import Fault, Kind
+from halong.processes import Processes
+
+SOMEBODY_ELSE = (
+    "import os, time; os.geteuid() or os.setuid(65534); print('here', flush=True); time.sleep(600)"
+)
+OURS = "import time; print('here', flush=True); time.sleep(600)"
+
+
+def city(processes: Processes, directory: Path) -> City:
+    return City(
+        processes,
+        {},
+        broker_kind=BrokerKind.MOSQUITTO,
+        broker_port=1,
+        broker_directory=directory,
+        step_file=lambda name: directory / name,
+        root="t",
+        seed=1,
+    )
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("code", [OURS, SOMEBODY_ELSE])
+async def test_a_broker_with_a_full_disk_is_told_to_stop_and_comes_again(tmp_path: Path, code: str) -> None:
+    processes = Processes(tmp_path)
+    await processes.start("broker", [sys.executable, "-c", code])
+    try:
+        await until(lambda: b"here" in processes.log_path("broker").read_bytes())
+        await city(processes, tmp_path).play(Fault(0.0, Kind.DISK_FULL, "broker", 0.1, 0.5))
+        await until(lambda: processes.restarts == {"broker": 1})
+        assert (processes.crashes, processes.stuck) == ([], [])
+    finally:
+        await processes.stop_all()
+
+
+async def test_the_limit_is_there_meanwhile_and_gone_afterwards(tmp_path: Path) -> None:
+    processes = Processes(tmp_path)
+    await processes.start("gw-1", [sys.executable, "-c", OURS])
+    try:
+        await until(lambda: b"here" in processes.log_path("gw-1").read_bytes())
+        pid = processes.pids()["gw-1"]
+        before = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+        filling = asyncio.create_task(
+            city(processes, tmp_path).play(Fault(0.0, Kind.DISK_FULL, "gw-1", 0.3, 0.5))
+        )
+        await until(lambda: resource.prlimit(pid, resource.RLIMIT_FSIZE)[0] == 1)
+        await filling
+        assert resource.prlimit(pid, resource.RLIMIT_FSIZE) == before
+        os.kill(pid, 0)
+        assert processes.restarts == {}
+    finally:
+        await processes.stop_all()
