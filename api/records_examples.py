@@ -104,6 +104,7 @@ EXAMPLES: dict[str, Any] = {
                 "stored": 3590,
                 "quarantined": 0,
                 "invalid": 0,
+                "good": 3590,
                 "late": 0,
                 "given_up": 0,
                 "lost": 0,

@@ -105,13 +105,12 @@ def of_ledger(rows: Iterable[LedgerRow]) -> Iterator[Point]:
     """Each sensor's hour at its start: told again it overwrites itself. `good` of the `expected` are stored and valid."""
     for row in rows:
         found = row.figures
-        good = None if found.expected is None else min(found.stored - found.invalid, found.expected)
         yield Point(
             "ledger",
             {"sensor": row.sensor, "site": row.site or NOWHERE},
             {
                 "expected": found.expected,
-                "good": good,
+                "good": None if found.expected is None else found.good,
                 "read": found.read,
                 "accepted": found.accepted,
                 "stored": found.stored,

@@ -36,6 +36,7 @@ class Figures(msgspec.Struct, frozen=True):
     read         what the sensor has said; accepted: what the gateway's journal took; duplicate: what it had already
     stored       in the store now; quarantined: set aside now; late: of the accepted, observed a minute before or more
     invalid      of the stored: in a period that an operator has declared invalid
+    good         of the expected: stored and valid; what came beyond it in one hour of one sensor makes up for no other
     given_up     removed from a full journal before it was sent
     lost         accepted and gone: given up, or not here when the gateway was retired
     pending      accepted (or, estimated, expected) and not here yet, while the gateway lives
@@ -50,6 +51,7 @@ class Figures(msgspec.Struct, frozen=True):
     stored: int = 0
     quarantined: int = 0
     invalid: int = 0
+    good: int = 0
     late: int = 0
     given_up: int = 0
     lost: int = 0
@@ -59,8 +61,8 @@ class Figures(msgspec.Struct, frozen=True):
 
     @property
     def completeness(self) -> float | None:
-        """The share of what was expected that is stored and valid, at most 1; None when nothing was expected or can be."""
-        return min(1.0, (self.stored - self.invalid) / self.expected) if self.expected else None
+        """The share of what was expected that is stored and valid; None when nothing was expected or can be."""
+        return self.good / self.expected if self.expected else None
 
 
 class LedgerRow(msgspec.Struct, frozen=True):
@@ -106,6 +108,7 @@ def figures(
             stored=stored,
             quarantined=quarantined,
             invalid=invalid,
+            good=min(stored - invalid, promised or 0),
             lost=missing if retired else 0,
             pending=0 if retired else missing,
             estimated=1,
@@ -132,6 +135,7 @@ def figures(
         stored=stored,
         quarantined=quarantined,
         invalid=invalid,
+        good=min(stored - invalid, expected or 0),
         late=sum(one.late for one in told),
         given_up=given_up,
         lost=gone,

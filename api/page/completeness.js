@@ -10,10 +10,10 @@ export const midnight = (ms) => Math.floor((ms + CITY_OFFSET_MS) / DAY_MS) * DAY
 
 export const gradeOf = (cell) => (!cell || cell.completeness === null ? "empty" : GRADES.find(([from]) => cell.completeness >= from)[1]);
 
-// Several cells as one. A site's surplus makes up for no other's gap: each counts by what was expected of it.
+// Several cells as one.
 export function summed(cells) {
-  const whole = Object.fromEntries([...FIGURES, "estimated", "hours"].map((name) => [name, cells.reduce((sum, cell) => sum + (cell[name] ?? 0), 0)]));
-  return { ...whole, completeness: whole.expected ? cells.reduce((sum, cell) => sum + (cell.completeness ?? 0) * (cell.expected ?? 0), 0) / whole.expected : null };
+  const whole = Object.fromEntries([...FIGURES, "good", "estimated", "hours"].map((name) => [name, cells.reduce((sum, cell) => sum + (cell[name] ?? 0), 0)]));
+  return { ...whole, completeness: whole.expected ? whole.good / whole.expected : null };
 }
 
 export function told(cell) {

@@ -41,7 +41,8 @@ async def completeness(
 
     `lost` is accepted and gone for good, `pending` is accepted and not here yet. Where `estimated` is not 0, so many of the
     hours have no whole manifest from their gateway yet: `expected`, and what follows from it, comes from the sensor's period.
-    `completeness` is the share of what was expected that is stored.
+    `completeness` is the share of what was expected that is `good`: stored and valid, no more in an hour of a sensor than was
+    expected there, so that no sensor's surplus hides another's gap.
     """
     if sensor is not None:
         hub.sensor(sensor)

@@ -107,7 +107,7 @@ async def test_what_a_gateway_took_with_it_is_lost_once_it_is_retired_and_says_e
     rows = await hub.ledger(now_ms)
     whole, broken = rows["pm-c", 0].figures, rows["pm-c", 1].figures
     said = gateway.emitted[0, "readings"]
-    assert whole == Figures(expected=said, read=said, accepted=said, stored=said)
+    assert whole == Figures(expected=said, read=said, accepted=said, stored=said, good=said)
     said = gateway.emitted[1, "readings"]
     assert (broken.estimated, broken.accepted, broken.read) == (1, None, None)
     assert (broken.expected, broken.stored) == (said, said // 3)
@@ -133,7 +133,7 @@ async def test_of_a_gateway_that_was_shut_down_nothing_is_expected_meanwhile(
     (left,) = silence.check(now_ms, {}, {"gw-e": SITE.id})
     hub.book.put_anomaly(left)
     known = (await hub.ledger(now_ms))["pm-e", 0].figures
-    assert known == Figures(expected=said, read=said, accepted=said, stored=said)
+    assert known == Figures(expected=said, read=said, accepted=said, stored=said, good=said)
 
 
 async def test_what_the_store_has_forgotten_is_not_lost(hub: Hub, tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ async def test_late_arrivals_correct_it_and_a_birth_takes_a_retirement_back(hub:
     assert (await hub.ledger(now_ms))["pm-d", 0].figures.pending == said
     await gateway.deliver(hub)
     assert (await hub.ledger(now_ms))["pm-d", 0].figures == Figures(
-        expected=said, read=said, accepted=said, stored=said
+        expected=said, read=said, accepted=said, stored=said, good=said
     )
 
 
@@ -214,16 +214,27 @@ async def test_a_run_with_everything_that_can_go_wrong_is_told_to_the_reading(
                 said, late = record[hour, "readings"], gateway.late[name, hour]
                 due = said + record[hour, "spoiled"] if device.sensor.period_s else None
                 bad = record[hour, "bad"]
-                figures = Figures(due, said, bad, said, stored=said, late=late)
+                good = said if due else 0
+                figures = Figures(due, said, bad, said, stored=said, good=good, late=late)
                 if gateway is full:
                     there = stored.get((name, T0 + hour * HOUR_MS), 0)
                     gone = said - there
-                    figures = Figures(due, said, bad, said, stored=there, late=late, given_up=gone, lost=gone)
+                    good = there if due else 0
+                    figures = Figures(
+                        due, said, bad, said, stored=there, good=good, late=late, given_up=gone, lost=gone
+                    )
                 elif gateway is ahead and hour == 2:
                     figures = Figures(due, said, bad, said, quarantined=said, late=late)
                 elif gateway is doomed and hour == 1:  # twenty minutes of thirty went with its journal
                     figures = Figures(
-                        due, None, 0, None, stored=said // 3, lost=said - said // 3, estimated=1
+                        due,
+                        None,
+                        0,
+                        None,
+                        stored=said // 3,
+                        good=said // 3,
+                        lost=said - said // 3,
+                        estimated=1,
                     )
                 elif gateway is doomed and hour > 1:
                     continue
@@ -271,4 +282,4 @@ async def test_readings_of_a_gateway_that_is_not_the_owner_hide_no_loss(hub: Hub
     assert (found.stored, found.quarantined, found.pending, found.estimated) == (0, 200, said, 1)
     await gateway.deliver(hub)
     found = (await hub.ledger(T0 + 2 * HOUR_MS))["pm-h", 0].figures
-    assert found == Figures(expected=said, read=said, accepted=said, stored=said, quarantined=200)
+    assert found == Figures(expected=said, read=said, accepted=said, stored=said, good=said, quarantined=200)

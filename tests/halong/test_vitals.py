@@ -111,9 +111,9 @@ def test_sensors_tell_their_silence() -> None:
     assert (two.fields["silent"], two.fields["age_s"], two.fields["period_s"]) == (1, None, None)
 
 
-def test_an_hour_is_told_at_its_start_and_good_is_never_more_than_expected() -> None:
+def test_an_hour_is_told_at_its_start_and_nothing_is_good_where_nothing_was_expected() -> None:
     hours = [
-        LedgerRow("a", "s", "g", 0, Figures(expected=10, stored=12, invalid=1, pending=2)),
+        LedgerRow("a", "s", "g", 0, Figures(expected=10, stored=12, invalid=1, good=10, pending=2)),
         LedgerRow("b", "s", "g", 3_600_000, Figures(expected=None, stored=7)),
     ]
     first, second = vitals.of_ledger(hours)

@@ -114,3 +114,12 @@ def test_the_inventory_promises_only_while_a_gateway_lists_the_sensor() -> None:
         Sensor("r-1", "ops243", ("vehicle_speed",)), "x", "gw-1", T, None, None, adopted=False
     )
     assert promises([radar], {}, T, T + HOUR_MS)["r-1", T].expected is None
+
+
+def test_what_one_sensor_has_beyond_what_was_expected_hides_no_gap_of_another() -> None:
+    gap = of(told(expected=10, read=6, accepted=6), stored=6, invalid=1)
+    more = of(told(expected=10, read=12, accepted=12), stored=12)
+    event_driven = of(promised=None, stored=500)
+    whole = total([gap, more, event_driven])
+    assert (gap.good, more.good, event_driven.good) == (5, 10, 0)
+    assert (whole.stored, whole.expected, whole.completeness) == (518, 20, 0.75)
