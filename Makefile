@@ -1,6 +1,6 @@
 # Two commands are enough: `make run` and `make test`. Both set up everything they need in .venv.
 .DEFAULT_GOAL := help
-.PHONY: help run test check format fuzz chaos bench lock bundle sbom clean
+.PHONY: help run test check format fuzz chaos bench lock bundle sbom audit clean
 BIN := .venv/bin
 ARGS ?=
 WORKERS ?= 3
@@ -32,7 +32,7 @@ fuzz: .venv/.dev ## the property tests, twenty times as many examples
 
 chaos: .venv/.dev ## 1,000 faults on each store and broker, about an hour; ARGS="--faults 100 --seed 3"
 	@scripts/servers.sh
-	@for run in "embedded mosquitto" "influx mosquitto" "embedded amqtt"; do set -- $$run; \
+	@for run in "embedded mosquitto" "influx mosquitto" "embedded amqtt" "influx amqtt"; do set -- $$run; \
 	 $(BIN)/halong chaos --faults 1000 --store $$1 --broker $$2 $(ARGS) || exit 1; done
 
 bench: .venv/.dev ## figures, as ratios inside one run
@@ -43,6 +43,9 @@ lock: .venv/.dev ## pin the dependencies anew, with hashes
 
 bundle: .venv/.dev ## dist/halong-….tar.gz: wheels and installer for a site without internet
 	@scripts/bundle.sh
+
+audit: .venv/.dev ## known vulnerabilities of the lock, from a dump of advisories: ARGS=all.zip
+	@$(BIN)/python scripts/audit.py $(ARGS)
 
 sbom: .venv/.dev ## dist/sbom.cdx.json: what it is made of (CycloneDX), from the hashed requirements
 	@mkdir -p dist && $(BIN)/python scripts/sbom.py > dist/sbom.cdx.json && echo dist/sbom.cdx.json
