@@ -2,7 +2,7 @@
 
 export const WORDS = {
   vi: {
-    inTrouble: "cần xem", noSites: "Chưa có địa điểm nào. Địa điểm hiện ra khi agent của cổng đầu tiên kết nối: chạy halong edge run trên cổng, hoặc halong up để xem một thành phố mô phỏng.", noGateways: "Chưa có cổng nào. Cổng tự hiện ra khi agent của nó kết nối lần đầu (halong edge).", clock_gnss: "GNSS", clock_ntp: "NTP", clock_hub: "hub", clock_system: "máy", clockUntrusted: "Đồng hồ chưa tin cậy: số liệu chờ có giờ", disk: "đĩa trống", diskTight: "Đĩa sắp đầy hoặc bộ nhớ flash sắp hết tuổi thọ", writtenDay: "ghi mỗi ngày", worn: "tuổi thọ flash đã dùng", journal: "nhật ký", portDown: "không mở được", retired: "đã nghỉ", ports: "cổng nối",
+    inTrouble: "cần xem", noSites: "Chưa có địa điểm nào. Địa điểm hiện ra khi agent của trạm thu đầu tiên kết nối: chạy halong edge run trên trạm, hoặc halong up để xem một thành phố mô phỏng.", noGateways: "Chưa có trạm thu nào. Trạm tự hiện ra khi agent của nó kết nối lần đầu (halong edge).", clock_gnss: "GNSS", clock_ntp: "NTP", clock_hub: "hub", clock_system: "máy", clockUntrusted: "Đồng hồ chưa tin cậy: số liệu chờ có giờ", disk: "đĩa trống", diskTight: "Đĩa sắp đầy hoặc bộ nhớ flash sắp hết tuổi thọ", writtenDay: "ghi mỗi ngày", worn: "tuổi thọ flash đã dùng", journal: "nhật ký", portDown: "không mở được", retired: "đã nghỉ", ports: "cổng",
     time: "thời điểm", wholeCity: "Toàn thành phố", noSensor: "Không có cảm biến", quantity: "Đại lượng", range: "Khoảng thời gian", device: "Thiết bị", unusualTimes: "lúc khác thường", expectedHere: "thường là",
     key_spread: "thấp nhất – cao nhất của mỗi khoảng", key_usual: "khoảng thường gặp của giờ này (98 %)", key_unusual: "khác thường; chấm là số đo bị đánh dấu", key_invalid: "đã tuyên bố không hợp lệ", key_corrected: "đã hiệu chỉnh",
     usual: "thường gặp", usualLater: "Khoảng thường gặp hiện ra khi đã học ít nhất hai ngày.", ledgerOfHours: "Sổ đối soát 24 giờ qua, từng giờ", ledgerOfDays: "Sổ đối soát, từng ngày",
@@ -10,7 +10,7 @@ export const WORDS = {
     skip: "Tới nội dung", views: "Các trang", atAGlance: "Thành phố trong một cái nhìn", ago: "trước",
     verdict_city: "Thành phố", verdict_data: "Dữ liệu 24 giờ qua", verdict_alarms: "Lúc này",
     airIs: "Không khí", airUnknown: "Chưa có số đo bụi", highest: "cao nhất", thisMoment: "tức thời", loudest: "ồn nhất", slowest: "xe chậm nhất",
-    dataUnknown: "Chưa có sổ đối soát", isComplete: "đầy đủ", sensorsAtWork: "cảm biến hoạt động", gatewaysAway: "cổng mất liên lạc", readingsLost: "số liệu mất",
+    dataUnknown: "Chưa có sổ đối soát", isComplete: "đầy đủ", sensorsAtWork: "cảm biến hoạt động", gatewaysAway: "trạm thu mất liên lạc", readingsLost: "số liệu mất",
     noneOpenShort: "Không có cảnh báo", noneOpenMore: "Mọi thứ bình thường.", openOne: "cảnh báo đang mở", criticalOnes: "nghiêm trọng", nobodyYet: "chưa ai tiếp nhận", allLookedAfter: "đã có người xử lý",
     critical: "Nghiêm trọng", warning: "Cần xem", info: "Để biết", state_open: "chưa ai nhận", state_acknowledged: "đã tiếp nhận", state_closed: "đã đóng",
     noneOpen: "Không có cảnh báo nào đang mở. Khi có, cảnh báo tự hiện ở đây.", noneEver: "Chưa có cảnh báo nào. Cảnh báo xuất hiện khi một cảm biến im lặng, kẹt, hoặc số đo khác thường.", older: "Xem cũ hơn",
@@ -18,7 +18,7 @@ export const WORDS = {
     callMe: "Gọi tôi khi nghiêm trọng", notify: "Thông báo", notifyWhy: "Thông báo của trình duyệt khi có cảnh báo nghiêm trọng", notifyRefused: "Trình duyệt không cho phép thông báo: cho phép trang này trong cài đặt trình duyệt, và mở trang qua HTTPS hoặc từ chính máy chủ.", sound: "Âm thanh", soundWhy: "Ba tiếng bíp khi có cảnh báo nghiêm trọng",
     family_: "Tất cả các loại", family_city: "Sự kiện thành phố", family_health: "Thiết bị",
     noSite: "Không có địa điểm này.", short_pm25: "PM2.5", short_noise_laeq: "Tiếng ồn", short_noise_level: "Tiếng ồn", short_temperature: "Nhiệt độ", short_vehicle_speed: "Xe chạy",
-    kind_range: "ngoài giới hạn", kind_stuck: "kẹt giá trị", kind_silence: "im lặng", kind_dead_zero: "toàn số không", kind_gap: "ngắt quãng", kind_rate: "nhảy bất thường", kind_unit_jump: "nhảy đơn vị", kind_noise_burst: "nhiễu", kind_drift: "trôi", kind_bias: "lệch", kind_spike: "đột biến", kind_regime: "đổi chế độ", kind_unusual: "khác thường", kind_limit: "vượt quy chuẩn", kind_claim: "hai cổng cùng nhận", kind_gateway: "cổng", kind_clock: "đồng hồ",
+    kind_range: "ngoài giới hạn", kind_stuck: "kẹt giá trị", kind_silence: "im lặng", kind_dead_zero: "toàn số không", kind_gap: "ngắt quãng", kind_rate: "nhảy bất thường", kind_unit_jump: "nhảy đơn vị", kind_noise_burst: "nhiễu", kind_drift: "trôi", kind_bias: "lệch", kind_spike: "đột biến", kind_regime: "đổi chế độ", kind_unusual: "khác thường", kind_limit: "vượt quy chuẩn", kind_claim: "hai trạm cùng nhận", kind_gateway: "trạm thu", kind_clock: "đồng hồ",
     subtitle: "số liệu cảm biến thành phố, trực tiếp", reference: "Tài liệu API", other: "English", otherCode: "en",
     city: "Thành phố", alarms: "Cảnh báo", completeness: "Độ đầy đủ", fleet: "Thiết bị",
     light: "Nền sáng", dark: "Nền tối",
@@ -33,14 +33,14 @@ export const WORDS = {
     sensorFault: "lỗi cảm biến", cityEvent: "sự kiện thành phố",
     back: "Về thành phố", lastHour: "1 giờ", lastDay: "24 giờ", lastWeek: "7 ngày", lastMonth: "30 ngày", mean: "trung bình", energy_mean: "trung bình năng lượng",
     vector_mean: "trung bình vectơ", sum: "tổng", increase: "lượng tăng", max: "lớn nhất", min: "nhỏ nhất", last: "mới nhất", first: "đầu tiên", count: "số lượng",
-    noData: "Không có số liệu trong khoảng này.", protocol: "giao thức", gateway: "cổng kết nối", period: "chu kỳ", site: "địa điểm", state: "trạng thái", place: "toạ độ",
+    noData: "Không có số liệu trong khoảng này.", protocol: "giao thức", gateway: "trạm thu", period: "chu kỳ", site: "địa điểm", state: "trạng thái", place: "toạ độ",
     ok: "hoạt động", unknown: "chưa rõ", event: "theo sự kiện", recent: "Cảnh báo của cảm biến này",
     online: "trực tuyến", offline: "ngoại tuyến", accepted: "đã nhận", backlog: "gói tồn đọng", frames: "khung", bad: "khung lỗi", readings: "số liệu", port: "cổng", version: "phiên bản",
     clock: "đồng hồ", lastSeen: "lần cuối", configuration: "cấu hình", setAside: "gói để riêng",
     complete: "đầy đủ", lost: "mất", expected: "mong đợi", stored: "đã lưu", quarantined: "cách ly", pending: "đang chờ", noLedger: "Chưa có sổ đối soát.",
     signIn: "Đăng nhập", signOut: "Đăng xuất", key: "Khoá truy cập", keyWrong: "Khoá không đúng hoặc đã bị thu hồi.", needKey: "Trang này cần khoá truy cập.", failed: "Không thực hiện được",
    
-    days: "ngày", allSites: "tất cả địa điểm", sensor: "cảm biến", late: "đến muộn", given_up: "bỏ lại ở cổng", estimatedHours: "số giờ ước tính", pointAtDay: "Chỉ vào một ngày để xem chi tiết; ô gạch chéo là ước tính theo chu kỳ.", noLedgerYet: "Chưa có sổ đối soát: số liệu đầu tiên xuất hiện sau vài giây thu thập.", grade_full: "từ 99 %", grade_nearly: "từ 95 %", grade_gaps: "từ 80 %", grade_poor: "dưới 80 %", grade_empty: "không có gì để đối soát",
+    days: "ngày", allSites: "tất cả địa điểm", sensor: "cảm biến", late: "đến muộn", given_up: "bỏ lại ở trạm thu", estimatedHours: "số giờ ước tính", pointAtDay: "Chỉ vào một ngày để xem chi tiết; ô gạch chéo là ước tính theo chu kỳ.", noLedgerYet: "Chưa có sổ đối soát: số liệu đầu tiên xuất hiện sau vài giây thu thập.", grade_full: "từ 99 %", grade_nearly: "từ 95 %", grade_gaps: "từ 80 %", grade_poor: "dưới 80 %", grade_empty: "không có gì để đối soát",
     quarantine: "Số liệu bị cách ly", nothingAside: "Không có gì bị cách ly.", untrusted: "chưa tin cậy", oldest: "gói chờ lâu nhất", asked: "lần hỏi", unanswered: "không trả lời", bus: "Thiết bị trên bus", givenUp: "đã bỏ", undated: "chờ có giờ",
     data: "Dữ liệu", comments: "Ghi chú", noComments: "Chưa có ghi chú.", send: "Gửi ghi chú", writeComment: "Ghi chú cho ca trực", lookAfter: "Tiếp nhận", acknowledgedBy: "Đã tiếp nhận",
     asViewer: "Đăng nhập bằng khoá của người vận hành để tiếp nhận hoặc ghi chú.", cancel: "Để sau", signInWhy: "Khoá do quản trị viên cấp (halong key create). Trình duyệt giữ khoá trong cookie mà mã trên trang không đọc được.",
