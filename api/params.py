@@ -4,8 +4,9 @@ import inspect
 import re
 from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from functools import cache, lru_cache
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from fastapi import Request
 from pydantic import Field
@@ -16,6 +17,7 @@ CITY_OFFSET_MS = 7 * 3_600_000  # Asia/Ho_Chi_Minh: UTC+7, no daylight saving si
 LAST_MS = 253_370_764_799_999  # the end of the year 9998
 LONGEST_DAYS = 366
 Name = Annotated[str, Field(max_length=64)]  # one of many in a request
+Member = TypeVar("Member", bound=StrEnum)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DURATION = re.compile(
     r"P(?:(?P<d>[0-9]{1,9})D)?(?:T(?:(?P<h>[0-9]{1,9})H)?(?:(?P<m>[0-9]{1,9})M)?(?:(?P<s>[0-9]{1,9})S)?)?"
@@ -38,6 +40,14 @@ def check_names(given: Iterable[str], known: Collection[str]) -> None:
 @cache
 def _parameters(endpoint: Callable[..., object]) -> tuple[str, ...]:
     return tuple(n for n, p in inspect.signature(endpoint).parameters.items() if p.annotation is not Request)
+
+
+def one_of(known: type[Member], text: str, name: str) -> Member:
+    """The member of that value; a 400 that names the nearest."""
+    try:
+        return known(text)
+    except ValueError:
+        raise ProblemError(400, f"unknown {name} {text!r}, {did_you_mean(text, list(known))}") from None
 
 
 def time_ms(text: str, name: str) -> int:

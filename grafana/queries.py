@@ -50,12 +50,6 @@ def range_mean(name: str) -> str:
     return windows(name).removesuffix(f"{_WINDOW} fill(null)") + 'GROUP BY "sensor"'
 
 
-def extremes(name: str) -> str:
-    """(start, smallest, largest) of each window and sensor that has readings."""
-    source = identifier(quantity(name).name)
-    return f'SELECT min("value") AS "min", max("value") AS "max" FROM {source} WHERE {_SELECTED} {_WINDOW} fill(none)'
-
-
 def percentile(name: str, share: int) -> str:
     """What `share` percent (50 or more) of the readings of each window and sensor do not exceed.
 

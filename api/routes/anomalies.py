@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.examples import example
 from api.orders import who
-from api.params import rfc3339, strict_query, time_ms
-from api.problems import ProblemError, did_you_mean
+from api.params import one_of, rfc3339, strict_query, time_ms
+from api.problems import ProblemError
 from api.services import Services, view
 from storage.notes import NOTES_MAX, Note, Notes, TooManyNotesError
 from telemetry.anomaly import Anomaly, AnomalyKind
@@ -54,7 +54,7 @@ async def anomalies(
         sensor=sensor,
         site=site,
         sites=hub.allowed,
-        kind=_kind(kind),
+        kind=one_of(AnomalyKind, kind, "kind") if kind is not None else None,
         open_only=open,
         limit=limit,
         before_id=cursor,
@@ -118,15 +118,6 @@ def _whole(hub: Services, found: Anomaly) -> dict[str, Any]:
         for note in notes
     ]
     return {**describe(found, notes), "comments": comments}
-
-
-def _kind(name: str | None) -> AnomalyKind | None:
-    if name is None:
-        return None
-    try:
-        return AnomalyKind(name)
-    except ValueError:
-        raise ProblemError(400, f"unknown kind {name!r}, {did_you_mean(name, list(AnomalyKind))}") from None
 
 
 def describe(one: Anomaly, notes: Sequence[Note]) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.examples import example
 from api.orders import WAIT_S, ask, describe, find, who
-from api.params import rfc3339, strict_query, time_ms
-from api.problems import ProblemError, did_you_mean
+from api.params import one_of, rfc3339, strict_query, time_ms
+from api.problems import ProblemError
 from api.services import Services, services
 from storage.quarantine import Quarantine, QuarantineFilter, QuarantineRow, ReplayOrder
 from telemetry.quarantine import Reason
@@ -43,7 +43,7 @@ async def quarantine(
     if cursor is not None and not (cursor.isdecimal() and len(cursor) < 19):
         raise ProblemError(400, f"cursor {cursor!r} is not one that this API gave")
     wanted = QuarantineFilter(
-        reason=_reason(reason),
+        reason=one_of(Reason, reason, "reason") if reason is not None else None,
         gateway=gateway,
         sensor=sensor,
         start_ms=time_ms(start, "start") if start is not None else None,
@@ -56,15 +56,6 @@ async def quarantine(
         "next": str(rows[-1].id) if len(rows) == limit else None,
         "total": hub.book.quarantine_total(),
     }
-
-
-def _reason(name: str | None) -> Reason | None:
-    if name is None:
-        return None
-    try:
-        return Reason(name)
-    except ValueError:
-        raise ProblemError(400, f"unknown reason {name!r}, {did_you_mean(name, list(Reason))}") from None
 
 
 def _entry(row: QuarantineRow) -> dict[str, Any]:
@@ -114,9 +105,12 @@ async def replay(
     if not (order.ids or order.reason or order.gateway or order.sensor):
         raise ProblemError(400, "say which entries: ids, a reason, a gateway or a sensor")
     wanted = QuarantineFilter(
-        ids=tuple(order.ids), reason=_reason(order.reason), gateway=order.gateway, sensor=order.sensor
+        ids=tuple(order.ids),
+        reason=one_of(Reason, order.reason, "reason") if order.reason is not None else None,
+        gateway=order.gateway,
+        sensor=order.sensor,
     )
-    accept = tuple(reason for reason in map(_reason, order.accept) if reason is not None)
+    accept = tuple(one_of(Reason, name, "reason") for name in order.accept)
     return await ask(hub, request, "replay", ReplayOrder(wanted, accept), wait_s)
 
 
