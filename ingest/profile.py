@@ -127,8 +127,8 @@ class Profile:
         measured = rows["measured"] > 0
         share = rows["beyond"] / np.maximum(rows["measured"], 1)
         off, days = tables["off"][lanes, day_hour], tables["days"][lanes, day_hour]
-        doubtful = (share > MOSTLY) & (days >= 2 * LEARNED)
-        pace = np.where(doubtful | (rows["told"] > MOSTLY * rows["count"]), PACE, 1.0)
+        doubtful = (share > MOSTLY) | (rows["told"] > MOSTLY * rows["count"])
+        pace = np.where(doubtful & (days >= 2 * LEARNED), PACE, 1.0)
         mean_off = tables["sum_off"][lanes] / np.maximum(rows["measured"], 1)
         taken = np.where((days > LEARNED) & (off > 0), np.minimum(mean_off, OUTLIER * off), mean_off)
         moved = off + pace * (taken - off) / np.clip(days, 1, DAYS)
