@@ -105,6 +105,7 @@ def by_pypms(sensor: str, names: dict[str, str]) -> Callable[[str], list[Row]]:
 
 def by_minimalmodbus(path: str) -> list[Row]:
     station = minimalmodbus.Instrument(path, 1)
+    station.serial.timeout = 5.0  # its own 50 ms are less than a loaded machine may sleep
     rows: list[Row] = []
     for _ in range(ROUNDS):
         rows += [
