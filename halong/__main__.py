@@ -8,35 +8,35 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-# Where a command is: module of this package and name. It is imported when somebody asks for it: an agent loads no pages.
+# Where a command is: module of `halong.cli` and name. It is imported when somebody asks for it: an agent loads no pages.
 COMMANDS = {
-    "up": "city_cli:up",
-    "edge": "edge_cli:edge",
-    "hub": "service_cli:hub",
-    "ingest": "service_cli:ingest",
-    "api": "service_cli:api",
-    "check": "service_cli:check",
-    "doctor": "doctor_cli:doctor",
-    "decode": "reading_cli:decode",
-    "sim": "sim_cli:sim",
-    "verify": "reading_cli:verify",
-    "chaos": "city_cli:chaos",
-    "alarm": "alarm_cli:app",
-    "ledger": "ledger_cli:ledger",
-    "gateway": "ledger_cli:gateway",
-    "quarantine": "quarantine_cli:app",
-    "correction": "amendments_cli:correction",
-    "validity": "amendments_cli:validity",
-    "aqi": "aqi_cli:app",
-    "detect": "detect_cli:app",
-    "export": "store_cli:export",
-    "migrate": "store_cli:migrate_command",
-    "rollup": "store_cli:rollup",
-    "backup": "backup_cli:backup",
-    "restore": "backup_cli:restore",
-    "resend": "reading_cli:resend",
-    "key": "key_cli:app",
-    "pki": "pki_cli:app",
+    "up": "city:up",
+    "edge": "edge:edge",
+    "hub": "service:hub",
+    "ingest": "service:ingest",
+    "api": "service:api",
+    "check": "service:check",
+    "doctor": "doctor:doctor",
+    "decode": "reading:decode",
+    "sim": "sim:sim",
+    "verify": "reading:verify",
+    "chaos": "city:chaos",
+    "alarm": "alarm:app",
+    "ledger": "ledger:ledger",
+    "gateway": "ledger:gateway",
+    "quarantine": "quarantine:app",
+    "correction": "amendments:correction",
+    "validity": "amendments:validity",
+    "aqi": "aqi:app",
+    "detect": "detect:app",
+    "export": "store:export",
+    "migrate": "store:migrate_command",
+    "rollup": "store:rollup",
+    "backup": "backup:backup",
+    "restore": "backup:restore",
+    "resend": "reading:resend",
+    "key": "key:app",
+    "pki": "pki:app",
 }
 
 
@@ -54,7 +54,7 @@ class _Commands(Mapping[str, Any]):
 
 @cache
 def _command(name: str, module: str, attribute: str) -> Any:
-    found = getattr(import_module(f"halong.{module}"), attribute)
+    found = getattr(import_module(f"halong.cli.{module}"), attribute)
     alone = typer.Typer(add_completion=False, rich_markup_mode="rich")
     if isinstance(found, typer.Typer):
         alone.add_typer(found, name=name)

@@ -19,6 +19,7 @@ from firmware_sim import city
 from firmware_sim.faults import check_sensors, parse_fault
 from halong import broker, street
 from halong.broker import BrokerKind
+from halong.cli.key import make_key
 from halong.hub import BrokerSettings, StoreSettings, store_url
 from halong.installation import (
     Paths,
@@ -36,7 +37,6 @@ from halong.installation import (
     start_broker,
     wait_ready,
 )
-from halong.key_cli import make_key
 from halong.processes import Processes
 from halong.reckoning import print_account, reckon
 from halong.serving import ApiSettings

@@ -44,14 +44,14 @@ OWN_CLOCK = {
     "edge/hostclock.py",
     "firmware_sim/publishing.py",
     "firmware_sim/street.py",
-    "halong/edge_options.py",
     "halong/chaos/run.py",
     "halong/chaos/stepped.py",
+    "halong/cli/edge_options.py",
+    "halong/cli/key.py",
+    "halong/cli/pki.py",
     "halong/doctor/look.py",
     "halong/hub.py",
-    "halong/key_cli.py",
     "halong/installation.py",
-    "halong/pki_cli.py",
     "halong/processes.py",
     "halong/records.py",
     "halong/status.py",
@@ -61,9 +61,9 @@ OWN_CLOCK = {
 OWN_DICE = {
     "edge/agent.py",
     "halong/chaos/run.py",
+    "halong/cli/key.py",
     "halong/doctor/look.py",
     "halong/hub.py",
-    "halong/key_cli.py",
 }
 CLOCKS = {
     "time.time", "time.time_ns", "time.monotonic", "time.monotonic_ns", "time.perf_counter", "time.localtime", "time.gmtime",

@@ -13,8 +13,8 @@ import msgspec
 from typer.testing import CliRunner, Result
 
 from halong.__main__ import app
+from halong.cli.key import make_key
 from halong.hub import HubConfig
-from halong.key_cli import make_key
 from storage import alarms as page
 from storage.amendments import Pages
 from storage.book import Book

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from halong.cli.edge_options import HERE, ConfigFile, located, now_ms
 from halong.console import fail, run, seconds
-from halong.edge_options import HERE, ConfigFile, located, now_ms
 
 if TYPE_CHECKING:
     from edge.settings import EdgeConfig

@@ -33,7 +33,7 @@ path = "/nowhere"
 protocol = "pms5003"
 sensor = "pm-1"
 """
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 T = round(datetime(2026, 11, 23, 18, 30, tzinfo=UTC).timestamp() * 1000)
 
 
@@ -212,7 +212,7 @@ class TestScan:
 
 class TestSmall:
     def test_the_agent_loads_neither_store_nor_arrays_nor_web(self) -> None:
-        loaded = "import sys, halong.__main__, halong.edge_cli, edge.agent; print(*sorted(sys.modules))"
+        loaded = "import sys, halong.__main__, halong.cli.edge, edge.agent; print(*sorted(sys.modules))"
         done = subprocess.run(
             [sys.executable, "-c", loaded], cwd=ROOT, capture_output=True, text=True, check=True
         )

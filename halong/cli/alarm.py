@@ -8,7 +8,7 @@ from urllib.parse import quote
 import msgspec
 import typer
 
-from halong.channels_cli import try_channels
+from halong.cli.channels import try_channels
 from halong.console import fail, near, seconds
 from halong.records import (
     DATA,

@@ -10,10 +10,10 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from halong.cli.edge_options import HERE, ConfigFile, SensorId, located, now_ms
+from halong.cli.wire import monitor, scan
 from halong.console import Config, fail, instant_ms, seconds
 from halong.console import run as run_service
-from halong.edge_options import HERE, ConfigFile, SensorId, located, now_ms
-from halong.wire_cli import monitor, scan
 
 
 class EdgeGroup(TyperGroup):

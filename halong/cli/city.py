@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from halong.cli.sim import Faults, Gateways, Seed
 from halong.console import fail, run, seconds
-from halong.sim_cli import Faults, Gateways, Seed
 
 
 def up(

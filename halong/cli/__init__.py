@@ -1,0 +1,1 @@
+"""The commands: options and output of each; what they do is in the modules around this package."""
