@@ -16,7 +16,7 @@ from ingest.detectors.rarity import BINS, RARE
 from ingest.detectors.residuals import SETTLED, SIDES, Frame
 
 FORGET = 16_000  # readings: then every count is halved
-NORM = 3.5
+NORM = 3.5  # `_powers` is written for it
 RECORD, RECORD_SHARE = 2.0, 0.005  # weight of a record; which share of the range doubles its measure
 STREAK, STREAK_FROM, STREAK_READINGS = 0.7, 2.0, 20.0
 # A long history can show rarer things: the number is to mean the same.
@@ -65,7 +65,7 @@ GROUPS: dict[
 OPEN = 5.2  # groups are brought to this
 EARLY, EARLY_READINGS = 3.0, 1000  # decades more a flag takes at first, falling to 0 at so many readings
 UNSCORED = {"return", "level_24", "residual_96", "steps"}
-_SCORED = np.array([side not in UNSCORED for side in SIDES], np.float64)
+_SCORED = np.array([side not in UNSCORED for side in SIDES], np.float32)
 _GROUP = np.full(len(SIDES), len(GROUPS), np.int64)
 for _number, _sides in enumerate(GROUPS):
     _GROUP[[SIDES.index(side) for side in _sides]] = _number
@@ -116,39 +116,46 @@ def _joined(
     frame: Frame, lanes: Lanes, place: F32, bins: I64, side: I64, column: I64
 ) -> tuple[F32, F32, F32, F32, F32]:
     """Per lane: of the learning head, the one between and the protecting one; and this one's surest group."""
-    size, power = len(frame), np.float32(1 / NORM)
+    size = len(frame)
     rows = frame.lanes[column] * len(SIDES) + side
-    counts = lanes.tables["counts"].reshape(-1, BINS)[rows].astype(np.float32)
-    learned, suspect = frame.old["learned"][column], frame.old["suspect"][column]
-    plain, steep = rarity.decades(counts, learned, place, bins, side)
-    frame.found["sides"][side, column] = steep
-    groups = len(GROUPS) + 1
-    sums = np.bincount(_GROUP[side] * size + column, weights=steep**NORM, minlength=groups * size)
-    sums = sums.reshape(groups, size).astype(np.float32)
+    counts = lanes.tables["counts"].reshape(-1, BINS).take(rows, 0).astype(np.float32)
+    learned, suspect = frame.old["learned"], frame.old["suspect"]
+    rare, plain, steep = rarity.decades(counts, learned[column], place, bins, side)
+    at = side[rare], column[rare]
+    frame.found["sides"][at] = steep
+    sums = np.bincount(_GROUP[at[0]] * size + at[1], _powers(steep), (len(GROUPS) + 1) * size)
+    sums = sums.reshape(-1, size).astype(np.float32)
     total = sums.sum(0)
-    (seen,) = np.nonzero(total)
-    every, grouped = np.zeros(size, np.float32), np.zeros(size, np.float32)
-    every[seen] = total[seen] ** power
-    grouped[seen] = (sums[:-1, seen] ** power + _LIFT[:, None]).max(0)
-    weight = _SCORED[side]
-
-    def join(decades: F32) -> F32:
-        powers = np.bincount(column, weights=weight * decades**NORM, minlength=size).astype(np.float32)
-        joined = np.zeros(size, np.float32)
-        joined[seen] = powers[seen] ** power
-        return joined
-
-    joined = join(plain)
-    (mixed,) = np.nonzero(suspect > 0)
+    every, grouped = _root(total), (_root(sums[:-1]) + _LIFT[:, None]).max(0) * (total > 0)
+    joined = _join(plain, *at, size)
+    doubted_lanes = (suspect > 0) & (total > 0)
+    (mixed,) = np.nonzero(doubted_lanes[column])
     if not mixed.size:
         return joined, joined, joined, every, grouped
-    known, half = plain.copy(), plain.copy()
-    doubted = lanes.tables["doubted"].reshape(-1, BINS)[rows[mixed]].astype(np.float32)
-    of = place[mixed], bins[mixed], side[mixed]
-    for head, share in ((known, np.float32(1)), (half, np.float32(SHARE))):
-        total = (learned + share * suspect)[mixed]
-        head[mixed], _ = rarity.decades(counts[mixed] + share * doubted, total, *of)
-    return join(known), join(half), joined, every, grouped
+    doubted = lanes.tables["doubted"].reshape(-1, BINS).take(rows[mixed], 0).astype(np.float32)
+    counts, side, column = counts[mixed], side[mixed], column[mixed]
+
+    def head(share: np.float32) -> F32:
+        known, readings = counts + share * doubted, (learned + share * suspect)[column]
+        rare, plain, _ = rarity.scored(known, readings, place[mixed], bins[mixed], side)
+        return np.where(doubted_lanes, _join(plain, side[rare], column[rare], size), joined)
+
+    return head(np.float32(1)), head(np.float32(SHARE)), joined, every, grouped
+
+
+def _join(decades: F32, side: I64, column: I64, size: int) -> F32:
+    return _root(np.bincount(column, _SCORED[side] * _powers(decades), size))
+
+
+def _powers(decades: F32) -> F32:
+    """To the power of NORM: a product is ten times faster than a power."""
+    powers: F32 = decades * decades * decades * np.sqrt(decades)
+    return powers
+
+
+def _root(sums: F32) -> F32:
+    root: F32 = sums.astype(np.float32) ** np.float32(1 / NORM)
+    return root
 
 
 def _records(frame: Frame) -> tuple[F32, F32]:

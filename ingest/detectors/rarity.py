@@ -7,7 +7,7 @@ record alone: they begin where a few readings lie beyond.
 
 import numpy as np
 
-from ingest.detectors.lanes import F32, I64, Lanes, Where
+from ingest.detectors.lanes import F32, F64, I64, Lanes, Where
 from ingest.detectors.residuals import DAILY, DAILY_SLOW, DAY_S, PLAIN_SLOW, SIDES, WEEKLY, Frame
 
 BINS = 32
@@ -55,36 +55,48 @@ def asked(frame: Frame, bins: I64, cut: F32) -> I64:
     return np.flatnonzero((bins >= cut) & old_enough)
 
 
-def decades(counts: F32, total: F32, place: F32, bins: I64, side: I64) -> tuple[F32, F32]:
-    """Of each cell, from its side's histogram: as scores take it, and as flags do."""
-    inside = np.take_along_axis(counts, bins[:, None], 1)[:, 0]
-    tail = np.einsum("ij,ij->i", counts, _ABOVE[bins]) + inside * (1 - np.clip(place - bins, 0, 1))
-    plain = -np.log10((tail + np.float32(PRIOR)) / (total + np.float32(2 * PRIOR)))
+def decades(counts: F32, total: F32, place: F32, bins: I64, side: I64) -> tuple[I64, F32, F32]:
+    """The cells that are rare in their sides' histograms, and their decades: as scores take them, and as flags do."""
+    rare, plain, tail = scored(counts, total, place, bins, side)
     steep = plain.copy()
-    (far,) = np.nonzero(tail < _BEYOND[side])
+    far = np.flatnonzero(tail < _BEYOND[side[rare]])
     if far.size:
-        past, continued = _tail(counts[far], total[far], place[far], side[far])
-        plain[far] += past * (tail[far] < 0.5)
+        at = rare[far]
+        continued = _continued(counts[at], total[at], place[at], side[at])
         steep[far] = np.maximum(plain[far], continued)
-    rare = plain > -np.log10(RARE)
-    return np.where(rare, plain, 0).astype(np.float32), np.where(rare, steep, 0).astype(np.float32)
+    return rare, plain, steep
 
 
-def _tail(counts: F32, total: F32, place: F32, side: I64) -> tuple[F32, F32]:
-    """Nats past the top bin, and the decades of `place` when the tail goes on as it fell."""
+def scored(counts: F32, total: F32, place: F32, bins: I64, side: I64) -> tuple[I64, F32, F64]:
+    """The rare cells, their decades as scores take them, and how many readings lay beyond."""
+    inside = counts[np.arange(len(bins)), bins]
+    tail = np.einsum("ij,ij->i", counts, _ABOVE[bins]) + inside * (1 - np.clip(place - bins, 0, 1))
+    share = (tail + PRIOR) / (total + np.float32(2 * PRIOR))
+    rare = np.flatnonzero((share < RARE) | (tail < 0.5))  # the others need no logarithm
+    tail, plain = tail[rare], -np.log10(share[rare])
+    past = np.flatnonzero(tail < 0.5)
+    if past.size:
+        at = rare[past]
+        top = BINS - np.argmax(counts[at, ::-1] > 0.3, 1)
+        plain[past] += np.maximum(place[at] - top, 0) * _WIDTH[side[at]]  # nats past the top bin
+    kept = plain > -np.log10(RARE)
+    return rare[kept], plain[kept].astype(np.float32), tail[kept]
+
+
+def _continued(counts: F32, total: F32, place: F32, side: I64) -> F32:
+    """The decades of `place` when the tail goes on as it fell; 0 where that has not begun."""
     width, beyond = _WIDTH[side], _BEYOND[side]
     tails = np.cumsum(counts[:, ::-1], 1)[:, ::-1]
-    top = BINS - 1 - np.argmax(counts[:, ::-1] > 0.3, 1)
     edge = np.maximum((tails >= beyond[:, None]).sum(1), 1)  # fewer lie above it
     many = np.maximum(np.float32(BODY) * total, 4 * beyond)
     begin = np.minimum(np.maximum((tails > many[:, None]).sum(1) - 1, 0), edge - 1)
-    at = np.take_along_axis(tails, begin[:, None], 1)[:, 0]
-    above = np.take_along_axis(tails, np.minimum(edge, BINS - 1)[:, None], 1)[:, 0] * (edge < BINS)
+    row = np.arange(len(tails))
+    at, above = tails[row, begin], tails[row, np.minimum(edge, BINS - 1)] * (edge < BINS)
     above = np.maximum(above, np.float32(0.7))
     fall = np.log10(np.maximum(at, above) / above) / ((edge - begin) * width)
     continued = np.log10((total + 1) / (above + np.float32(0.5)))
     continued += (place - edge) * width * np.clip(fall, FLATTEST, STEEPEST)
-    return np.maximum(place - top - 1, 0) * width, np.where(place > edge, continued, 0)
+    return np.where(place > edge, continued, 0)
 
 
 def reach(lanes: Lanes, where: Where, side: int, share: float = 1e-3) -> F32:
