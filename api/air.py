@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from api.params import rfc3339
 from storage.inventory import SensorRow
 from storage.store import Store
 from telemetry import aqi, us_aqi
 from telemetry.aqi import NOWCAST_HOURS, Index, Pollutant
 from telemetry.quantities import Aggregate
+from telemetry.times import rfc3339
 
 HOUR_MS = 3_600_000
 QUANTITIES = ("pm25", "pm10", "o3", "no2", "so2", "co")

@@ -6,10 +6,10 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import JSONResponse
 
-from api.params import rfc3339
 from api.problems import ProblemError
 from api.services import Services
 from storage.commands import CommandRow, Commands
+from telemetry.times import rfc3339
 
 LOOK_EVERY_S = 0.1
 WAIT_S = 5.0

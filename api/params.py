@@ -5,16 +5,15 @@ import re
 from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from functools import cache, lru_cache
+from functools import cache
 from typing import Annotated, TypeVar
 
 from fastapi import Request
 from pydantic import Field
 
 from api.problems import ProblemError, did_you_mean
+from telemetry.times import LAST_MS
 
-CITY_OFFSET_MS = 7 * 3_600_000  # Asia/Ho_Chi_Minh: UTC+7, no daylight saving since 1975
-LAST_MS = 253_370_764_799_999  # the end of the year 9998
 LONGEST_DAYS = 366
 Name = Annotated[str, Field(max_length=64)]  # one of many in a request
 Member = TypeVar("Member", bound=StrEnum)
@@ -93,9 +92,3 @@ def duration_ms(text: str, name: str) -> int:
     if total > LONGEST_DAYS * 86_400:
         raise ProblemError(400, f"{name} {text!r} is longer than {LONGEST_DAYS} days")
     return total * 1000
-
-
-@lru_cache(maxsize=65_536)
-def rfc3339(ms: int) -> str:
-    """UTC with milliseconds and Z."""
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

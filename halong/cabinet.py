@@ -1,14 +1,13 @@
 """What a technician tells a gateway: the state of an instrument, a swapped device. Written to the logbook (`edge.logbook`),
 which the agent reads; docs/decisions/0006-a-file-tells-the-agent.md says why."""
 
-from datetime import datetime
 from pathlib import Path
 
 from edge import holders, logbookfile
 from edge.logbook import Period, Swap
 from edge.settings import EdgeConfig
-from halong.console import CITY
 from telemetry.reading import InstrumentState
+from telemetry.times import city_time
 
 STATES = [str(state) for state in InstrumentState]
 CALIBRATING_S = 3600.0  # a calibration that nobody ends is over then
@@ -26,7 +25,7 @@ def tell_state(settings: EdgeConfig, sensor: str, now_ms: int) -> str:
         raise CabinetError(str(error)) from error
     if period is None:
         return f"{sensor}: measuring"
-    return f"{sensor}: {period.state} since {local(period.from_ms)}, {_end(period.until_ms)}"
+    return f"{sensor}: {period.state} since {city_time(period.from_ms)}, {_end(period.until_ms)}"
 
 
 def set_state(settings: EdgeConfig, sensor: str, state: str, lasts_s: float | None, now_ms: int) -> str:
@@ -41,7 +40,7 @@ def set_state(settings: EdgeConfig, sensor: str, state: str, lasts_s: float | No
     except logbookfile.LogbookError as error:
         raise CabinetError(str(error)) from error
     until = "" if wanted is InstrumentState.MEASURING else f", {_end(until_ms)}"
-    return f"{sensor}: {wanted} from {local(now_ms)}{until}; {_who(settings)}"
+    return f"{sensor}: {wanted} from {city_time(now_ms)}{until}; {_who(settings)}"
 
 
 def replace(settings: EdgeConfig, sensor: str, serial: str, note: str, now_ms: int) -> str:
@@ -52,12 +51,7 @@ def replace(settings: EdgeConfig, sensor: str, serial: str, note: str, now_ms: i
     except logbookfile.LogbookError as error:
         raise CabinetError(str(error)) from error
     device = f"device {serial}" if serial else "another device"
-    return f"{sensor}: {device} since {local(now_ms)}; {_who(settings)}"
-
-
-def local(at_ms: int) -> str:
-    """The city's time, to the second, with its zone."""
-    return datetime.fromtimestamp(at_ms // 1000, CITY).isoformat()
+    return f"{sensor}: {device} since {city_time(now_ms)}; {_who(settings)}"
 
 
 def _logbook(settings: EdgeConfig) -> Path:
@@ -65,7 +59,7 @@ def _logbook(settings: EdgeConfig) -> Path:
 
 
 def _end(until_ms: int | None) -> str:
-    return f"until {local(until_ms)}" if until_ms is not None else "until you say `measuring`"
+    return f"until {city_time(until_ms)}" if until_ms is not None else "until you say `measuring`"
 
 
 def _who(settings: EdgeConfig) -> str:

@@ -3,7 +3,6 @@
 import asyncio
 import os
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -14,7 +13,7 @@ from halong import verify
 from halong.account import compare
 from runtime.mqtt import BrokerUrl, Connection, keep_connected
 from storage.open import open_store
-from telemetry import topics
+from telemetry import times, topics
 from telemetry.inventory import check_id
 from telemetry.messages import Command
 
@@ -81,7 +80,7 @@ async def verify_sets(records: Sequence[Path], store_url: str, journals: Sequenc
 async def ask_resend(gateway: str, start: str, end: str, broker: str, root: str) -> None:
     """Publish the command; raises ValueError, or OSError when the broker is away."""
     check_id(gateway)
-    period = _ms(start), _ms(end)
+    period = times.read(start), times.read(end)
     if period[0] >= period[1]:
         raise ValueError("--from must be before --to")
     url = BrokerUrl.of_command(broker, os.environ)
@@ -94,13 +93,3 @@ async def ask_resend(gateway: str, start: str, end: str, broker: str, root: str)
         await asyncio.wait_for(keep_connected(url, f"halong-resend-{gateway}", tell, rng=Random(0)), 10)
     except TimeoutError:
         raise OSError(f"no answer from the broker at {url.host}:{url.port}") from None
-
-
-def _ms(text: str) -> int:
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError(f"{text!r} is not a time like 2026-11-23T00:00:00+07:00") from None
-    if instant.tzinfo is None:
-        raise ValueError(f"{text!r} has no time zone: add Z or +07:00")
-    return round(instant.timestamp() * 1000)

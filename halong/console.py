@@ -7,15 +7,14 @@ import signal
 import sys
 import tomllib
 from collections.abc import Callable, Coroutine, Iterable
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 import typer
 
+from telemetry import times
+
 Config = Annotated[Path, typer.Argument(help="The TOML configuration.")]
-CITY = ZoneInfo("Asia/Ho_Chi_Minh")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -86,9 +85,6 @@ def near(name: str, known: Iterable[str]) -> str:
 def instant_ms(text: str, option: str) -> int:
     """A time in ms since 1970 from RFC 3339 text, or a date or time without a zone, which is the city's; exit 2 for others."""
     try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
-        raise fail(
-            f"{option} must look like 2026-11-23 or 2026-11-23T08:00:00+07:00, not {text!r}", 2
-        ) from None
-    return round((instant if instant.tzinfo else instant.replace(tzinfo=CITY)).timestamp() * 1000)
+        return times.read(text, times.CITY_ZONE)
+    except ValueError as error:
+        raise fail(f"{option} {error}", 2) from None

@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from edge.export import ExportError, Piece, read
-from halong.console import CITY
 from telemetry.quantities import QUANTITIES
 from telemetry.reading import InstrumentState, Reading
+from telemetry.times import CITY_ZONE, rfc3339
 
 COLUMNS = ("time", "time_local", "sensor", "quantity", "value", "unit", "flags", "state")
 
@@ -104,8 +104,8 @@ def _rows(readings: list[Reading]) -> Iterator[tuple[object, ...]]:
             microsecond=one.observed_at % 1000 * 1000
         )
         yield (
-            at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            at.astimezone(CITY).isoformat(timespec="milliseconds"),
+            rfc3339(one.observed_at),
+            at.astimezone(CITY_ZONE).isoformat(timespec="milliseconds"),
             one.sensor,
             one.quantity,
             one.value,

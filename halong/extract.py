@@ -9,7 +9,6 @@ import urllib.parse
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Protocol
@@ -20,6 +19,7 @@ from storage.parquet import Gathering
 from storage.store import Columns, Store
 from telemetry.quantities import QUANTITIES
 from telemetry.reading import Reading
+from telemetry.times import rfc3339
 
 HEAD = ("time", "sensor", "site", "quantity", "unit", "value", "flags", "late_s")
 PAGE = 10_000
@@ -134,9 +134,7 @@ class CsvFile:
         """See Target."""
         self._writer.writerows(
             (
-                datetime.fromtimestamp(at / 1000, UTC)
-                .isoformat(timespec="milliseconds")
-                .replace("+00:00", "Z"),
+                rfc3339(at),
                 sensor,
                 site,
                 quantity,

@@ -21,11 +21,11 @@ from edge.scanning import configure
 from edge.scanning.port import Outcome, Plan, PortScan
 from edge.scanning.probes import all_maps
 from edge.tap import Heard
-from halong.console import CITY
 from runtime.config import parse
 from telemetry.inventory import Site
 from telemetry.messages import PortCounters
 from telemetry.reading import Reading
+from telemetry.times import CITY_ZONE
 
 SHOWN_BYTES = 48
 SCAN_S = 2.5
@@ -179,7 +179,7 @@ async def beside(config: EdgeConfig, stop: asyncio.Event, tell: Tell) -> Counted
 
 def line(event: Event) -> str:
     """A frame for people: time, sensor, bytes, meaning."""
-    at = datetime.fromtimestamp(event["at"] / 1000, CITY).strftime("%H:%M:%S.%f")[:-3]
+    at = datetime.fromtimestamp(event["at"] / 1000, CITY_ZONE).strftime("%H:%M:%S.%f")[:-3]
     shown = event["frame"][: 2 * SHOWN_BYTES]
     shown += "…" if len(event["frame"]) > len(shown) else ""
     asked = f"{event['request']} ? " if event["request"] else ""

@@ -15,11 +15,11 @@ from typing import NamedTuple
 from edge import holders, statusfile
 from edge.export import Journalled, packs_since
 from edge.settings import EdgeConfig
-from halong.cabinet import local
 from runtime.mqtt import Connection, keep_connected
 from telemetry import topics
 from telemetry.quantities import QUANTITIES
 from telemetry.reading import InstrumentState, Reading
+from telemetry.times import city_time
 
 LOOK_S = 0.1
 CONNECT_S = 3.0
@@ -58,7 +58,7 @@ async def follow(
         async with asyncio.timeout(within_s):
             seen = await _journalled(journal, sensor, since_ms)
             tell("read", _words(seen.readings))
-            tell("journaled", f"pack {seen.pack.journal}/{seen.pack.seq} at {local(seen.pack.formed_ms)}")
+            tell("journaled", f"pack {seen.pack.journal}/{seen.pack.seq} at {city_time(seen.pack.formed_ms)}")
             name = topics.PackName(config.gateway, seen.pack.journal, seen.pack.seq)
             await _sent(journal, broker, name, seen, tell)
             acknowledged_ms = await _acknowledged(journal, seen)
@@ -144,7 +144,7 @@ def _words(readings: list[Reading]) -> str:
     }
     state = InstrumentState.of(readings[0].flags)
     marked = "" if state is InstrumentState.MEASURING else f", {state}"
-    return f"{', '.join(values.values())} at {local(first)}{marked}"
+    return f"{', '.join(values.values())} at {city_time(first)}{marked}"
 
 
 def _why(

@@ -9,7 +9,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +19,7 @@ from halong.console import fail
 from storage.book import Book, BookUnavailableError
 from storage.commands import Commands
 from storage.facts import STORE_FILE, facts
+from telemetry import times
 
 if TYPE_CHECKING:
     from storage.embedded import EmbeddedStore
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 BOOK = "book.sqlite"
 LOOK_EVERY_S = 0.05
 PATIENCE_S = 10.0
-CITY_ZONE = timezone(timedelta(hours=7))  # Asia/Ho_Chi_Minh
-LAST_MS = 253_370_764_799_999  # the end of the year 9998
 
 Data = Annotated[Path, typer.Option(help="The hub's data directory.")]
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
@@ -95,25 +94,14 @@ async def unheld_store(book: Book, data: Path) -> AsyncIterator["EmbeddedStore |
 def moment(text: str, option: str) -> int:
     """RFC 3339 with a zone, as ms since 1970; a mistake ends the command with exit 2."""
     try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
-        raise fail(f"{option} {text!r} is not a time like 2026-11-23T08:00:00+07:00", 2) from None
-    if instant.tzinfo is None:
-        raise fail(f"{option} {text!r} has no zone: add +07:00 or Z", 2)
-    found = round(instant.timestamp() * 1000)
-    if not 0 <= found <= LAST_MS:
-        raise fail(f"{option} {text!r} is before 1970 or after 9998", 2)
-    return found
+        return times.read(text)
+    except ValueError as error:
+        raise fail(f"{option} {error}", 2) from None
 
 
 def shown(ms: int | None) -> str:
     """In the city's time, for people; "" for None."""
-    return "" if ms is None else f"{datetime.fromtimestamp(ms / 1000, CITY_ZONE):%Y-%m-%d %H:%M:%S}"
-
-
-def rfc3339(ms: int) -> str:
-    """For programs: UTC with milliseconds and Z."""
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return "" if ms is None else f"{datetime.fromtimestamp(ms / 1000, times.CITY_ZONE):%Y-%m-%d %H:%M:%S}"
 
 
 def print_json(content: Any) -> None:

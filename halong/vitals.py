@@ -6,7 +6,7 @@ not be exceeded there. Ages are in seconds, states 0 or 1.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime
 from typing import Any
 
 from runtime.limits import Limit
@@ -14,9 +14,9 @@ from storage.inventory import GatewayRow, SensorRow
 from storage.ledger import LedgerRow
 from storage.points import Field, Point
 from telemetry.anomaly import Anomaly
+from telemetry.times import CITY_ZONE
 
 HEARTBEAT_LOST_MS = 20_000  # as ingest judges it
-CITY_ZONE = timezone(timedelta(hours=7))  # Asia/Ho_Chi_Minh
 NOWHERE = "unknown"  # the site of what has told none
 
 
@@ -160,7 +160,7 @@ def of_air(site: str, field: str, index: Mapping[str, Any], at_ms: int) -> Itera
 
 def of_limits(limits: Sequence[Limit], rows: Sequence[SensorRow], now_ms: int) -> Iterator[Point]:
     """The limit in force at this city hour for each site, quantity and length of mean; the first that fits, as for alarms."""
-    city = datetime.fromtimestamp(now_ms / 1000, UTC).astimezone(CITY_ZONE)
+    city = datetime.fromtimestamp(now_ms / 1000, CITY_ZONE)
     measured = sorted({(row.site, quantity) for row in rows if row.site for quantity in row.quantities})
     for site, quantity in measured:
         found: dict[int, Limit] = {}

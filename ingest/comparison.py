@@ -7,8 +7,8 @@ from ingest.calendar import names_vn
 from ingest.detectors.finding import Finding
 from telemetry.anomaly import AnomalyKind
 from telemetry.quantities import QUANTITIES
+from telemetry.times import CITY_OFFSET_MS
 
-VIET_NAM_MS = 7 * 3_600_000  # all year
 TIMES, TIMES_LESS = 1.3, 0.7  # nearer to 1 the difference says more
 NO_ZERO = (
     "temperature",
@@ -31,7 +31,7 @@ _ADDED = {
 def say(kind: AnomalyKind, name: str, place: str, quantity: str, finding: Finding) -> tuple[str, str]:
     """English and Vietnamese, without the full stop, for a finding `by_hour`. The city is named by its `place`, a sensor by its
     `name`."""
-    local_ms = finding.since_ms + VIET_NAM_MS
+    local_ms = finding.since_ms + CITY_OFFSET_MS
     holiday, holiday_vi = names_vn(datetime.fromtimestamp(local_ms / 1000, UTC).date())
     when, when_vi = words.at_hour(local_ms, holiday), words.at_hour_vi(local_ms, holiday_vi)
     how, how_vi = _against(quantity, finding.value, finding.expected or 0.0)

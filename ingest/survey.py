@@ -20,11 +20,11 @@ from ingest.namer import TOLD, Looks, Namer
 from ingest.profile import Band, Profile, inside
 from telemetry.anomaly import AnomalyKind
 from telemetry.quantities import QUANTITIES, Kind
+from telemetry.times import CITY_OFFSET_MS
 
 __all__ = ["TOLD", "Survey", "Told"]
 
 MINUTE_MS = 60_000
-VIET_NAM_MS = 7 * 3_600_000  # all year
 MAX_SERIES = 50_000
 ACCEPT = 150  # looks: what is strange for longer is the bank's new normal
 SLOW_S = 60.0  # with a declared period from here on every reading counts by itself
@@ -50,7 +50,7 @@ class Survey:
     """`holidays` are days since 1970, `offset_ms` is the civil time's distance from UTC."""
 
     def __init__(
-        self, holidays: frozenset[int], *, offset_ms: int = VIET_NAM_MS, max_series: int = MAX_SERIES
+        self, holidays: frozenset[int], *, offset_ms: int = CITY_OFFSET_MS, max_series: int = MAX_SERIES
     ) -> None:
         self._bank, self._profile, self._lean = Bank(holidays, accept=ACCEPT), Profile(holidays), Lean()
         self._open = Lanes((), TABLES)

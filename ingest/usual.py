@@ -7,10 +7,11 @@ import numpy as np
 from ingest import memory
 from ingest.calendar import holidays_vn, names_vn
 from ingest.profile import HOUR_MS, Band
-from ingest.survey import VIET_NAM_MS, Survey
+from ingest.survey import Survey
 from storage import snapshots
 from storage.book import Book
 from telemetry.quantities import QUANTITIES
+from telemetry.times import CITY_OFFSET_MS
 from telemetry.usual import UsualHour
 
 Edges = tuple[float | None, float | None, float | None]
@@ -20,7 +21,7 @@ _NOTHING: Edges = (None, None, None)
 def hours(book: Book, sensor: str, quantity: str, start_ms: int, end_ms: int) -> list[UsualHour]:
     """Every hour that touches [start_ms, end_ms), past or to come. Raises BookUnavailableError."""
     starts = np.arange(start_ms - start_ms % HOUR_MS, end_ms, HOUR_MS, dtype=np.int64)
-    days = [datetime.fromtimestamp((at + VIET_NAM_MS) / 1000, UTC).date() for at in starts.tolist()]
+    days = [datetime.fromtimestamp((at + CITY_OFFSET_MS) / 1000, UTC).date() for at in starts.tolist()]
     survey = Survey(holidays_vn({day.year for day in days}))
     with book.reading() as database:
         kept = snapshots.of(database, sensor, quantity)

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from storage.book import Book
-from telemetry.corrections import Correction
+from telemetry.corrections import Correction, Form
+from telemetry.times import rfc3339
 
 PARTICLES = ("pm1", "pm25", "pm4", "pm10")
 VERSION = "amendments"  # a counter that every change raises
@@ -180,6 +181,32 @@ def merged(periods: Iterable[Noted], start_ms: int, end_ms: int) -> list[tuple[i
         else:
             found.append((low, high))
     return found
+
+
+def described(one: Noted) -> dict[str, Any]:
+    """A dated fact as the API and `--json` show it, with the figures of a correction."""
+    content = {
+        "id": one.id,
+        "sensor": one.sensor,
+        "quantity": one.quantity or None,
+        "start": rfc3339(one.start_ms),
+        "end": rfc3339(one.end_ms) if one.end_ms is not None else None,
+        "reason": one.reason,
+        "who": one.who,
+        "noted": rfc3339(one.noted_ms),
+        "undone": rfc3339(one.undone_ms) if one.undone_ms is not None else None,
+        "undone_by": one.undone_by,
+    }
+    if isinstance(one, Corrected):
+        correction = one.correction
+        content["form"] = correction.form
+        if correction.form is Form.LINEAR:
+            content |= {"factor": correction.factor, "offset": correction.offset}
+        else:
+            content["humidity"] = correction.humidity or one.sensor
+        if correction.form is Form.KOHLER:
+            content["kappa"] = correction.kappa
+    return content
 
 
 def _check(start_ms: int, end_ms: int | None) -> None:

@@ -8,10 +8,11 @@ from pydantic import BaseModel, Field
 
 from api.examples import example
 from api.identity import ANYBODY, COOKIE, Principal, principal_of
-from api.params import rfc3339, strict_query
+from api.params import strict_query
 from api.problems import ProblemError
 from api.services import Services, services, view
 from storage.keys import Keys
+from telemetry.times import rfc3339
 
 COOKIE_S = 30 * 86_400
 

@@ -13,11 +13,12 @@ from api import answers, filling
 from api.answers import Form
 from api.examples import example
 from api.filling import Fill, Window
-from api.params import CITY_OFFSET_MS, Name, duration_ms, rfc3339, span, strict_query
+from api.params import Name, duration_ms, span, strict_query
 from api.problems import ProblemError, did_you_mean
 from api.services import Services, known_quantity, view
 from storage.inventory import SensorRow
 from telemetry.quantities import QUANTITIES, Aggregate
+from telemetry.times import CITY_OFFSET_MS, rfc3339
 
 MAX_WINDOWS = 50_000
 MAX_SENSORS = 200

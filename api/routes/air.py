@@ -9,10 +9,11 @@ from fastapi import APIRouter, Depends, Request
 
 from api.air import HOUR_MS, QUANTITIES, Place, head, hourly_means, of_day, of_hour
 from api.examples import example
-from api.params import CITY_OFFSET_MS, span, strict_query, time_ms
+from api.params import span, strict_query, time_ms
 from api.problems import ProblemError
 from api.services import Services, view
 from telemetry.aqi import DAY_HOURS, NOWCAST_HOURS
+from telemetry.times import CITY_OFFSET_MS
 
 MINUTE_MS, DAY_MS = 60_000, 86_400_000
 MAX_INDICES = 20_000

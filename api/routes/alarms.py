@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.examples import example
 from api.orders import who
-from api.params import rfc3339, strict_query, time_ms
+from api.params import strict_query, time_ms
 from api.problems import ProblemError
 from api.routes.anomalies import Acknowledgement, Comment
 from api.routes.quiet import HOURS_MAX, described_mute
@@ -19,6 +19,7 @@ from storage.notes import NOTES_MAX, Note, Notes, TooManyNotesError
 from storage.quiet import Verdict
 from telemetry.alarm import Alarm, AlarmFamily, AlarmState
 from telemetry.anomaly import Severity
+from telemetry.times import rfc3339
 
 router = APIRouter(prefix="/v1", tags=["alarms"], dependencies=[Depends(strict_query)])
 Hub = Annotated[Services, Depends(view)]

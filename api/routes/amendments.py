@@ -1,6 +1,7 @@
 """What is known of stored values afterwards: dated corrections, and periods an operator has declared invalid."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Request
@@ -8,10 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.examples import example
 from api.orders import who
-from api.params import rfc3339, strict_query, time_ms
+from api.params import strict_query, time_ms
 from api.problems import ProblemError, did_you_mean
 from api.services import Services, known_quantity, services
-from storage.amendments import AmendmentError, Corrected, Invalid, Noted, OverlapError, Pages
+from storage.amendments import AmendmentError, Corrected, Invalid, Noted, OverlapError, Pages, described
 from telemetry.corrections import Correction, Form
 
 router = APIRouter(prefix="/v1", tags=["amendments"], dependencies=[Depends(strict_query)])
@@ -78,20 +79,16 @@ async def correct(hub: Hub, request: Request, asked: NewCorrection) -> dict[str,
     if asked.humidity:
         hub.sensor(asked.humidity)
     correction = Correction(Form(asked.form), asked.factor, asked.offset, asked.kappa, asked.humidity)
-    pages, (start_ms, end_ms) = Pages(hub.book), asked.period()
-    try:
+    with _noting(hub) as pages:
         number = pages.correct(
             asked.sensor,
             asked.quantity,
             correction,
-            start_ms,
-            end_ms,
+            *asked.period(),
             reason=asked.reason,
             who=who(request),
             now_ms=hub.clock(),
         )
-    except AmendmentError as error:
-        raise _refused(error) from None
     return _one(pages.corrections(), number)
 
 
@@ -104,19 +101,15 @@ async def invalidate(hub: Hub, request: Request, asked: NewPeriod) -> dict[str, 
     """Its readings stay, carry flag 1024, and are left out of aggregates, of indices and of what counts as complete."""
     hub.sensor(asked.sensor)
     quantity = known_quantity(asked.quantity) if asked.quantity is not None else ""
-    pages, (start_ms, end_ms) = Pages(hub.book), asked.period()
-    try:
+    with _noting(hub) as pages:
         number = pages.invalidate(
             asked.sensor,
             quantity,
-            start_ms,
-            end_ms,
+            *asked.period(),
             reason=asked.reason,
             who=who(request),
             now_ms=hub.clock(),
         )
-    except AmendmentError as error:
-        raise _refused(error) from None
     return _one(pages.invalid(), number)
 
 
@@ -142,39 +135,17 @@ async def undo(hub: Hub, request: Request, number: Number) -> dict[str, Any]:
     return _one(pages.invalid(in_force=False), number)
 
 
-def _refused(error: AmendmentError) -> ProblemError:
-    return ProblemError(409 if isinstance(error, OverlapError) else 400, str(error))
+@contextmanager
+def _noting(hub: Services) -> Iterator[Pages]:
+    try:
+        yield Pages(hub.book)
+    except AmendmentError as error:
+        raise ProblemError(409 if isinstance(error, OverlapError) else 400, str(error)) from None
 
 
 def _page(found: Iterable[Noted], sensor: str | None) -> dict[str, Any]:
-    return {"items": [_described(one) for one in found if sensor in (None, one.sensor)], "next": None}
+    return {"items": [described(one) for one in found if sensor in (None, one.sensor)], "next": None}
 
 
 def _one(found: Iterable[Noted], number: int) -> dict[str, Any]:
-    return next(_described(one) for one in found if one.id == number)
-
-
-def _described(one: Noted) -> dict[str, Any]:
-    """A dated fact as the API shows it, with the figures of a correction."""
-    content = {
-        "id": one.id,
-        "sensor": one.sensor,
-        "quantity": one.quantity or None,
-        "start": rfc3339(one.start_ms),
-        "end": rfc3339(one.end_ms) if one.end_ms is not None else None,
-        "reason": one.reason,
-        "who": one.who,
-        "noted": rfc3339(one.noted_ms),
-        "undone": rfc3339(one.undone_ms) if one.undone_ms is not None else None,
-        "undone_by": one.undone_by,
-    }
-    if isinstance(one, Corrected):
-        correction = one.correction
-        content["form"] = correction.form
-        if correction.form is Form.LINEAR:
-            content |= {"factor": correction.factor, "offset": correction.offset}
-        else:
-            content["humidity"] = correction.humidity or one.sensor
-        if correction.form is Form.KOHLER:
-            content["kappa"] = correction.kappa
-    return content
+    return next(described(one) for one in found if one.id == number)

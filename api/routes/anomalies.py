@@ -8,11 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.examples import example
 from api.orders import who
-from api.params import one_of, rfc3339, strict_query, time_ms
+from api.params import one_of, strict_query, time_ms
 from api.problems import ProblemError
 from api.services import Services, view
 from storage.notes import NOTES_MAX, Note, Notes, TooManyNotesError
 from telemetry.anomaly import Anomaly, AnomalyKind
+from telemetry.times import rfc3339
 
 COMMENT_CHARACTERS = 1000
 

@@ -5,10 +5,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 
 from api.examples import example
-from api.params import LAST_MS, rfc3339, strict_query
+from api.params import strict_query
 from api.problems import ProblemError, did_you_mean
 from api.services import Services, view
 from storage.inventory import Inventory, SensorPeriod
+from telemetry.times import LAST_MS, rfc3339
 
 TOLD = (
     "gateway",

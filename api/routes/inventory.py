@@ -11,7 +11,7 @@ from fastapi.responses import Response
 from api import answers
 from api.answers import Form
 from api.examples import example
-from api.params import rfc3339, strict_query
+from api.params import strict_query
 from api.problems import ProblemError
 from api.services import Services, view
 from storage import retirement
@@ -20,6 +20,7 @@ from telemetry.anomaly import AnomalyKind
 from telemetry.families import Family, family
 from telemetry.messages import ClockState, PortCounters, SensorCounters
 from telemetry.quantities import QUANTITIES
+from telemetry.times import rfc3339
 
 HEARTBEAT_LOST_MS = 20_000
 Place = tuple[float, float]  # latitude, longitude

@@ -8,11 +8,12 @@ from fastapi.responses import Response
 
 from api import answers
 from api.examples import example
-from api.params import rfc3339, strict_query
+from api.params import strict_query
 from api.routes import alarms, anomalies, inventory
 from api.routes.readings import newest
 from api.services import Services, view
 from runtime.feed import Latest, encode_latest
+from telemetry.times import rfc3339
 
 router = APIRouter(prefix="/v1", tags=["overview"], dependencies=[Depends(strict_query)])
 

@@ -9,11 +9,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.examples import example
 from api.orders import WAIT_S, ask, describe, find, who
-from api.params import one_of, rfc3339, strict_query, time_ms
+from api.params import one_of, strict_query, time_ms
 from api.problems import ProblemError
 from api.services import Services, services
 from storage.quarantine import Quarantine, QuarantineFilter, QuarantineRow, ReplayOrder
 from telemetry.quarantine import Reason
+from telemetry.times import rfc3339
 
 SHOWN_BYTES = 4096
 

@@ -7,12 +7,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.examples import example
 from api.orders import who
-from api.params import rfc3339, strict_query, time_ms
+from api.params import strict_query, time_ms
 from api.problems import ProblemError, did_you_mean
 from api.services import Services, known_quantity, services
 from storage import quiet
 from storage.quiet import Maintenance, Mute, Verdict
 from telemetry.anomaly import AnomalyKind
+from telemetry.times import rfc3339
 
 HOURS_MAX = 8784.0  # a year
 DAY_MS = 86_400_000

@@ -11,12 +11,13 @@ from fastapi.responses import Response
 from api import answers
 from api.answers import Form
 from api.examples import example
-from api.params import rfc3339, span, strict_query
+from api.params import span, strict_query
 from api.problems import ProblemError
 from api.services import Services, known_quantity, view
 from runtime.feed import Latest, encode_latest
 from telemetry.quantities import QUANTITIES
 from telemetry.reading import Reading
+from telemetry.times import rfc3339
 
 MAX_READINGS = 10_000
 HOUR_MS = 3_600_000

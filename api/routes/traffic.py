@@ -7,13 +7,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 
 from api.examples import example
-from api.params import rfc3339, span, strict_query
+from api.params import span, strict_query
 from api.problems import ProblemError
 from api.services import Services, view
 from storage.inventory import SensorRow
 from storage.store import Store
 from telemetry.families import Family, family
 from telemetry.quantities import Aggregate
+from telemetry.times import rfc3339
 
 HOUR_MS = 3_600_000
 DEFAULT_MS = 900_000

@@ -5,10 +5,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 
 from api.examples import example
-from api.params import rfc3339, span, strict_query
+from api.params import span, strict_query
 from api.problems import ProblemError
 from api.services import Services, known_quantity, view
 from telemetry.quantities import QUANTITIES
+from telemetry.times import rfc3339
 
 DAY_MS = 86_400_000
 LONGEST_DAYS = 92

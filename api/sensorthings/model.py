@@ -7,13 +7,13 @@ ObservedProperty a quantity of the catalogue. Ids are the city's own names: Thin
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from api.params import rfc3339
 from api.services import Services
 from storage.inventory import SensorRow
 from telemetry.families import family
 from telemetry.inventory import Site
 from telemetry.quantities import QUANTITIES, Quantity
 from telemetry.reading import Reading
+from telemetry.times import rfc3339
 
 MEASUREMENT = "http://www.opengis.net/def/observationType/OGC-OM/2.0/OM_Measurement"
 GEOJSON = "application/geo+json"

@@ -4,7 +4,6 @@ import heapq
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from api.params import LAST_MS
 from api.problems import ProblemError
 from api.sensorthings.expressions import Call, Node, Path, Time, Value, conjuncts, holds
 from api.sensorthings.model import Entity, observation, read_id
@@ -12,6 +11,7 @@ from api.sensorthings.options import SKIP_MAX, Options, Token
 from api.services import Services
 from telemetry.quantities import Aggregate
 from telemetry.reading import Reading
+from telemetry.times import LAST_MS
 
 TIMES = {"phenomenonTime", "resultTime"}
 IDS = {"id", "@iot.id"}

@@ -10,19 +10,7 @@ import typer
 
 from halong.cli.channels import try_channels
 from halong.console import fail, near, seconds
-from halong.records import (
-    DATA,
-    AsJson,
-    Data,
-    moment,
-    now_ms,
-    opened,
-    print_json,
-    print_table,
-    rfc3339,
-    shown,
-    who,
-)
+from halong.records import DATA, AsJson, Data, moment, now_ms, opened, print_json, print_table, shown, who
 from halong.remote import Remote, Url
 from storage import alarms as page
 from storage import quiet
@@ -31,6 +19,7 @@ from storage.notes import Note, Notes, TooManyNotesError
 from storage.quiet import Maintenance, Mute, Verdict
 from telemetry.alarm import Alarm, AlarmFamily, AlarmState
 from telemetry.anomaly import Severity
+from telemetry.times import rfc3339
 
 app = typer.Typer(
     no_args_is_help=True,

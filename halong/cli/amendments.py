@@ -9,24 +9,13 @@ import msgspec
 import typer
 
 from halong.console import fail
-from halong.records import (
-    DATA,
-    AsJson,
-    Data,
-    moment,
-    now_ms,
-    opened,
-    print_json,
-    print_table,
-    rfc3339,
-    shown,
-    who,
-)
+from halong.records import DATA, AsJson, Data, moment, now_ms, opened, print_json, print_table, shown, who
 from halong.remote import Remote, Url
-from storage.amendments import AmendmentError, Corrected, Invalid, Noted, Pages
+from storage.amendments import AmendmentError, Corrected, Invalid, Noted, Pages, described
 from telemetry.corrections import Correction, Form
 from telemetry.inventory import check_id
 from telemetry.quantities import QUANTITIES
+from telemetry.times import rfc3339
 
 correction = typer.Typer(
     no_args_is_help=True,
@@ -97,8 +86,7 @@ def list_corrections(
         found = Remote(url).get("/v1/corrections", undone=every)["items"]
     else:
         with opened(data) as book:
-            kept = Pages(book).corrections(in_force=not every)
-        found = [_described(one) | msgspec.to_builtins(one.correction) for one in kept]
+            found = [described(one) for one in Pages(book).corrections(in_force=not every)]
     if as_json:
         print_json(found)
     else:
@@ -142,7 +130,7 @@ def list_invalid(data: Data = DATA, every: Every = False, as_json: AsJson = Fals
         found = Remote(url).get("/v1/validity", undone=every)["items"]
     else:
         with opened(data) as book:
-            found = [_described(one) for one in Pages(book).invalid(in_force=not every)]
+            found = [described(one) for one in Pages(book).invalid(in_force=not every)]
     if as_json:
         print_json(found)
     else:
@@ -192,27 +180,10 @@ def _cells(one: Mapping[str, Any]) -> tuple[object, ...]:
 
 
 def _words(one: Mapping[str, Any]) -> str:
-    told = {name: one[name] for name in Correction.__struct_fields__ if one.get(name) is not None}
-    correction = msgspec.convert(told, Correction)  # what is as usual is left out of the record
-    humidity = f"by the humidity of {correction.humidity or 'its own'}"
-    match correction.form:
+    match one["form"]:
+        case Form.LINEAR:
+            return f"× {one['factor']:g} {one['offset']:+g}"
         case Form.EPA:
-            return f"epa {humidity}"
-        case Form.KOHLER:
-            return f"κ {correction.kappa:g} {humidity}"
+            return f"epa by the humidity of {one['humidity']}"
         case _:
-            return f"× {correction.factor:g} {correction.offset:+g}"
-
-
-def _described(one: Noted) -> dict[str, Any]:
-    return {
-        "id": one.id,
-        "sensor": one.sensor,
-        "quantity": one.quantity or None,
-        "start": rfc3339(one.start_ms),
-        "end": rfc3339(one.end_ms) if one.end_ms is not None else None,
-        "reason": one.reason,
-        "who": one.who,
-        "noted": rfc3339(one.noted_ms),
-        "undone": rfc3339(one.undone_ms) if one.undone_ms is not None else None,
-    }
+            return f"κ {one['kappa']:g} by the humidity of {one['humidity']}"

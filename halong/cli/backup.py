@@ -8,23 +8,12 @@ from typing import Annotated, Any
 import typer
 
 from halong.console import fail
-from halong.records import (
-    CITY_ZONE,
-    DATA,
-    AsJson,
-    Data,
-    carry_out,
-    now_ms,
-    opened,
-    print_json,
-    rfc3339,
-    shown,
-    unheld_store,
-)
+from halong.records import DATA, AsJson, Data, carry_out, now_ms, opened, print_json, shown, unheld_store
 from storage.backup import BackupError, Label, back_up, read_label
 from storage.backup import restore as put_back
 from storage.book import Book
 from storage.store import StoreBusyError, StoreUnavailableError
+from telemetry.times import CITY_ZONE, rfc3339
 
 DAY_MS = 86_400_000
 PATIENCE_S = 3600.0

@@ -8,9 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from halong.console import fail, load, near
-from halong.records import AsJson, now_ms, print_json, rfc3339
+from halong.records import AsJson, now_ms, print_json
 from telemetry.alarm import Alarm, AlarmState, family_of
 from telemetry.anomaly import AnomalyKind, Severity
+from telemetry.times import rfc3339
 
 
 def try_channels(

@@ -14,7 +14,7 @@ import typer
 from halong.records import DATA, AsJson, Data, moment, opened, print_json, shown
 from halong.remote import Remote, Url
 from ingest import usual, words
-from ingest.comparison import VIET_NAM_MS
+from telemetry.times import CITY_OFFSET_MS
 from telemetry.usual import UsualHour
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ def explain(
         print(f"{sensor} had no anomaly at {shown(at_ms)}")
     for quantity, hour in sorted(hours.items()):
         if hour.low is not None and hour.high is not None and hour.expected is not None:
-            when = words.at_hour(hour.start_ms + VIET_NAM_MS, hour.holiday)
+            when = words.at_hour(hour.start_ms + CITY_OFFSET_MS, hour.holiday)
             print(
                 f"  {words.title(quantity)}: usual for {when} is {words.band(quantity, hour.low, hour.high)},"
                 f" expected {words.amount(quantity, hour.expected)} (as it is known now)"

@@ -11,7 +11,6 @@ import typer
 
 from halong.console import fail
 from halong.records import (
-    CITY_ZONE,
     DATA,
     AsJson,
     Data,
@@ -21,7 +20,6 @@ from halong.records import (
     opened,
     print_json,
     print_table,
-    rfc3339,
     shown,
     unheld_store,
     who,
@@ -31,6 +29,7 @@ from storage.book import Book
 from storage.ledger import Figures, LedgerRow, total
 from storage.ledger import ledger as draw_up
 from storage.store import StoreBusyError, StoreUnavailableError
+from telemetry.times import CITY_ZONE, rfc3339
 
 SHOWN = (
     "expected",

@@ -17,13 +17,13 @@ from halong.records import (
     opened,
     print_json,
     print_table,
-    rfc3339,
     shown,
     who,
 )
 from halong.remote import Remote, Url
 from storage.quarantine import Quarantine, QuarantineFilter, QuarantineRow, ReplayOrder
 from telemetry.quarantine import Reason
+from telemetry.times import rfc3339
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -5,7 +5,7 @@ readings (Decision 1459/QĐ-TCMT asks the same of VN_AQI). It is taken anew at e
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
@@ -16,9 +16,9 @@ from runtime.limits import Limit
 from telemetry.aggregates import aggregate
 from telemetry.anomaly import Anomaly, AnomalyKind, anomaly_id
 from telemetry.quantities import QUANTITIES, Kind
+from telemetry.times import CITY_ZONE
 
 HOUR_MS = 3_600_000
-CITY_ZONE = timezone(timedelta(hours=7))  # Asia/Ho_Chi_Minh
 COMPLETE = 0.75
 RELEASE, RELEASE_DB = 0.95, 1.0
 SILENT_HOURS = 3  # without a mean for so long, what was open ends
@@ -67,7 +67,7 @@ class Rules:
     ) -> list[Anomaly]:
         """What opened, grew and closed with the hour that ended at `end_ms`. `means` are those of the last 24 hours, by
         (sensor, quantity)."""
-        last = datetime.fromtimestamp((end_ms - HOUR_MS) / 1000, UTC).astimezone(CITY_ZONE)
+        last = datetime.fromtimestamp((end_ms - HOUR_MS) / 1000, CITY_ZONE)
         changes: list[Anomaly] = []
         looked: set[Key] = set()
         for (sensor, quantity), hourly in means.items():
@@ -141,7 +141,7 @@ def _id(sensor: str, quantity: str, hours: int, start_ms: int) -> str:
 def _anomaly(key: Key, limit: Limit, value: float, about: Known, start_ms: int, end_ms: int) -> Anomaly:
     sensor, quantity, hours = key
     level = QUANTITIES[quantity].kind is Kind.LEVEL_DB
-    until = f"{datetime.fromtimestamp(end_ms / 1000, UTC).astimezone(CITY_ZONE):%H:%M}"
+    until = f"{datetime.fromtimestamp(end_ms / 1000, CITY_ZONE):%H:%M}"
     span, span_vi = ("hour", "1 giờ") if hours == 1 else (f"{hours} hours", f"{hours} giờ")
     return Anomaly(
         id=_id(sensor, quantity, hours, start_ms),

@@ -1,14 +1,13 @@
 """What a message says: its fields, in the reader's language, and templates filled with them. Pure."""
 
 import json
-from datetime import UTC, datetime, timedelta, timezone
 from string import Template
 from urllib.parse import quote, quote_plus
 
 from storage import outbox
 from storage.outbox import Notice
+from telemetry.times import city_time
 
-CITY_ZONE = timezone(timedelta(hours=7))  # Asia/Ho_Chi_Minh
 FIELDS = frozenset(
     [
         "id",
@@ -87,8 +86,8 @@ def fields(notice: Notice, language: str, secret: str = "") -> dict[str, str]:
         "title": title(notice, language),
         "text": sentence(notice, language),
         "value": "" if alarm.value is None else f"{alarm.value:g}",
-        "start": _time(alarm.start_ms),
-        "end": "" if alarm.end_ms is None else _time(alarm.end_ms),
+        "start": city_time(alarm.start_ms),
+        "end": "" if alarm.end_ms is None else city_time(alarm.end_ms),
         "who": alarm.acknowledged_by,
         "secret": secret,
     }
@@ -113,7 +112,3 @@ def fill_body(template: str, values: dict[str, str], content_type: str) -> str:
     elif "form-urlencoded" in content_type:
         values = {name: quote_plus(value) for name, value in values.items()}
     return Template(template).substitute(values)
-
-
-def _time(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000, UTC).astimezone(CITY_ZONE).isoformat(timespec="seconds")

@@ -252,7 +252,7 @@ class TestServices:
         ("options", "words"),
         [
             (["gw", "yesterday", "2026-11-24T00:00:00Z"], "'yesterday' is not a time"),
-            (["gw", "2026-11-23T00:00:00", "2026-11-24T00:00:00Z"], "has no time zone"),
+            (["gw", "2026-11-23T00:00:00", "2026-11-24T00:00:00Z"], "has no zone"),
             (["gw", "2026-11-24T00:00:00Z", "2026-11-24T00:00:00Z"], "--from must be before --to"),
             (["GW", "2026-11-23T00:00:00Z", "2026-11-24T00:00:00Z"], "id 'GW'"),
         ],

@@ -115,7 +115,7 @@ def test_export_of_a_period_and_of_some_series(tmp_path: Path) -> None:
         (("--out", "x.csv", "--quantity", "pm26"), "unknown quantity 'pm26'"),
         (("--out", "x.csv", "--data", "nowhere"), "there is no store at nowhere"),
         (("--out", "x.csv", "--store", "ftp:x"), "there is no store at ftp:x"),
-        (("--out", "x.csv", "--from", "yesterday"), "--from must look like 2026-11-23"),
+        (("--out", "x.csv", "--from", "yesterday"), "is not a time like 2026-11-23 or"),
         (("--out", "x.csv", "--url", "http://127.0.0.1:9"), "cannot ask the hub at http://127.0.0.1:9: "),
         (("--out", "x.csv", "--store", "http://127.0.0.1:9/x"), "cannot reach http://127.0.0.1:9: "),
     ],
