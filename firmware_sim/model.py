@@ -39,6 +39,10 @@ class Model:
         rng = Random(f"{self._seed}/{sensor}/{quantity}/{int(at_s * 4)}")
         return _clean(quantity, self._typical(kind, quantity, at_s, self._place(sensor)), rng)
 
+    def typical(self, sensor: str, kind: str, quantity: str, at_s: float) -> float:
+        """The same without its noise."""
+        return self._typical(kind, quantity, at_s, self._place(sensor))
+
     def values(self, sensor: str, kind: str, quantity: str, times_s: Sequence[float]) -> list[float]:
         """The same at many moments, quickly: another draw of the noise than `value` has."""
         rng = Random(f"{self._seed}/{sensor}/{quantity}/{times_s[0] if times_s else 0}")

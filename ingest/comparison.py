@@ -21,7 +21,7 @@ NO_ZERO = (
     "water_level",
 )
 NEIGHBOURS = " neighbour"  # what stands in a sentence for which they were asked
-COMPARED = (AnomalyKind.UNUSUAL, AnomalyKind.BIAS, AnomalyKind.DRIFT)
+COMPARED = (AnomalyKind.UNUSUAL, AnomalyKind.RHYTHM, AnomalyKind.BIAS, AnomalyKind.DRIFT)
 _ADDED = {
     AnomalyKind.DRIFT: (", slowly", ", lệch dần"),
     AnomalyKind.BIAS: (" and stays there", " và giữ nguyên như vậy"),
@@ -38,17 +38,43 @@ def say(kind: AnomalyKind, name: str, place: str, quantity: str, finding: Findin
     added, added_vi = _ADDED.get(kind, ("", ""))
     neighbours, neighbours_vi = _neighbours(finding)
     title, title_vi = words.title(quantity), words.title_vi(quantity)
-    city = kind is AnomalyKind.UNUSUAL and place
+    city = kind in (AnomalyKind.UNUSUAL, AnomalyKind.RHYTHM) and place
     what, what_vi = (
         (f"{title} at {place}", f"{title_vi} tại {place}")
         if city
         else (f"{name}: {title}", f"{name}: {title_vi}")
     )
     what, what_vi = (one[0].upper() + one[1:] for one in (what, what_vi))
+    if kind is AnomalyKind.RHYTHM:
+        missing, missing_vi = _missing(quantity, finding, when, when_vi)
+        return f"{what}: {missing}{neighbours}", f"{what_vi}: {missing_vi}{neighbours_vi}"
     return (
         f"{what} is {how} what is usual for {when}{added}{neighbours}",
         f"{what_vi} {how_vi} mức bình thường lúc {when_vi}{added_vi}{neighbours_vi}",
     )
+
+
+def _missing(quantity: str, finding: Finding, when: str, when_vi: str) -> tuple[str, str]:
+    """How far it usually goes by now, how far it went, and since when. What is recalled of an earlier process life may not know
+    from where it should have gone."""
+    expected = finding.expected or 0.0
+    before = finding.value if finding.before is None else finding.before
+    rises = expected >= before
+    usual, seen = (abs(expected - before), (finding.value - before) * (1 if rises else -1))
+    word, word_vi = ("rise", "mức tăng") if rises else ("fall", "mức giảm")
+    since, since_vi = "", ""
+    if finding.before is not None:
+        clock = f"{datetime.fromtimestamp((finding.before_ms + CITY_OFFSET_MS) / 1000, UTC):%H:%M}"
+        since, since_vi = f" since {clock}", f" kể từ {clock}"
+    text = (
+        f"the {word} that is usual for {when} does not come, {words.amount(quantity, seen)}{since}"
+        f" where {words.amount(quantity, usual)} is usual"
+    )
+    text_vi = (
+        f"{word_vi} thường có lúc {when_vi} không đến, {words.amount_vi(quantity, seen)}{since_vi}"
+        f" trong khi bình thường là {words.amount_vi(quantity, usual)}"
+    )
+    return text, text_vi
 
 
 def _against(quantity: str, value: float, expected: float) -> tuple[str, str]:

@@ -37,6 +37,7 @@ SURVEYED = {
     AnomalyKind.BIAS: int(Flag.UNUSUAL),
     AnomalyKind.UNUSUAL: int(Flag.UNUSUAL),
     AnomalyKind.REGIME: int(Flag.UNUSUAL),
+    AnomalyKind.RHYTHM: int(Flag.UNUSUAL),
     AnomalyKind.SPIKE: int(Flag.SPIKE),
     AnomalyKind.STUCK: int(Flag.STUCK),
 }

@@ -19,6 +19,7 @@ from ingest.detectors.residuals import Frame
 from ingest.detectors.unusual import NAMED
 from ingest.lean import Lean
 from ingest.profile import Band, Profile
+from ingest.rhythm import Rhythm
 from telemetry.anomaly import AnomalyKind
 
 AT = 8.5  # decades of all sides of the bank together, with the record and what came just before: a score of 1
@@ -52,6 +53,7 @@ TOLD = (
     AnomalyKind.BIAS,
     AnomalyKind.UNUSUAL,
     AnomalyKind.STUCK,
+    AnomalyKind.RHYTHM,
 )
 OWN = (AnomalyKind.ZERO, AnomalyKind.UNIT, AnomalyKind.NOISE, AnomalyKind.STUCK)  # what instruments do
 TABLES: Mapping[str, Block] = {
@@ -90,8 +92,8 @@ class _Signs(NamedTuple):
 class Namer:
     """Lanes are numbered as the survey's."""
 
-    def __init__(self, bank: Bank, profile: Profile, lean: Lean) -> None:
-        self._bank, self._profile, self._lean = bank, profile, lean
+    def __init__(self, bank: Bank, profile: Profile, lean: Lean, rhythm: Rhythm) -> None:
+        self._bank, self._profile, self._lean, self._rhythm = bank, profile, lean, rhythm
         self.lanes = Lanes((), TABLES)
         self._group: dict[int, Group] = {}
         self._members: dict[Group, list[int]] = {}
@@ -146,6 +148,7 @@ class Namer:
         bounded = bool(np.isfinite(high[column]))
         at_ms = int(looks.at_ms[column])
         agree, against = self._ask(lane, at_ms)
+        missing = self._rhythm.missing(lane)
         return Finding(
             0.0,
             float(looks.values[column]),
@@ -156,6 +159,8 @@ class Namer:
             by_hour=by_hour,
             agree=agree,
             against=against,
+            before=missing.level if missing else None,
+            before_ms=missing.since_ms if missing else 0,
         )
 
     def _tell(self, frame: Frame, looks: Looks, column: int) -> Iterator[tuple[AnomalyKind, float]]:
@@ -186,16 +191,22 @@ class Namer:
             self._lean.settle(lane)
             tables["regime"][lane], tables["since"][lane] = CALM + 1, at_ms
             yield AnomalyKind.REGIME, max(1.0, lean)
+        if kind is AnomalyKind.RHYTHM:
+            score = lean  # where it comes after all the bank finds that strange for hours
         tables["calm"][lane] = 0 if score >= LEAVE else tables["calm"][lane] + 1
         calm = int(tables["calm"][lane])
         if calm >= CALM:
-            tables["kind"][lane] = tables["waits"][lane] = 0
+            tables["kind"][lane] = 0
+            # For hours the bank finds the usual strange after a rhythm that was missing: only a lean opens anew.
+            tables["waits"][lane] = RENAMED + 1 if kind is AnomalyKind.RHYTHM else 0
         yield kind, max(score, 1.0) if not calm else score
 
     def _is_spike(self, looks: Looks, column: int, lane: int) -> bool:
         """A single reading of a slow sensor, far out of what is usual at its hour, while the weather is as usual."""
         if not looks.slow[column] or np.isnan(looks.usual.expected[column]):
             return False
+        if self._rhythm.may_be_missing(lane):
+            return False  # it did not move
         expected, high = float(looks.usual.expected[column]), float(looks.usual.high[column])
         group = self._group.get(lane)
         common = self._common(group[1], int(looks.at_ms[column])) if group is not None else 0.0
@@ -224,6 +235,8 @@ class Namer:
             return None
         banks = _banks(frame, column) if signs.sure >= SURE else None
         if has is not None:
+            if has is not AnomalyKind.RHYTHM and self._misses(lane, at_ms, signs.lean):
+                return AnomalyKind.RHYTHM
             return banks if banks in OWN and not self._ask(lane, at_ms)[0] else has
         return self._new_name(frame, column, at_ms, banks, signs.lean)
 
@@ -234,6 +247,10 @@ class Namer:
         raw, _, _, known = self._lean.of(lane)
         slow = float(self.lanes.tables["rose"][lane]) >= SLOWLY_S and self._lean.crept(lane)
         agree, against = self._ask(lane, at_ms)
+        if self._misses(lane, at_ms, lean):
+            return AnomalyKind.RHYTHM
+        if self._rhythm.may_be_missing(lane) and self.lanes.tables["waits"][lane] < RENAMED:
+            return None  # the next looks will show it
         if agree and agree >= against:
             return AnomalyKind.UNUSUAL
         if banks in OWN:
@@ -249,6 +266,13 @@ class Namer:
             return banks if banks in TOLD and not weather else None
         people = self._group.get(lane, ("", "pm"))[1].startswith(PEOPLE)
         return AnomalyKind.UNUSUAL if people else AnomalyKind.BIAS
+
+    def _misses(self, lane: int, at_ms: int, lean: float) -> bool:
+        """Whether its rhythm does not come: that is the city, unless the other sensors of the site have it."""
+        if lean < 1 or self._rhythm.missing(lane) is None:
+            return False
+        agree, against = self._ask(lane, at_ms)
+        return agree >= against
 
     def _leaning(self, lane: int, at_ms: int) -> float:
         """How far the lane leans beyond what all of the city that measure the same have in common."""

@@ -18,6 +18,7 @@ from ingest.detectors.lanes import F64, I64, Bools, Lanes
 from ingest.lean import Lean
 from ingest.namer import TOLD, Looks, Namer
 from ingest.profile import Band, Profile, inside
+from ingest.rhythm import Rhythm
 from telemetry.anomaly import AnomalyKind
 from telemetry.quantities import QUANTITIES, Kind
 from telemetry.times import CITY_OFFSET_MS
@@ -54,12 +55,14 @@ class Survey:
     ) -> None:
         self._bank, self._profile, self._lean = Bank(holidays, accept=ACCEPT), Profile(holidays), Lean()
         self._open = Lanes((), TABLES)
-        self._namer = Namer(self._bank, self._profile, self._lean)
+        self._rhythm = Rhythm()
+        self._namer = Namer(self._bank, self._profile, self._lean, self._rhythm)
         self._parts = (
             self._open,
             self._bank.lanes,
             self._profile.lanes,
             self._lean.lanes,
+            self._rhythm.lanes,
             self._namer.lanes,
         )
         self._offset_ms, self._max_series = offset_ms, max_series
@@ -220,6 +223,7 @@ class Survey:
         frame = self._bank.score(lanes, local_ms, values)
         usual = self._profile.band(lanes, local_ms)
         self._lean.look(lanes, frame.dt, values, usual)
+        self._rhythm.look(lanes, frame.dt, at_ms, values, usual, self._lean.lanes.read(lanes)["lean"])
         slow = np.array([self._period[lane] for lane in lanes.tolist()]) >= SLOW_S
         for column, found in self._namer.tell(frame, Looks(values, at_ms, slow, usual)):
             told.setdefault(int(rows[column]), []).extend(found)

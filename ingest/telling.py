@@ -13,6 +13,7 @@ MILD = (
     AnomalyKind.DRIFT,
     AnomalyKind.BIAS,
     AnomalyKind.UNUSUAL,
+    AnomalyKind.RHYTHM,
 )  # below twice the threshold
 
 

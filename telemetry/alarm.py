@@ -25,7 +25,9 @@ class AlarmState(StrEnum):
     CLOSED = "closed"
 
 
-_CITY = frozenset({AnomalyKind.SPIKE, AnomalyKind.REGIME, AnomalyKind.UNUSUAL, AnomalyKind.LIMIT})
+_CITY = frozenset(
+    {AnomalyKind.SPIKE, AnomalyKind.REGIME, AnomalyKind.UNUSUAL, AnomalyKind.RHYTHM, AnomalyKind.LIMIT}
+)
 
 
 def family_of(kind: AnomalyKind) -> AlarmFamily:

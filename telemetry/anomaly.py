@@ -23,6 +23,7 @@ class AnomalyKind(StrEnum):
     SPIKE = "spike"
     REGIME = "regime"
     UNUSUAL = "unusual"
+    RHYTHM = "missing_rhythm"
     LIMIT = "limit"
     CLAIM = "claim"
     GATEWAY = "gateway"

@@ -37,12 +37,19 @@ LASTS_S = {
     FaultKind.CLOCK: HOUR_S,
 }
 OUTAGE_S = HOUR_S
-HAPPENS_S = {HappeningKind.BURST: 600.0, HappeningKind.LEVEL: 4 * HOUR_S, HappeningKind.REGIME: 1000 * DAY_S}
+HAPPENS_S = {
+    HappeningKind.BURST: 600.0,
+    HappeningKind.LEVEL: 4 * HOUR_S,
+    HappeningKind.REGIME: 1000 * DAY_S,
+    HappeningKind.RHYTHM: 4 * HOUR_S,
+}
 PLACES = {
     HappeningKind.BURST: (("pm1", "pm25", "pm10"),),
     HappeningKind.LEVEL: (("pm1", "pm25", "pm10"), ("noise_level",), ("temperature",)),
     HappeningKind.REGIME: (("noise_level",), ("pm1", "pm25", "pm10")),
+    HappeningKind.RHYTHM: (("noise_level",), ("current", "power")),
 }
+BEGINS_AT = {"noise_level": 5.5, "current": 17.5}  # hour of the day: before the rush, before the lights go on
 WHOLE = (
     FaultKind.STUCK,
     FaultKind.SILENCE,
@@ -95,7 +102,7 @@ def schedule(city: City, *, days: float, seed: int, period_s: float) -> Plan:
     faults: list[Fault] = []
     happenings: list[Happening] = []
     outages: list[Outage] = []
-    for happens in HappeningKind:
+    for happens in (HappeningKind.BURST, HappeningKind.LEVEL, HappeningKind.REGIME):
         often = times if happens is not HappeningKind.REGIME else max(1, times // 3)
         happenings += _happen(diary, happens, often)
     for _ in range(max(1, times // 2)):
@@ -103,6 +110,7 @@ def schedule(city: City, *, days: float, seed: int, period_s: float) -> Plan:
     for kind in FaultKind:
         for _ in range(times):
             faults += _fault(diary, kind, LASTS_S[kind] or period_s)
+    happenings += _happen(diary, HappeningKind.RHYTHM, times)
     diary.done.sort(key=lambda one: one.start_s)
     return Plan(tuple(faults), tuple(happenings), tuple(outages), tuple(diary.done))
 
@@ -117,12 +125,16 @@ class _Diary:
         self.busy: dict[str, list[tuple[float, float]]] = {}
         self.done: list[Done] = []
 
-    def when(self, sensors: Sequence[str], lasts_s: float) -> float | None:
-        """A start at which all of them are left alone; None when this draw finds none."""
+    def when(self, sensors: Sequence[str], lasts_s: float, hour: float | None = None) -> float | None:
+        """A start at which all of them are left alone, at this `hour` of the day if any; None when this draw finds none."""
         latest = self.lasts_s - min(lasts_s, self.apart_s) - self.apart_s
         if latest <= self.begins_s:
             return None
         start_s = self.rng.uniform(self.begins_s, latest)
+        if hour is not None:  # a trial begins at midnight
+            start_s = start_s // DAY_S * DAY_S + hour * HOUR_S
+            if not self.begins_s <= start_s <= latest:
+                return None
         end_s = start_s + min(lasts_s, DAY_S)
         for sensor in sensors:
             for begin, end in self.busy.get(sensor, ()):
@@ -178,10 +190,11 @@ def _happen(diary: _Diary, kind: HappeningKind, times: int) -> list[Happening]:
     found: list[Happening] = []
     for number in range(times):
         quantities = PLACES[kind][number % len(PLACES[kind])]
+        hour = BEGINS_AT[quantities[0]] if kind is HappeningKind.RHYTHM else None
         for _ in range(DRAWS):
             gateway = diary.rng.choice(diary.city.gateways)
             there = [one.sensor for one in gateway.devices if set(quantities) & set(one.quantities)]
-            start_s = diary.when(there, HAPPENS_S[kind]) if there else None
+            start_s = diary.when(there, HAPPENS_S[kind], hour) if there else None
             if start_s is not None:
                 lasts_s = HAPPENS_S[kind]
                 told_s = min(lasts_s, DAY_S)

@@ -28,6 +28,7 @@ WORDS = {
     "burst": "city: burst of smoke, 10 min",
     "level": "city: unusual level, 4 h",
     "regime": "city: another level from now on",
+    "rhythm": "city: the usual rise does not come, 4 h",
 }
 Row = Sequence[str]
 

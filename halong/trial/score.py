@@ -37,6 +37,7 @@ NAMES: Mapping[str, frozenset[AnomalyKind]] = {
     HappeningKind.BURST: frozenset({K.SPIKE, K.UNUSUAL}),
     HappeningKind.LEVEL: frozenset({K.UNUSUAL, K.SPIKE, K.LIMIT}),
     HappeningKind.REGIME: frozenset({K.REGIME, K.UNUSUAL}),
+    HappeningKind.RHYTHM: frozenset({K.RHYTHM}),
 }
 
 

@@ -142,7 +142,10 @@ class _Device:
         def clean(quantity: str, at_s: float) -> float:
             return columns[quantity][row]
 
-        measure = self._injector.wrap(lived(clean, self._happenings, start_s=START_S))
+        def typical(quantity: str, at_s: float) -> float:
+            return self._model.typical(device.sensor, kind, quantity, at_s)
+
+        measure = self._injector.wrap(lived(clean, self._happenings, start_s=START_S, typical=typical))
         told: Readings = []
         for row, at_s in enumerate(times):  # `clean` looks at it
             strange = self._strange(at_s)

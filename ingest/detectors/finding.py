@@ -9,7 +9,7 @@ class Finding(NamedTuple):
     `value`, `expected` and the band `low`..`high` are in the quantity's unit (a counter's: per minute). `since_ms` is when
     what was found began, `readings` how many it is made of, `usual` how many that are at most when all is well (0: unknown).
     `by_hour`: what is expected is what is usual at this hour of this weekday. `agree` other sensors of the site measure the same
-    and see it too, `against` do not.
+    and see it too, `against` do not. Where a rhythm is missing the series has stayed at `before` since `before_ms`.
     """
 
     score: float
@@ -23,6 +23,8 @@ class Finding(NamedTuple):
     by_hour: bool = False
     agree: int = 0
     against: int = 0
+    before: float | None = None
+    before_ms: int = 0
 
 
 class Rule(NamedTuple):

@@ -49,6 +49,10 @@ _SENTENCES: dict[AnomalyKind, tuple[str, str]] = {
         "{what} is {value}, for this hour of this weekday usual is {band}",
         "{what} là {value}, vào giờ này trong tuần bình thường là {band}",
     ),
+    AnomalyKind.RHYTHM: (
+        "{what} stays at {value}, where by now {expected} is usual",
+        "{what} vẫn ở {value}, trong khi lúc này bình thường là {expected}",
+    ),
 }
 
 

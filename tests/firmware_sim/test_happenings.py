@@ -26,5 +26,19 @@ def test_a_new_regime_stays() -> None:
     assert measure("noise_level", START + 1e6) == measure("noise_level", START + 10) > 25
 
 
+def test_a_rhythm_that_does_not_come_leaves_the_noise_and_takes_the_rise() -> None:
+    happening = Happening("a", HappeningKind.RHYTHM, ("current",), 100.0, 400.0)
+
+    def typical(quantity: str, at_s: float) -> float:
+        return 3.0 if at_s - START < 200 else 14.0
+
+    def noisy(quantity: str, at_s: float) -> float:
+        return typical(quantity, at_s) + 0.25
+
+    measure = lived(noisy, [happening], start_s=START, typical=typical)
+    assert [measure("current", START + at) for at in (150, 300, 499, 500)] == [3.25, 3.25, 3.25, 14.25]
+    assert measure("power", START + 300) == 14.25
+
+
 def test_where_nothing_happens_the_measurements_are_the_sensors_own() -> None:
     assert lived(calm, [], start_s=START) is calm

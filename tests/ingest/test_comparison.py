@@ -53,3 +53,31 @@ def test_a_holiday_is_named() -> None:
     english, vietnamese = say(K.UNUSUAL, "vehicle_count", 40.0, 10.0, since_ms=NATIONAL_DAY)
     assert "what is usual for 08:00 on a public holiday (National Day)" in english
     assert "lúc 8 giờ ngày lễ (Quốc khánh)" in vietnamese
+
+
+@pytest.mark.parametrize(
+    ("before", "expected", "value", "word"), [(3.0, 14.0, 3.2, "rise"), (14.0, 3.0, 13.8, "fall")]
+)
+def test_a_rhythm_that_is_missing_has_its_usual_size_what_came_of_it_and_since_when(
+    before: float, expected: float, value: float, word: str
+) -> None:
+    finding = Finding(
+        2.0,
+        value,
+        MONDAY,
+        expected,
+        expected - 1,
+        expected + 1,
+        by_hour=True,
+        before=before,
+        before_ms=MONDAY - 5_400_000,
+    )
+    english, vietnamese = comparison.say(K.RHYTHM, "Tủ điện 1", "Bãi Cháy", "current", finding)
+    assert english == (
+        f"Current at Bãi Cháy: the {word} that is usual for a Monday 08:00 does not come,"
+        " 0.20 A since 06:30 where 11.00 A is usual"
+    )
+    assert vietnamese == (
+        f"Dòng điện tại Bãi Cháy: mức {'tăng' if word == 'rise' else 'giảm'} thường có lúc 8 giờ thứ Hai không đến,"
+        " 0,20 A kể từ 06:30 trong khi bình thường là 11,00 A"
+    )
