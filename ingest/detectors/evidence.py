@@ -71,7 +71,9 @@ for _number, _sides in enumerate(GROUPS):
     _GROUP[[SIDES.index(side) for side in _sides]] = _number
 _LIFT = OPEN - np.array(list(GROUPS.values()), np.float32)
 _SIDE = np.arange(len(SIDES), dtype=np.int64)
-_AGE = ((np.arange(PEAK_BLOCKS)[:, None] - np.arange(PEAK_BLOCKS)) % PEAK_BLOCKS).astype(np.int8)
+_AGE = (np.arange(PEAK_BLOCKS)[:, None] - np.arange(PEAK_BLOCKS)) % PEAK_BLOCKS
+# by the block that is written and how many count: 1 where a block counts
+_RECENT = (_AGE[:, None] <= np.arange(PEAK_BLOCKS + 1)[:, None]).astype(np.float32)
 _CUTS = tuple(f"cut_{side}" for side in SIDES)
 
 
@@ -154,7 +156,9 @@ def _powers(decades: F32) -> F32:
 
 
 def _root(sums: F32) -> F32:
-    root: F32 = sums.astype(np.float32) ** np.float32(1 / NORM)
+    root: F32 = np.zeros(sums.shape, np.float32)
+    at = np.nonzero(sums)  # few are
+    root[at] = sums[at].astype(np.float32) ** np.float32(1 / NORM)
     return root
 
 
@@ -179,11 +183,12 @@ def _peaks(frame: Frame, lanes: Lanes, strange: F32) -> None:
     (seen,) = np.nonzero(strange > TOLD_FROM)
     if seen.size:
         at, high = block[seen].astype(np.int64), strange[seen]
-        peaks = lanes.tables["peaks"][frame.lanes[seen]]
-        every = np.arange(seen.size)
-        peaks[every[fresh[seen]], at[fresh[seen]]] = 0
-        blocks = np.clip(PEAK_SHARE * n[seen] / PEAK_BLOCK, 1, PEAK_BLOCKS).astype(np.int8)
-        highest = np.where(_AGE[at] <= blocks[:, None], peaks, 0).max(1)
+        peaks = lanes.tables["peaks"].take(frame.lanes[seen], 0)
+        (begun,) = np.nonzero(fresh[seen])
+        peaks[begun, at[begun]] = 0
+        blocks = np.clip(PEAK_SHARE * n[seen] / PEAK_BLOCK, 1, PEAK_BLOCKS).astype(np.int64)
+        peaks *= _RECENT.reshape(-1, PEAK_BLOCKS).take(at * (PEAK_BLOCKS + 1) + blocks, 0)
+        highest = np.ascontiguousarray(peaks.T).max(0)  # ten times sooner than along rows of twelve
         told[seen] = np.where(high > np.float32(PEAK) * highest, high, 0)
     frame.found["score"] = (1 - 1 / (1 + told)).astype(np.float32)
     frame.found["told"] = told
@@ -191,12 +196,12 @@ def _peaks(frame: Frame, lanes: Lanes, strange: F32) -> None:
 
 
 def _keep_peaks(frame: Frame, lanes: Lanes) -> None:
-    peaks, strange, block = lanes.tables["peaks"], frame.found["peak"], frame.new["block"].astype(np.int64)
-    (fresh,) = np.nonzero((frame.old["n"] % PEAK_BLOCK) == 0)
-    peaks[frame.lanes[fresh], block[fresh]] = 0
-    (seen,) = np.nonzero(strange > TOLD_FROM)
-    at = frame.lanes[seen], block[seen]
-    peaks[at] = np.maximum(peaks[at], strange[seen])
+    peaks, strange = lanes.tables["peaks"].reshape(-1), frame.found["peak"]
+    cells = frame.lanes * PEAK_BLOCKS + frame.new["block"].astype(np.int64)
+    peaks[cells[(frame.old["n"] % PEAK_BLOCK) == 0]] = 0
+    at = strange > TOLD_FROM
+    cells = cells[at]
+    peaks[cells] = np.maximum(peaks[cells], strange[at])
 
 
 def take_in(frame: Frame, lanes: Lanes) -> None:

@@ -70,7 +70,7 @@ def decades(counts: F32, total: F32, place: F32, bins: I64, side: I64) -> tuple[
 def scored(counts: F32, total: F32, place: F32, bins: I64, side: I64) -> tuple[I64, F32, F64]:
     """The rare cells, their decades as scores take them, and how many readings lay beyond."""
     inside = counts[np.arange(len(bins)), bins]
-    tail = np.einsum("ij,ij->i", counts, _ABOVE[bins]) + inside * (1 - np.clip(place - bins, 0, 1))
+    tail = np.einsum("ij,ij->i", counts, _ABOVE.take(bins, 0)) + inside * (1 - np.clip(place - bins, 0, 1))
     share = (tail + PRIOR) / (total + np.float32(2 * PRIOR))
     rare = np.flatnonzero((share < RARE) | (tail < 0.5))  # the others need no logarithm
     tail, plain = tail[rare], -np.log10(share[rare])
