@@ -4,7 +4,7 @@ from functools import partial
 
 from grafana import queries, vital_queries
 from grafana.annotations import ALL
-from grafana.limits import CHECK, GOOD, NOISE_STEPS, PM10_BANDS, PM25_BANDS
+from grafana.limits import CHECK, GOOD, NOISE_DAY, NOISE_NIGHT, NOISE_STEPS, PM10_BANDS, PM25_BANDS
 from grafana.looks import bilingual
 from grafana.model import TAG, Dashboard, Row
 from grafana.panels import counted, newest, over_time, presence, sensor_table
@@ -92,8 +92,8 @@ _NOISE = Row(
             width=24,
             title=bilingual("Equivalent sound level", "Mức âm tương đương"),
             steps=NOISE_STEPS,
-            description="Mean of the energy, not of the decibels. Dashed: 55 dB by night and 70 dB by day, the limits "
-            "of ordinary areas in QCVN 26:2010/BTNMT. " + CHECK,
+            description=f"Mean of the energy, not of the decibels. Dashed: {NOISE_NIGHT:g} dB by night and {NOISE_DAY:g} dB by "
+            f"day, the limits of ordinary areas in QCVN 26:2010/BTNMT. {CHECK}",
         ),
     ),
 )
