@@ -4,12 +4,9 @@ import asyncio
 import math
 import re
 from collections.abc import AsyncIterator
-from uuid import uuid4
 
 import pytest
 from aiohttp import web
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from storage import figures, influxql
 from storage.figures import FIELDS
@@ -17,10 +14,10 @@ from storage.influx import InfluxStore
 from storage.influx_hours import FRESH_MS, QUIET_MS
 from storage.influx_http import InfluxUrl
 from storage.rollup import HOUR_MS
-from storage.store import Bucket, Columns
+from storage.store import Bucket
 from telemetry.quantities import QUANTITIES, Aggregate
 from telemetry.reading import Reading
-from tests.storage.test_rollup import HOURS, T0, VALUES, Clock, expected
+from tests.storage.hourly import HOURS, T0, Clock, cases, check_late_readings_count, hourly, write
 
 pytestmark = pytest.mark.influxd
 DAY = 24 * HOUR_MS
@@ -58,22 +55,11 @@ async def store(address: str, clock: Clock) -> AsyncIterator[InfluxStore]:
     await one.close()
 
 
-async def write(store: InfluxStore, *readings: Reading, site: str = "bai-chay") -> None:
-    columns = Columns()
-    for reading in readings:
-        columns.append(site, reading, 0, None)
-    await store.write(columns)
-
-
 async def roll_all(store: InfluxStore) -> int:
     total = 0
     while number := await store.roll():
         total += number
     return total
-
-
-def hourly(sensor: str = "a", hours: int = 30, quantity: str = "pm25") -> list[Reading]:
-    return [Reading(sensor, quantity, T0 + hour * HOUR_MS, float(hour)) for hour in range(hours)]
 
 
 async def counts(store: InfluxStore, hours: int = 30, sensor: str = "a") -> list[int]:
@@ -92,53 +78,12 @@ async def remove_readings(store: InfluxStore, condition: str = "") -> None:
 async def test_it_equals_the_reference_also_after_late_readings(
     store: InfluxStore, clock: Clock, function: Aggregate
 ) -> None:
-    quantity = OF.get(function, "pm25")
-    rows = st.lists(
-        st.tuples(
-            st.sampled_from(["a", "b"]),
-            st.integers(0, HOURS * 60).map(lambda minute: minute * 60_000),
-            VALUES.get(function, st.floats(-1e6, 1e6)),
-        ),
-        min_size=1,
-        max_size=60,
-        unique_by=lambda row: row[:2],
-    )
-    cases: list[tuple[list[tuple[str, int, float]], int, int, int, int]] = []
-
-    @settings(max_examples=5, deadline=None, database=None)
-    @given(
-        rows,
-        st.integers(0, 12 * HOUR_MS),
-        st.integers(24, 50),
-        st.sampled_from([1, 3, 24]),
-        st.integers(0, 60),
-    )
-    def examples(rows: list[tuple[str, int, float]], start: int, hours: int, window: int, late: int) -> None:
-        cases.append((rows, start, hours, window, late))
-
-    examples()
-    for rows_given, start, hours, window, late in cases:
-        prefix = uuid4().hex[:8]
-        readings = [Reading(f"{prefix}-{name}", quantity, T0 + at, value) for name, at, value in rows_given]
-        await write(store, *readings[late:])
+    async def roll() -> None:
         clock.now = max(OVER, clock.now + QUIET_MS)
         await roll_all(store)
-        await write(store, *readings[:late])
-        sensors = sorted({reading.sensor for reading in readings})
-        span = (T0 + start, T0 + start + hours * HOUR_MS)
-        window_ms, offset_ms = window * HOUR_MS, 17 * HOUR_MS
-        found = await store.aggregate(
-            sensors, quantity, *span, window_ms=window_ms, function=function, offset_ms=offset_ms
-        )
-        wanted = expected(readings, span, window_ms, offset_ms, function)
-        assert [(b.sensor, b.start_ms, b.count) for b in found] == [
-            (b.sensor, b.start_ms, b.count) for b in wanted
-        ]
-        for one, other in zip(found, wanted, strict=True):
-            if function is Aggregate.VECTOR_MEAN:
-                assert abs((one.value - other.value + 180) % 360 - 180) < 1e-5
-            else:
-                assert math.isclose(one.value, other.value, rel_tol=1e-9, abs_tol=1e-6)
+
+    for case in cases(function, 5):
+        await check_late_readings_count(store, case, function, OF.get(function, "pm25"), roll)
 
 
 async def test_a_long_range_reads_no_readings(store: InfluxStore, clock: Clock) -> None:
