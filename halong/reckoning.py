@@ -8,8 +8,9 @@ from rich.console import Console
 
 from firmware_sim.city import City, DevicePlan
 from halong import verify
-from halong.account import Account, Sequences, Window, compare
+from halong.account import Account, compare
 from halong.installation import Paths, now_ms
+from halong.pairing import Sequences, Window
 from halong.processes import Outage, Processes
 from storage.book import Book
 from storage.store import Store

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from firmware_sim import truth
-from halong.account import Gone, Sequences, Timeless, Window
+from halong.account import Gone, Timeless
+from halong.pairing import Sequences, Window
 from storage.store import Store
 from telemetry import undatable
 from telemetry.reading import Reading

@@ -16,7 +16,8 @@ from edge.settings import (
     SerialDevice,
     Trust,
 )
-from halong.account import Sequences, compare
+from halong.account import compare
+from halong.pairing import Sequences
 from halong.verify import read_accepted
 from ingest.pipeline import Pipeline
 from runtime.mqtt import BrokerUrl

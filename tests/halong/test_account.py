@@ -1,6 +1,7 @@
 """The account finds what it must find: each kind of wrong is planted once."""
 
-from halong.account import Sequences, Timeless, Window, compare
+from halong.account import Timeless, compare
+from halong.pairing import Sequences, Window
 
 PERIODS = {"pm": 1.0}
 T = 1_700_000_000_000

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from firmware_sim.city import plan
-from halong.account import Sequences, Window
+from halong.pairing import Sequences, Window
 from halong.processes import Outage, Processes
 from halong.reckoning import BROKEN_MS, OPEN_MS, UNCOMMITTED_MS, held, unheard
 
