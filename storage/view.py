@@ -6,11 +6,10 @@ computed here from the readings, in bounded pages. Writing, counting and scannin
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from itertools import pairwise
-from typing import NamedTuple
 
-from storage.amendments import Amendments, Corrected, Pages
+from storage.amendments import Amendments, Pages
 from storage.book import Book, BookUnavailableError
+from storage.runs import Run, corrected, runs, transformed
 from storage.store import Bucket, Columns, Outcome, Series, Store
 from telemetry import aggregates
 from telemetry.corrections import NEAR_MS, Correction, nearest
@@ -21,15 +20,6 @@ HUMIDITY = "humidity"
 PAGE = 50_000  # readings in memory at once, or those of one window
 
 Humidity = Callable[[Correction, Reading], float | None]
-
-
-class Run(NamedTuple):
-    """Whole windows [start_ms, end_ms) of which the same is true: `exact` must be computed from the readings."""
-
-    start_ms: int
-    end_ms: int
-    correction: Correction | None
-    exact: bool
 
 
 class View:
@@ -168,13 +158,15 @@ class View:
             corrections = known.corrections.get((sensor, quantity), [])
             periods = [(p.start_ms, p.end_ms) for p in invalid]
             for run in runs(start_ms, end_ms, window_ms, offset_ms, corrections, periods):
-                made = None if run.exact else _transformed(function, run.correction)
+                made = None if run.exact else transformed(function, run.correction)
                 if made is None:
                     buckets += await self._exact(sensor, quantity, run, window_ms, function, offset_ms)
                     continue
                 asked, correction = made
                 buckets += [
-                    Bucket(bucket.sensor, bucket.start_ms, _value(function, correction, bucket), bucket.count)
+                    Bucket(
+                        bucket.sensor, bucket.start_ms, corrected(function, correction, bucket), bucket.count
+                    )
                     for bucket in await self.raw.aggregate(
                         [sensor],
                         quantity,
@@ -210,73 +202,10 @@ class View:
         return buckets + _bucket(sensor, window, function, values)
 
 
-def runs(
-    start_ms: int,
-    end_ms: int,
-    window_ms: int,
-    offset_ms: int,
-    corrections: Sequence[Corrected],
-    invalid: Iterable[tuple[int, int | None]],
-) -> list[Run]:
-    """[start_ms, end_ms) in runs of windows, ascending; what is invalid as a whole is left out. Pure."""
-    gaps = [(low, high if high is not None else end_ms) for low, high in invalid]
-    edges = {edge for gap in gaps for edge in gap} | {
-        edge for one in corrections for edge in (one.start_ms, one.end_ms) if edge is not None
-    }
-    cuts = {start_ms, end_ms}
-    for edge in edges:
-        if start_ms < edge < end_ms:
-            window = edge - (edge - offset_ms) % window_ms
-            cuts |= {max(start_ms, window), min(end_ms, window + window_ms)} if edge != window else {edge}
-    found = []
-    ordered = sorted(cuts)
-    for low, high in pairwise(ordered):
-        if any(gap_low <= low and high <= gap_high for gap_low, gap_high in gaps):
-            continue
-        torn = any(low < edge < high for edge in edges)
-        here = next((one.correction for one in corrections if one.touches(low, high)), None)
-        found.append(
-            Run(low, high, None if torn else here, exact=torn or (here is not None and not here.linear))
-        )
-    return found
-
-
 def _concern(known: Amendments, sensor: str, quantity: str, start_ms: int, end_ms: int) -> bool:
     return any(
         p.quantity in ("", quantity) and p.touches(start_ms, end_ms) for p in known.invalid.get(sensor, ())
     ) or any(one.touches(start_ms, end_ms) for one in known.corrections.get((sensor, quantity), ()))
-
-
-def _transformed(function: Aggregate, correction: Correction | None) -> tuple[Aggregate, Correction] | None:
-    """What to ask the store for so that a linear correction of its answer is the answer; None: it cannot be had so."""
-    if correction is None:
-        return function, Correction()
-    factor, offset = correction.factor, correction.offset
-    swapped = {Aggregate.MIN: Aggregate.MAX, Aggregate.MAX: Aggregate.MIN}
-    match function:
-        case Aggregate.MIN | Aggregate.MAX if factor < 0:
-            return swapped[function], correction
-        case Aggregate.INCREASE if factor <= 0 or offset != 0:
-            return None
-        case Aggregate.ENERGY_MEAN | Aggregate.VECTOR_MEAN if factor != 1:
-            return None
-        case _:
-            return function, correction
-
-
-def _value(function: Aggregate, correction: Correction, bucket: Bucket) -> float:
-    value = bucket.value
-    match function:
-        case Aggregate.COUNT:
-            return value
-        case Aggregate.SUM:
-            return value * correction.factor + correction.offset * bucket.count
-        case Aggregate.INCREASE:
-            return value * correction.factor
-        case Aggregate.VECTOR_MEAN:
-            return (value + correction.offset) % 360
-        case _:
-            return value * correction.factor + correction.offset
 
 
 def _bucket(sensor: str, start_ms: int | None, function: Aggregate, values: Sequence[float]) -> list[Bucket]:

@@ -9,8 +9,9 @@ import pytest
 from storage.amendments import AmendmentError, Corrected, Invalid, Pages
 from storage.book import Book
 from storage.open import open_store
+from storage.runs import runs
 from storage.store import Columns, Store
-from storage.view import View, runs
+from storage.view import View
 from telemetry import aggregates
 from telemetry.corrections import NEAR_MS, Correction, Form, nearest
 from telemetry.quantities import Aggregate

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from storage.amendments import Corrected, Invalid, merged
 from storage.ledger import without
-from storage.view import runs
+from storage.runs import runs
 from telemetry.corrections import Correction, Form
 
 edges = st.integers(0, 60)
