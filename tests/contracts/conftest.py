@@ -4,9 +4,14 @@ able to make (1.x and 3 Core are).
 """
 
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+
+from storage.open import open_store
+from storage.store import Store
 
 REAL = "HALONG_TEST_INFLUX_URL"
 STORES = ["embedded", pytest.param("influx", marks=pytest.mark.influxd)] + [REAL] * (REAL in os.environ)
@@ -21,3 +26,19 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == REAL:
         return f"{os.environ[REAL].rstrip('/')}_{database}"
     return f"{request.getfixturevalue('influxd_url')}/{database}"
+
+
+@asynccontextmanager
+async def opened(address: str) -> AsyncIterator[Store]:
+    store = open_store(address)
+    await store.open()
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+@pytest.fixture
+async def store(address: str) -> AsyncIterator[Store]:
+    async with opened(address) as one:
+        yield one

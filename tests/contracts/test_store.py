@@ -1,39 +1,16 @@
-"""The contract of a store, on both implementations: DuckDB in a file and a real InfluxDB."""
+"""The contract of a store, on both implementations: DuckDB in a file and a real InfluxDB; aggregates stand beside this."""
 
 import math
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from uuid import uuid4
-
-import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from storage.open import open_store
-from storage.store import Bucket, Columns, Outcome, Series, Store
-from telemetry import aggregates
+from storage.store import Columns, Outcome, Series, Store
 from telemetry.quantities import Aggregate
 from telemetry.reading import Reading
+from tests.contracts.conftest import opened
 
 T0 = 1_760_000_000_000
 FAR = T0 + 10**12
-
-
-@asynccontextmanager
-async def opened(address: str) -> AsyncIterator[Store]:
-    store = open_store(address)
-    await store.open()
-    try:
-        yield store
-    finally:
-        await store.close()
-
-
-@pytest.fixture
-async def store(address: str) -> AsyncIterator[Store]:
-    async with opened(address) as one:
-        yield one
 
 
 def columns(
@@ -235,121 +212,6 @@ async def test_closing_twice_and_unopened_is_harmless(address: str) -> None:
     await store.open()
     await store.close()
     await store.close()
-
-
-def expected_buckets(
-    readings: list[Reading], start_ms: int, end_ms: int, window_ms: int, offset_ms: int, function: Aggregate
-) -> list[Bucket]:
-    """What telemetry.aggregates says."""
-    windows: dict[tuple[str, int], list[float]] = {}
-    for reading in sorted(readings, key=lambda reading: (reading.sensor, reading.observed_at)):
-        if start_ms <= reading.observed_at < end_ms:
-            start = reading.observed_at - (reading.observed_at - offset_ms) % window_ms
-            windows.setdefault((reading.sensor, start), []).append(reading.value)
-    result = []
-    for (sensor, start), values in windows.items():
-        value = aggregates.aggregate(function, values)
-        if value is not None:
-            result.append(Bucket(sensor, start, float(value), len(values)))
-    return result
-
-
-def same(found: float, wanted: float, function: Aggregate) -> bool:
-    if function is Aggregate.VECTOR_MEAN:  # 359.999… and 0 are neighbours
-        return abs((found - wanted + 180) % 360 - 180) < 1e-5
-    return math.isclose(found, wanted, rel_tol=1e-9, abs_tol=1e-7)
-
-
-async def check_aggregate(
-    store: Store,
-    readings: list[Reading],
-    sensors: list[str],
-    quantity: str,
-    function: Aggregate,
-    period: tuple[int, int],
-    window_ms: int,
-    offset_ms: int,
-) -> None:
-    start_ms, end_ms = period
-    found = await store.aggregate(
-        sensors, quantity, start_ms, end_ms, window_ms=window_ms, function=function, offset_ms=offset_ms
-    )
-    wanted = expected_buckets(readings, start_ms, end_ms, window_ms, offset_ms, function)
-    assert [(b.sensor, b.start_ms, b.count) for b in found] == [
-        (b.sensor, b.start_ms, b.count) for b in wanted
-    ]
-    for one, other in zip(found, wanted, strict=True):
-        assert same(one.value, other.value, function), (function, one, other)
-
-
-VALUES = {
-    Aggregate.ENERGY_MEAN: st.floats(20, 140),
-    Aggregate.VECTOR_MEAN: st.integers(0, 360).map(float),
-    Aggregate.INCREASE: st.integers(0, 1000).map(lambda tenths: tenths / 10),
-}
-
-
-@pytest.mark.parametrize("function", list(Aggregate))
-async def test_aggregates_equal_the_reference(store: Store, function: Aggregate) -> None:
-    @settings(max_examples=8, deadline=None, database=None)
-    @given(
-        rows=st.lists(
-            st.tuples(
-                st.sampled_from(["a", "b-2", "c"]),
-                st.integers(0, 400_000),
-                VALUES.get(function, st.floats(-1e6, 1e6)),
-            ),
-            min_size=1,
-            max_size=60,
-            unique_by=lambda row: row[:2],
-        ),
-        period=st.tuples(st.integers(-10_000, 200_000), st.integers(0, 420_000)),
-        window_ms=st.sampled_from([1, 1000, 7000, 60_000, 3_600_000]),
-        offset_ms=st.sampled_from([0, 1, 25_200_000, -500, 59_999]),
-    )
-    def examples(
-        rows: list[tuple[str, int, float]], period: tuple[int, int], window_ms: int, offset_ms: int
-    ) -> None:
-        cases.append((rows, period, window_ms, offset_ms))
-
-    cases: list[tuple[list[tuple[str, int, float]], tuple[int, int], int, int]] = []
-    examples()
-    for rows, (start, length), window_ms, offset_ms in cases:
-        prefix = uuid4().hex[:8]
-        readings = [Reading(f"{prefix}-{name}", "pm25", T0 + at, value) for name, at, value in rows]
-        await store.write(columns(*readings))
-        sensors = sorted({reading.sensor for reading in readings})
-        asked = sensors[: max(1, len(sensors) - 1)]
-        wanted = [reading for reading in readings if reading.sensor in asked]
-        period = (T0 + start, T0 + start + length)
-        await check_aggregate(store, wanted, asked, "pm25", function, period, window_ms, offset_ms)
-
-
-async def test_directions_that_cancel_out_give_no_bucket(store: Store) -> None:
-    readings = series_of([0.0, 180.0], quantity="wind_direction")
-    await store.write(columns(*readings))
-    assert (
-        await store.aggregate(
-            ["dust-1"], "wind_direction", T0, FAR, window_ms=60_000, function=Aggregate.VECTOR_MEAN
-        )
-        == []
-    )
-
-
-async def test_a_day_in_the_citys_zone(store: Store) -> None:
-    midnight = T0 - (T0 - 61_200_000) % 86_400_000  # 00:00 at UTC+7 is 17:00 UTC
-    readings = [Reading("rain-1", "rain", midnight + hour * 3_600_000, hour % 30 * 0.5) for hour in range(72)]
-    await store.write(columns(*readings))
-    await check_aggregate(
-        store,
-        readings,
-        ["rain-1"],
-        "rain",
-        Aggregate.INCREASE,
-        (midnight, midnight + 3 * 86_400_000),
-        86_400_000,
-        -7 * 3_600_000,
-    )
 
 
 async def test_rows_are_counted_by_sensor_and_window(store: Store) -> None:

@@ -1,6 +1,5 @@
 """What the tests of hourly figures share: readings that come late, a clock that is turned, and what the answer should be."""
 
-import math
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 from uuid import uuid4
@@ -9,18 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from storage.rollup import HOUR_MS
-from storage.store import Bucket, Columns, Store
-from telemetry import aggregates
+from storage.store import Columns, Store
 from telemetry.quantities import Aggregate
 from telemetry.reading import Reading
+from tests.storage.buckets import VALUES, assert_alike, expected
 
 T0 = 480_000 * HOUR_MS
 HOURS = 60
-VALUES = {
-    Aggregate.ENERGY_MEAN: st.floats(20, 140),
-    Aggregate.VECTOR_MEAN: st.integers(0, 360).map(float),
-    Aggregate.INCREASE: st.integers(0, 1000).map(lambda tenths: tenths / 10),
-}
 
 
 class Clock:
@@ -52,22 +46,6 @@ async def write(store: Store, *readings: Reading, site: str = "bai-chay") -> Non
     for reading in readings:
         columns.append(site, reading, 0, None)
     await store.write(columns)
-
-
-def expected(
-    readings: list[Reading], span: tuple[int, int], window_ms: int, offset_ms: int, function: Aggregate
-) -> list[Bucket]:
-    windows: dict[tuple[str, int], list[float]] = {}
-    for reading in sorted(readings, key=lambda one: (one.sensor, one.observed_at)):
-        if span[0] <= reading.observed_at < span[1]:
-            start = reading.observed_at - (reading.observed_at - offset_ms) % window_ms
-            windows.setdefault((reading.sensor, start), []).append(reading.value)
-    found = []
-    for (sensor, start), values in windows.items():
-        value = aggregates.aggregate(function, values)
-        if value is not None:
-            found.append(Bucket(sensor, start, float(value), len(values)))
-    return found
 
 
 def cases(function: Aggregate, count: int) -> list[Case]:
@@ -113,11 +91,4 @@ async def check_late_readings_count(
         sensors, quantity, *span, window_ms=window_ms, function=function, offset_ms=offset_ms
     )
     wanted = expected(readings, span, window_ms, offset_ms, function)
-    assert [(b.sensor, b.start_ms, b.count) for b in found] == [
-        (b.sensor, b.start_ms, b.count) for b in wanted
-    ]
-    for one, other in zip(found, wanted, strict=True):
-        if function is Aggregate.VECTOR_MEAN:
-            assert abs((one.value - other.value + 180) % 360 - 180) < 1e-5
-        else:
-            assert math.isclose(one.value, other.value, rel_tol=1e-9, abs_tol=1e-6)
+    assert_alike(found, wanted, function)
