@@ -1,7 +1,6 @@
 """Corrections and invalid periods over the API, as readings, aggregates and the latest show them."""
 
 from dataclasses import replace
-from typing import Any
 
 import httpx
 import pytest
@@ -10,6 +9,7 @@ from api.app import create
 from storage.view import View
 from telemetry.reading import Flag
 from tests.api.conftest import MINUTES, NOW_MS, Hub
+from tests.api.questions import get
 
 PM = {"sensor": "bai-chay-pm-1", "quantity": "pm25"}
 START = NOW_MS - (MINUTES - 1) * 60_000
@@ -21,12 +21,6 @@ def client(hub: Hub, client: httpx.AsyncClient) -> httpx.AsyncClient:
     services = replace(hub.services, store=View(hub.services.store, hub.book))
     transport = httpx.ASGITransport(create(services), raise_app_exceptions=False)
     return httpx.AsyncClient(transport=transport, base_url="http://hub", headers=client.headers)
-
-
-async def get(client: httpx.AsyncClient, path: str, **query: Any) -> Any:
-    answer = await client.get(path, params=query)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
 
 
 async def test_a_correction_shows_at_once_and_can_be_taken_back(client: httpx.AsyncClient) -> None:

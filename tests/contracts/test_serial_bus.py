@@ -12,8 +12,9 @@ from edge.settings import EdgeConfig, ModbusBus, ModbusUnit
 from firmware_sim.devices.air_station import AirStation
 from telemetry.inventory import Site
 from tests.edge.conftest import PtyPort
-from tests.edge.test_ports import NOW, until
-from tests.edge.test_ports import Journal as Intake
+from tests.edge.running_port import NOW
+from tests.edge.running_port import Journal as Intake
+from tests.waiting import until
 
 
 @pytest.fixture

@@ -20,7 +20,8 @@ from edge.drivers import DRIVERS
 from edge.journal import Journal
 from edge.portaccount import Device
 from tests.edge.conftest import PtyPort
-from tests.edge.test_ports import NOW, Answerer, Running, Speaker, until
+from tests.edge.running_port import NOW, Answerer, Running, Speaker
+from tests.waiting import until
 
 JUNK_BYTES = 4_000_000
 MEMORY_BYTES = 1_000_000
