@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ingest.detectors import evidence, rarity, residuals
+from ingest.detectors import evidence, levels, rarity, residuals
 from ingest.detectors.health import Gap, Stuck
 from ingest.detectors.lanes import F64, I64, Block, Lanes, Where
 from ingest.detectors.residuals import Clock, Frame
@@ -25,10 +25,11 @@ class Bank:
         """`accept`: readings after which what is strange is the new normal."""
         self._accept = accept
         self.detectors = tuple(make() for make in BATCH_DETECTORS)
-        rows = [*residuals.ROWS, *evidence.ROWS]
+        rows = [*residuals.ROWS, *evidence.ROWS, *levels.ROWS]
         tables: dict[str, Block] = {
             **residuals.TABLES,
             **evidence.TABLES,
+            **levels.TABLES,
             "origin": ((2,), np.float64),
         }
         for detector in self.detectors:
@@ -56,6 +57,7 @@ class Bank:
         frame.found["start"] = start
         residuals.measure(frame, self.lanes)
         evidence.weigh(frame, self.lanes)
+        levels.visit(frame, self.lanes)
         for detector in self.detectors:
             frame.kinds |= detector.score(frame, self.lanes)
         return frame
@@ -65,6 +67,7 @@ class Bank:
         evidence.take_in(frame, self.lanes)
         for detector in self.detectors:
             detector.learn(frame, self.lanes)
+        levels.keep(frame, self.lanes)
         residuals.write(frame, self.lanes)
         origin = self.lanes.tables["origin"]
         origin[frame.where, 0] = frame.found["start"]

@@ -109,7 +109,7 @@ class Stuck:
         near = later & (np.abs(v - old["anchor"]) <= still)
         new["anchor"] = np.where(near, old["anchor"], v)
         at_zero = frame.x == 0
-        resting = _resting(frame, at_zero)
+        resting = _resting(frame, at_zero) | (frame.found["known"] > 0)
         zero = self._zero.score(frame, at_zero & ~resting)
         exact = self._exact.score(frame, later & (step == 0) & ~resting)
         near_score = self._near.score(frame, near & ~resting)

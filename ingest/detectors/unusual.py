@@ -49,7 +49,7 @@ class Unusual:
         """See Detector: at least 1 where an episode opens, and where it gets another name."""
         old, new = frame.old, frame.new
         strange = frame.found["strange_safe"]
-        opens = (old["open"] == 0) & (strange >= OPEN) & frame.warm
+        opens = (old["open"] == 0) & (strange >= OPEN) & frame.warm & (frame.found["known"] == 0)
         size = np.abs(frame.v - frame.expected) / frame.scale
         new["jump"] = np.maximum(old["jump"] * np.float32(JUMP_FADES), size * frame.warm)
         (at,) = np.nonzero(opens | (old["open"] > 0))
