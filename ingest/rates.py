@@ -1,9 +1,13 @@
 """Impossible rates of change: nothing in the street moves so far from one reading to the next. Pure.
 
-Limits for one minute after WMO's "Guidelines on quality control procedures for data from automatic weather stations"
-(Zahumenský, 2004; in the Guide to Instruments, WMO-No. 8): the largest difference between one-minute values that is held for
-possible. Readings ten minutes apart may differ by twice as much (the Guide on the Global Data-processing System, 1993, holds
-4 Cel and 3 hPa for possible in an hour). Quantities without a published limit have none.
+Limits for one minute after the time consistency check (largest difference between one-minute values) of WMO's "Guidelines on
+quality control procedures for data from automatic weather stations" (Zahumenský, 2004). Its own text was not at hand. Those of
+air temperature, humidity, pressure and wind are as a station network quotes them from it (geovetarcentrum/climate-stations,
+README_QUALITY_CONTROL.md); for radiation the same page has 800 W/m2, the 1,000 here could not be verified.
+
+Readings ten minutes apart may differ by twice as much: our own choice. For scale, the Guide on the Global Data-processing
+System (WMO, 1993, VI.21, as the R package dataresqc quotes it) tolerates 4 Cel and 3 hPa in an hour. Quantities without a
+published limit have none.
 """
 
 from typing import NamedTuple
