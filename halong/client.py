@@ -268,13 +268,13 @@ class Client:
         tail = urllib.parse.urlencode(asked, doseq=True)
         data = msgspec.json.encode(body) if body is not None else None
         content = {"Content-Type": "application/json"} if data is not None else {}
-        request = urllib.request.Request(
-            f"{self._url}{path}{'?' if tail else ''}{tail}",
-            data,
-            {**self._headers, **headers, **content},
-            method=method,
-        )
         try:
+            request = urllib.request.Request(
+                f"{self._url}{path}{'?' if tail else ''}{tail}",
+                data,
+                {**self._headers, **headers, **content},
+                method=method,
+            )
             answer: http.client.HTTPResponse = urllib.request.urlopen(request, timeout=self._timeout_s)
         except urllib.error.HTTPError as error:
             with error:

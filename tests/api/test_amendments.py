@@ -9,9 +9,8 @@ from api.app import create
 from storage.view import View
 from telemetry.reading import Flag
 from tests.api.conftest import MINUTES, NOW_MS, Hub
-from tests.api.questions import get
+from tests.api.questions import PM, get
 
-PM = {"sensor": "bai-chay-pm-1", "quantity": "pm25"}
 START = NOW_MS - (MINUTES - 1) * 60_000
 
 

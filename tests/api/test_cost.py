@@ -12,9 +12,9 @@ from api.cost import AT_ONCE_EACH
 from storage.store import Store
 from telemetry.reading import Reading
 from tests.api.conftest import Hub, served
+from tests.api.questions import PM
 from tests.waiting import until
 
-PM = {"sensor": "bai-chay-pm-1", "quantity": "pm25"}
 PATIENCE_S = 20.0
 
 

@@ -11,8 +11,8 @@ import pytest
 
 from telemetry.senml import resolve
 from tests.api.conftest import MINUTES, NOW_MS, Hub
+from tests.api.questions import PM
 
-PM = {"sensor": "bai-chay-pm-1", "quantity": "pm25"}
 PARQUET = "application/vnd.apache.parquet"
 
 

@@ -97,3 +97,9 @@ async def test_a_refusal_says_what_to_do(tmp_path: Path) -> None:
 def test_nobody_there_is_told_as_that() -> None:
     with pytest.raises(UnreachableError, match=r"http://127\.0\.0\.1:1 cannot be reached"):
         Client("http://127.0.0.1:1").sensors()
+
+
+@pytest.mark.parametrize("url", ["nonsense", "", "ftp://127.0.0.1", "http://127.0.0.1:port"])
+def test_what_is_no_address_is_told_as_that(url: str) -> None:
+    with pytest.raises(UnreachableError, match="cannot be reached"):
+        Client(url).sensors()
