@@ -109,7 +109,8 @@ def run(line: str, place: Place) -> None:
     output = place.tmp / "said"
     with output.open("w+", encoding="utf-8") as said:
         process = subprocess.Popen(
-            ["bash", "-c", f"exec {command}" if lasting else command],
+            # what was started in the background hands on a SIGINT that is ignored
+            ["env", "--default-signal=INT", "bash", "-c", f"exec {command}" if lasting else command],
             cwd=place.directory,
             env=place.environment,
             stdout=said,
