@@ -27,8 +27,9 @@ format: .venv/.dev ## lay the code out
 	@$(BIN)/ruff check --fix -q .
 	@$(BIN)/ruff format -q .
 
-fuzz: .venv/.dev ## the property tests, twenty times as many examples
-	@HALONG_HYPOTHESIS=fuzz $(BIN)/pytest -q -m "not chaos" tests/edge tests/telemetry tests/firmware_sim tests/storage --timeout=3600 $(ARGS)
+fuzz: .venv/.dev ## what is drawn by chance, twenty times as much of it; WORKERS=3
+	@scripts/servers.sh
+	@HALONG_HYPOTHESIS=fuzz $(BIN)/pytest -q -m "hypothesis or fuzz" -n $(WORKERS) --timeout=3600 $(ARGS)
 
 chaos: .venv/.dev ## 1,000 faults on each store and broker, about an hour; ARGS="--faults 100 --seed 3"
 	@scripts/servers.sh

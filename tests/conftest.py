@@ -1,6 +1,5 @@
 """Fixtures for everybody: one influxd and one mosquitto a session, and what keeps tests from disturbing each other."""
 
-import os
 from collections.abc import Iterator
 from uuid import uuid4
 
@@ -9,11 +8,10 @@ import structlog
 from hypothesis import settings
 
 from tests.servers import influxd, mosquitto
+from tests.thorough import DEFAULT, examples
 
-# A busy machine is no error: no deadline. `make fuzz` tries twenty times as much.
-settings.register_profile("quick", deadline=None)
-settings.register_profile("fuzz", deadline=None, max_examples=2000)
-settings.load_profile(os.environ.get("HALONG_HYPOTHESIS", "quick"))
+settings.register_profile("halong", examples(DEFAULT))
+settings.load_profile("halong")
 
 # They wait much: begun first, the others fill the time beside them.
 LONG = (

@@ -332,3 +332,14 @@ def test_the_verifiers_readers_know_nothing_of_the_agent() -> None:
     assert [
         name for name in imports("halong/verify.py") if name.partition(".")[0] in ("edge", "ingest")
     ] == []
+
+
+def test_whoever_counts_examples_is_multiplied_in_make_fuzz() -> None:
+    """A plain number of examples would stay the same there."""
+    counting = {
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "tests").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.keyword) and node.arg == "max_examples"
+    }
+    assert counting == {"tests/thorough.py"}

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.driver import BadFrameError, Verdict
@@ -25,6 +25,7 @@ from firmware_sim.devices.pms5003 import Pms5003
 from firmware_sim.faults import Fault, FaultKind
 from firmware_sim.injection import CHANGES
 from tests.contracts.wired import TURNS, Values, Wired, assert_same, decoded, said, settings_of, spoken, wired
+from tests.thorough import examples
 
 SERIAL = ("pms5003", "mhz19", "ops243", "modbus-rtu")
 PUBLISHED = ("mqtt-json", "mqtt-senml")
@@ -34,7 +35,7 @@ MOMENTS = st.floats(1_650_000_000, 1_950_000_000)
 
 @pytest.mark.parametrize("pieces", [False, True], ids=["whole", "in pieces"])
 @pytest.mark.parametrize("protocol", SERIAL)
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(seed=st.integers(0, 10**6), start_s=MOMENTS)
 def test_the_driver_reads_what_the_device_says_it_sends(
     protocol: str, pieces: bool, seed: int, start_s: float
@@ -71,7 +72,7 @@ def test_what_a_faulty_sensor_measures_still_fits_its_bytes(protocol: str, kind:
 
 
 @pytest.mark.parametrize("protocol", PUBLISHED)
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(seed=st.integers(0, 10**6), start_s=MOMENTS)
 def test_the_mapping_reads_what_the_device_says_it_publishes(
     protocol: str, seed: int, start_s: float

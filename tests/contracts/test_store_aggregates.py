@@ -11,6 +11,7 @@ from telemetry.quantities import Aggregate
 from telemetry.reading import Reading
 from tests.contracts.test_store import FAR, T0, columns, series_of
 from tests.storage.buckets import VALUES, assert_alike, expected
+from tests.thorough import examples
 
 
 async def check_aggregate(
@@ -29,9 +30,10 @@ async def check_aggregate(
     assert_alike(found, expected(readings, period, window_ms, offset_ms, function), function)
 
 
+@pytest.mark.fuzz
 @pytest.mark.parametrize("function", list(Aggregate))
 async def test_aggregates_equal_the_reference(store: Store, function: Aggregate) -> None:
-    @settings(max_examples=8, deadline=None, database=None)
+    @settings(examples(8), database=None)
     @given(
         rows=st.lists(
             st.tuples(
@@ -47,13 +49,13 @@ async def test_aggregates_equal_the_reference(store: Store, function: Aggregate)
         window_ms=st.sampled_from([1, 1000, 7000, 60_000, 3_600_000]),
         offset_ms=st.sampled_from([0, 1, 25_200_000, -500, 59_999]),
     )
-    def examples(
+    def collect(
         rows: list[tuple[str, int, float]], period: tuple[int, int], window_ms: int, offset_ms: int
     ) -> None:
         cases.append((rows, period, window_ms, offset_ms))
 
     cases: list[tuple[list[tuple[str, int, float]], tuple[int, int], int, int]] = []
-    examples()
+    collect()
     for rows, (start, length), window_ms, offset_ms in cases:
         prefix = uuid4().hex[:8]
         readings = [Reading(f"{prefix}-{name}", "pm25", T0 + at, value) for name, at, value in rows]

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.acceptance import Acceptance
@@ -25,6 +25,7 @@ from telemetry import undatable
 from telemetry.inventory import Site
 from telemetry.reading import Reading
 from telemetry.senml import SenmlError, decode_pack
+from tests.thorough import examples
 
 BOOT = 1_790_000_000_000
 HOUR_MS = 3_600_000
@@ -205,7 +206,7 @@ class Gateway:
                 await one.acceptance.date()
 
 
-@settings(max_examples=20)
+@examples(20)
 @given(seed=st.integers(0, 2**32))
 @pytest.mark.parametrize("trust", [Trust.LADDER, Trust.SYSTEM])
 def test_whatever_happens_each_reading_is_there_once_at_a_time_that_can_be(trust: Trust, seed: int) -> None:

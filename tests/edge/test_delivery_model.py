@@ -11,6 +11,7 @@ import pytest
 
 from edge.delivery import LIVE_WINDOW_MS, Delivery, Key, Lane
 from telemetry.messages import Ack, Epoch, to_ranges
+from tests.thorough import TIMES
 
 STEP_S = 0.25
 SUFFER_STEPS = 480
@@ -206,7 +207,8 @@ class World:
                 break
 
 
-@pytest.mark.parametrize("block", range(10))
+@pytest.mark.fuzz
+@pytest.mark.parametrize("block", range(10 * TIMES))
 def test_nothing_is_lost_and_nothing_is_doubled(block: int) -> None:
     for seed in range(block * 30, block * 30 + 30):
         world = World(seed)

@@ -5,17 +5,19 @@ are looked at one by one, and there are no more of them than the protocol's chec
 """
 
 import json
-import os
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple
 
+import pytest
+
 from edge.driver import BadFrameError, Decoded, Driver, Verdict
+from tests.thorough import TIMES
 
 if TYPE_CHECKING:
     from conftest import Sample
 
 BLOCK = 200_000
-BLOCKS = 50 if os.environ.get("HALONG_HYPOTHESIS") == "fuzz" else 1
+BLOCKS = 50 if TIMES > 1 else 1  # ten million bytes for each driver
 INTACT, MUTATED, SPLICED, NOISE = range(4)
 WEIGHTS = (25, 40, 28, 7)
 # the share of intact frames that frames made by chance may hide, where less than 16 bits guard a frame
@@ -31,6 +33,7 @@ class Stream(NamedTuple):
     spoiled: int
 
 
+@pytest.mark.fuzz
 def test_framers_find_every_intact_frame_and_decoders_raise_nothing_else(sample: "Sample") -> None:
     hidden = total = 0
     for block in range(BLOCKS):

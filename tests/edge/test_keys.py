@@ -1,10 +1,11 @@
 """Identities become unique: duplicates go, other values move, memory stays bounded."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.keys import Keys
 from telemetry.reading import Flag, Reading
+from tests.thorough import examples
 
 
 def at(ms: int, value: float = 1.0, *, sensor: str = "a", flags: int = 0) -> Reading:
@@ -66,7 +67,7 @@ def test_memory_is_bounded_and_the_longest_known_go_first() -> None:
     assert keys.unique([at(0)]) == [at(0)]
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(st.lists(st.tuples(st.integers(0, 8), st.integers(0, 3)), max_size=40))
 def test_identities_are_unique_and_no_value_is_lost(pairs: list[tuple[int, int]]) -> None:
     keys = Keys()

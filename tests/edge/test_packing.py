@@ -2,12 +2,13 @@
 
 from collections import Counter
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.packing import pack
 from telemetry.reading import Reading
 from telemetry.senml import MAX_PAYLOAD, MAX_READINGS, decode_pack
+from tests.thorough import examples
 
 NOW = 1_700_000_000_000
 
@@ -43,7 +44,7 @@ def test_large_groups_are_cut_by_number_and_by_size() -> None:
     assert len(packs) > 3  # three would do for the number alone
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(
     st.lists(
         st.tuples(

@@ -15,14 +15,14 @@ from typing import Any, NamedTuple
 
 import pytest
 import structlog.testing
-from hypothesis import settings
 
 from edge.journal import DAY_MS, Journal, Key
 from edge.packing import NewPack, pack
 from telemetry.reading import Reading
 from tests.edge.powercut import Disk, Files, Recorder
+from tests.thorough import TIMES
 
-WORLDS = 6 * max(1, settings.default.max_examples // 100)  # twenty times as many in fuzz
+WORLDS = 6 * TIMES
 LIVES, IMAGES, OPERATIONS = 3, 30, 60
 START_MS = 1_700_000_000_000
 
@@ -224,6 +224,7 @@ def power_cuts(world: World, directory: Path, lives: int = LIVES) -> Iterator[tu
         files, state = world.rng.choice(seen)
 
 
+@pytest.mark.fuzz
 @pytest.mark.parametrize("seed", range(WORLDS))
 def test_everything_accepted_survives_a_power_cut(seed: int, tmp_path: Path) -> None:
     for image, outcome in power_cuts(World(seed), tmp_path):

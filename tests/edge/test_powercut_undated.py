@@ -17,6 +17,7 @@ from edge.packing import pack
 from telemetry.reading import Reading
 from telemetry.senml import decode_pack
 from tests.edge.powercut import Disk, Files, Recorder
+from tests.thorough import TIMES
 
 NOW = 1_790_000_000_000
 OPERATIONS, IMAGES = 40, 40
@@ -69,7 +70,8 @@ def held(files: Files, path: Path) -> list[float]:
     ]
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.fuzz
+@pytest.mark.parametrize("seed", range(3 * TIMES))
 def test_everything_that_waits_or_was_dated_survives_once(seed: int, tmp_path: Path) -> None:
     rng, directory = Random(seed), tmp_path / "life"
     directory.mkdir()

@@ -18,6 +18,7 @@ from telemetry.quarantine import Reason
 from telemetry.reading import Reading
 from telemetry.senml import encode_pack
 from telemetry.topics import PackName, partition, up
+from tests.thorough import examples
 
 NOW = 1_767_200_400_000
 NAME = PackName("gw-1", "aaaa", 7)
@@ -59,7 +60,7 @@ def run(registry: Registry, *packets: Packet) -> tuple[Batch, Account]:
 
 
 @given(payload=st.binary(max_size=200) | st.lists(records, max_size=4).map(cbor2.dumps))
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(examples(200), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_bytes_become_readings_or_quarantine(registry: Registry, payload: bytes):
     batch, _ = run(registry, Packet(TOPIC, payload, NOW))
     assert batch.packs == [NAME]
@@ -67,7 +68,7 @@ def test_any_bytes_become_readings_or_quarantine(registry: Registry, payload: by
 
 
 @given(rest=st.text(max_size=30))
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(examples(50), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_topic_is_a_pack_or_quarantined_without_acknowledgement(registry: Registry, rest: str):
     batch, account = run(registry, Packet(f"t/up/{rest}", b"[]", NOW))
     assert (account.messages_quarantined, len(batch.quarantined)) == (1, 1)

@@ -14,6 +14,7 @@ from ingest.rows import Rows
 from ingest.telling import Known
 from telemetry.anomaly import Anomaly, AnomalyKind
 from telemetry.reading import Flag, Reading
+from tests.thorough import TIMES
 
 T = 1_767_200_400_000
 KNOWN = Known("Bãi Cháy bụi", "bai-chay", "gw-1", 1.0)
@@ -225,7 +226,8 @@ def judged(rng: Random, judge: Judge, readings: Sequence[Reading], sizes: Sequen
     return Verdict(flags, changes)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.fuzz
+@pytest.mark.parametrize("seed", range(6 * TIMES))
 def test_readings_are_told_the_same_one_by_one_and_in_batches_of_any_size(seed: int):
     rng = Random(seed)
     readings = life(rng, 700)

@@ -12,6 +12,7 @@ from storage.store import Columns, Store
 from telemetry.quantities import Aggregate
 from telemetry.reading import Reading
 from tests.storage.buckets import VALUES, assert_alike, expected
+from tests.thorough import examples
 
 T0 = 480_000 * HOUR_MS
 HOURS = 60
@@ -57,7 +58,7 @@ def cases(function: Aggregate, count: int) -> list[Case]:
         VALUES.get(function, st.floats(-1e6, 1e6)),
     )
 
-    @settings(max_examples=count, deadline=None, database=None)
+    @settings(examples(count), database=None)
     @given(
         st.builds(
             Case,

@@ -1,11 +1,12 @@
 """Columns made ready: sorted, each key once, in few narrow time ranges."""
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.batch import CLUSTER_GAP_MS, CLUSTERS_MAX, prepare, refuse
 from storage.store import Columns, Series
+from tests.thorough import examples
 
 rows = st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 50) | st.integers(0, 10**7)), max_size=60)
 
@@ -23,7 +24,7 @@ def columns_of(given_rows: list[tuple[str, int]]) -> Columns:
     )
 
 
-@settings(max_examples=80)
+@examples(80)
 @given(rows)
 def test_each_key_once_the_first_stays_in_time_order(given_rows: list[tuple[str, int]]) -> None:
     columns = columns_of(given_rows)
@@ -49,7 +50,7 @@ def test_each_key_once_the_first_stays_in_time_order(given_rows: list[tuple[str,
     assert len(batch) == len(first)
 
 
-@settings(max_examples=80)
+@examples(80)
 @given(rows.filter(bool))
 def test_clusters_hold_every_row_and_are_few(given_rows: list[tuple[str, int]]) -> None:
     columns = columns_of(given_rows)

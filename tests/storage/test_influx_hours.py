@@ -74,6 +74,7 @@ async def remove_readings(store: InfluxStore, condition: str = "") -> None:
     await store._http.query(f'DELETE FROM "pm25" {condition}')
 
 
+@pytest.mark.fuzz
 @pytest.mark.parametrize("function", sorted(FIELDS))
 async def test_it_equals_the_reference_also_after_late_readings(
     store: InfluxStore, clock: Clock, function: Aggregate

@@ -3,12 +3,13 @@
 import math
 import re
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.lineprotocol import Encoder, Lines, split
 from storage.store import Columns
 from telemetry.reading import Reading
+from tests.thorough import examples
 
 LINE = re.compile(
     rb"[a-z0-9_]+,sensor=[a-z0-9-]+,site=[a-z0-9-]+ value=(\S+?)(?:,flags=(\d+)i)?(?:,late_s=(-?\d+)i)? (\d+)"
@@ -63,7 +64,7 @@ def test_a_series_stays_in_its_lane_in_its_order() -> None:
     assert encoder.encode(columns, {5}, lanes=3) == lanes
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(
     st.floats(allow_nan=False, allow_infinity=False),
     st.none() | st.integers(0, 2**31 - 1),
@@ -79,7 +80,7 @@ def test_a_line_says_the_value_exactly(value: float, flags: int | None, late_s: 
     assert (match[3] and int(match[3])) == late_s
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(st.lists(st.integers(1, 30), max_size=40), st.integers(1, 7), st.integers(10, 60))
 def test_requests_keep_their_limits_and_lose_nothing(
     sizes: list[int], lines_max: int, bytes_max: int

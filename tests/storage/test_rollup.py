@@ -34,6 +34,7 @@ def rows_of(store: EmbeddedStore, table: str) -> int:
     return int(count)
 
 
+@pytest.mark.fuzz
 @pytest.mark.parametrize("function", list(Aggregate))
 async def test_it_equals_the_reference_also_after_late_readings(
     store: EmbeddedStore, clock: Clock, function: Aggregate

@@ -3,14 +3,15 @@
 from itertools import groupby
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.windows import IncreaseFold, group_steps, mean_direction
 from telemetry import aggregates
+from tests.thorough import examples
 
 
-@settings(max_examples=80)
+@examples(80)
 @given(st.dictionaries(st.integers(0, 100), st.integers(1, 50), max_size=30), st.integers(1, 60))
 def test_runs_are_bounded_ascending_and_hold_every_step(steps: dict[int, int], rows_max: int) -> None:
     runs = list(group_steps(sorted(steps.items()), rows_max))
@@ -25,7 +26,7 @@ def test_no_step_no_run() -> None:
     assert list(group_steps([], 5)) == []
 
 
-@settings(max_examples=80)
+@examples(80)
 @given(
     st.dictionaries(st.integers(0, 500), st.integers(0, 40).map(float), max_size=40),
     st.integers(1, 120),

@@ -7,7 +7,7 @@ from typing import Any
 
 import cbor2
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from telemetry import packs
@@ -24,6 +24,7 @@ from telemetry.senml import (
     decode_pack,
     encode_pack,
 )
+from tests.thorough import examples
 
 T = 1_795_395_600.125
 UNITS = {name: quantity.unit for name, quantity in QUANTITIES.items()}
@@ -67,7 +68,7 @@ def assert_same(payload: bytes) -> None:
 
 
 @given(site=ids, given_readings=st.lists(readings, min_size=1, max_size=20), cbor=st.booleans())
-@settings(max_examples=200)
+@examples(200)
 def test_what_our_encoder_writes(site: str, given_readings: list[Reading], cbor: bool) -> None:
     payload = encode_pack(site, given_readings, cbor=cbor)
     assert_same(payload)
@@ -104,7 +105,7 @@ odd = st.dictionaries(
     rest=st.lists(st.tuples(plain, st.just({}) | odd).map(lambda two: {**two[0], **two[1]}), max_size=6),
     cbor=st.booleans(),
 )
-@settings(max_examples=300)
+@examples(300)
 def test_packs_that_are_nearly_plain(first: dict[str, Any], rest: list[dict[str, Any]], cbor: bool) -> None:
     records = [first, *rest]
     if cbor:
@@ -115,7 +116,7 @@ def test_packs_that_are_nearly_plain(first: dict[str, Any], rest: list[dict[str,
 
 
 @given(cut=st.integers(0, 400), byte=st.integers(0, 255), at=st.integers(0, 300), cbor=st.booleans())
-@settings(max_examples=400)
+@examples(400)
 def test_packs_with_a_spoiled_byte(cut: int, byte: int, at: int, cbor: bool) -> None:
     given_readings = [Reading(f"pm-{i % 2}", "pm25", 1_795_395_600_000 + i, i / 3, i % 3) for i in range(4)]
     payload = bytearray(encode_pack("s", given_readings, cbor=cbor))
@@ -174,7 +175,7 @@ def test_odd_bytes(payload: bytes) -> None:
 
 @given(value=st.from_regex(r"-?(0|[1-9][0-9]{0,24})(\.[0-9]{1,24})?([eE][+-]?[0-9]{1,3})?", fullmatch=True))
 @example(value="-0")
-@settings(max_examples=200)
+@examples(200)
 def test_numbers_are_read_alike_to_the_last_bit(value: str) -> None:
     assert_same(f'[{{"bn":"a/","site":"s","n":"pm25","u":"ug/m3","t":1795395600.0005,"v":{value}}}]'.encode())
 
@@ -193,6 +194,6 @@ def test_next_to_nothing(payload: bytes) -> None:
 
 
 @given(payload=st.binary(max_size=60))
-@settings(max_examples=300)
+@examples(300)
 def test_any_bytes(payload: bytes) -> None:
     assert_same(payload)

@@ -21,6 +21,7 @@ from telemetry.anomaly import Anomaly, AnomalyKind, Severity
 from telemetry.inventory import Sensor, Site
 from telemetry.messages import Birth
 from tests.ingest.alarms.test_grouping import T, found, over
+from tests.thorough import TIMES
 
 TIMING = Timing(settle_ms=3_000, linger_ms=8_000, gateway_linger_ms=4_000)
 SITES = ("bai-chay", "hon-gai")
@@ -105,7 +106,8 @@ class World:
         await self.desk.look()
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.fuzz
+@pytest.mark.parametrize("seed", range(12 * TIMES))
 async def test_whatever_dies_every_alarm_is_told_once_in_order_and_ends(tmp_path: Path, seed: int) -> None:
     with Book(tmp_path / "book.sqlite") as book:
         for number, site in enumerate(SITES):

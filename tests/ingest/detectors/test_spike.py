@@ -3,13 +3,14 @@
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.detectors.finding import Rule
 from ingest.detectors.spike import FLOORS, RING, WARM_UP, Spike
 from telemetry.quantities import QUANTITIES
 from tests.ingest.detectors import alone
+from tests.thorough import examples
 
 
 def fed(name: str, values: list[float], step_ms: int = 1000) -> alone.Alone:
@@ -105,7 +106,7 @@ def test_sentences_name_what_is_usual():
 
 
 @given(values=st.lists(st.floats(-1e6, 1e6), max_size=400), name=st.sampled_from(sorted(QUANTITIES)))
-@settings(max_examples=50, deadline=None)
+@examples(50)
 def test_any_series_keeps_the_state_bounded_and_the_band_around_the_expected(values: list[float], name: str):
     detector = fed(name, values)
     assert detector.lanes.tables["ring"].shape[1] == RING
