@@ -13,8 +13,9 @@ from fastapi import Request
 from fastapi.responses import Response
 from numpy.typing import NDArray
 
-from api.problems import ProblemError, did_you_mean
+from api.problems import ProblemError
 from storage import parquet
+from telemetry.names import did_you_mean
 from telemetry.quantities import QUANTITIES
 from telemetry.reading import Reading
 

@@ -11,7 +11,8 @@ from typing import Annotated, TypeVar
 from fastapi import Request
 from pydantic import Field
 
-from api.problems import ProblemError, did_you_mean
+from api.problems import ProblemError
+from telemetry.names import did_you_mean
 from telemetry.times import LAST_MS
 
 LONGEST_DAYS = 366

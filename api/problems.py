@@ -1,8 +1,7 @@
 """Every error as a problem document (RFC 9457, application/problem+json): one clear sentence in `detail`."""
 
-import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -15,9 +14,9 @@ from starlette.requests import ClientDisconnect
 
 from storage.book import BookUnavailableError
 from storage.store import StoreUnavailableError
+from telemetry.names import did_you_mean
 
 MEDIA_TYPE = "application/problem+json"
-COMPARED = 500  # names
 RETRY_AFTER_S = {429: 1, 503: 2}
 CLIENT_LEFT = 499  # nobody hears it
 
@@ -30,21 +29,6 @@ class ProblemError(Exception):
     def __init__(self, status: int, detail: str, **more: Any) -> None:
         super().__init__(detail)
         self.status, self.detail, self.more = status, detail, more
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """The end of a sentence about an unknown name."""
-    names = sorted(map(str, known))
-    if len(names) > COMPARED:  # comparing with every name of a large city takes long
-        names = [other for other in names if other[:3] == name[:3]][:COMPARED] or names[:COMPARED]
-    near = difflib.get_close_matches(name, names, n=1)
-    return (
-        f"did you mean {near[0]!r}?"
-        if near
-        else f"known: {', '.join(names[:20])}"
-        if names
-        else "none is known yet"
-    )
 
 
 def problem(

@@ -10,7 +10,7 @@ from api.caches import Caches
 from api.gate import OPEN, Access
 from api.identity import ANYBODY, Principal
 from api.pages import NO_TILES, Tiles
-from api.problems import ProblemError, did_you_mean
+from api.problems import ProblemError
 from runtime.feed import Feed, Latest
 from storage.book import Book
 from storage.catalogue import Listing
@@ -18,6 +18,7 @@ from storage.inventory import SensorRow
 from storage.store import Store
 from storage.view import View
 from telemetry.inventory import Site
+from telemetry.names import did_you_mean
 from telemetry.quantities import QUANTITIES
 from telemetry.usual import UsualHour
 

@@ -15,12 +15,12 @@ from edge.settings import (
     ModbusBus,
     ModbusUnit,
     SerialDevice,
-    near,
 )
 from edge.volume import shortage
 from runtime.brokerurl import Access
 from runtime.config import ConfigError, load
 from telemetry.inventory import check_id
+from telemetry.names import did_you_mean
 from telemetry.quantities import QUANTITIES, UnitMismatchError, to_canonical
 from telemetry.topics import DEFAULT_ROOT
 
@@ -235,7 +235,7 @@ def _bad_source(where: str, source: MqttSource) -> Iterator[str]:
 def _bad_quantities(where: str, quantities: Iterable[str]) -> Iterator[str]:
     for quantity in quantities:
         if quantity not in QUANTITIES:
-            yield f"{where}: unknown quantity {quantity!r}, {near(quantity, QUANTITIES)}"
+            yield f"{where}: unknown quantity {quantity!r}, {did_you_mean(quantity, QUANTITIES)}"
 
 
 def _bad_format(where: str, source: MqttSource) -> Iterator[str]:

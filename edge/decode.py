@@ -4,7 +4,6 @@ Beside the bytes a caller may know more (`meta`): the direction, the request tha
 map, the driver's options (`config`), a delimiter. What is not given is guessed from the bytes, and only then.
 """
 
-import difflib
 from collections.abc import Sequence
 from functools import partial
 
@@ -18,6 +17,7 @@ from edge.decoding.traffic import TRAFFIC
 from edge.driver import BadFrameError, Verdict
 from edge.drivers import DRIVERS
 from edge.framing import LineFramer
+from telemetry.names import did_you_mean
 
 __all__ = ["PROTOCOLS", "DecodeReport", "Decoder", "Meta", "Readings", "decode", "decode_all"]
 
@@ -25,9 +25,7 @@ __all__ = ["PROTOCOLS", "DecodeReport", "Decoder", "Meta", "Readings", "decode",
 def decode(protocol: str, data: bytes, meta: Meta) -> DecodeReport:
     """What `data` means in `protocol`; raises ValueError for a protocol or a meta that cannot be used."""
     if protocol not in PROTOCOLS:
-        near = difflib.get_close_matches(protocol, PROTOCOLS, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(PROTOCOLS)}"
-        raise ValueError(f"unknown protocol {protocol!r}, {hint}")
+        raise ValueError(f"unknown protocol {protocol!r}, {did_you_mean(protocol, PROTOCOLS)}")
     try:
         return PROTOCOLS[protocol](data, meta)
     except BadFrameError as error:

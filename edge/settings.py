@@ -1,7 +1,6 @@
 """What the TOML configuration of an agent can say (see edge.sample.toml), and what each part of it builds. Pure."""
 
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from edge.traffic import QUANTITIES as COUNTED
 from edge.traffic import Traffic
 from runtime.brokerurl import Access, BrokerUrl
 from telemetry.inventory import Sensor, Site
+from telemetry.names import did_you_mean
 from telemetry.topics import DEFAULT_ROOT
 
 MODBUS = "modbus-rtu"
@@ -207,11 +207,5 @@ def _expected_s(device: SerialDevice | ModbusUnit | MqttSource | HttpSensor) -> 
 
 def _driver(protocol: str, options: Mapping[str, object]) -> Driver:
     if protocol not in DRIVERS:
-        raise ValueError(f"unknown protocol {protocol!r}, {near(protocol, DRIVERS)}")
+        raise ValueError(f"unknown protocol {protocol!r}, {did_you_mean(protocol, DRIVERS)}")
     return DRIVERS[protocol](options)
-
-
-def near(name: str, known: Iterable[str]) -> str:
-    """The hint that ends a complaint about an unknown name."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(sorted(known))}"

@@ -1,11 +1,11 @@
 """Faults on request: what goes wrong, with which sensor, when. Pure."""
 
-import difflib
 import math
 from collections.abc import Collection, Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
+from telemetry.names import did_you_mean
 from telemetry.quantities import QUANTITIES
 
 DEFAULT_DURATION_S = {
@@ -52,8 +52,7 @@ def check_sensors(faults: Iterable[Fault], known: Collection[str]) -> None:
     """Raises ValueError, one line, for a fault of a sensor that is not there."""
     for fault in faults:
         if fault.sensor is not None and fault.sensor not in known:
-            near = difflib.get_close_matches(fault.sensor, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(known))}"
+            hint = did_you_mean(fault.sensor, known)
             raise ValueError(f"no sensor {fault.sensor!r} for the fault {fault.kind}, {hint}")
 
 

@@ -1,12 +1,11 @@
 """What every command of the command line shares: one clear line for a mistake, configurations, durations, services."""
 
 import asyncio
-import difflib
 import math
 import signal
 import sys
 import tomllib
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -73,13 +72,6 @@ def seconds(text: str, option: str = "--for") -> float:
     if not 0 < found < math.inf:
         raise fail(f"{option} must look like 30s, 5m or 2h, not {text!r}", 2)
     return found
-
-
-def near(name: str, known: Iterable[str]) -> str:
-    """The hint that ends a complaint about an unknown name."""
-    names = list(known)
-    close = difflib.get_close_matches(name, names, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(sorted(names)) or 'none'}"
 
 
 def instant_ms(text: str, option: str) -> int:

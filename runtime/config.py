@@ -1,11 +1,12 @@
 """TOML configuration into a frozen struct: unknown keys refused with the nearest known name, one clear line each."""
 
-import difflib
 import tomllib
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
 
 import msgspec
+
+from telemetry.names import did_you_mean
 
 Settings = TypeVar("Settings", bound=msgspec.Struct)
 
@@ -57,7 +58,6 @@ def _refuse_unknown(content: Any, kind: Any, where: str, path: str) -> None:
     fields = {field.encode_name: field.type for field in msgspec.structs.fields(structs[0])}
     for key, value in content.items():
         if key not in fields:
-            near = difflib.get_close_matches(key, fields, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(fields)}"
+            hint = did_you_mean(key, fields)
             raise ConfigError(f"{where}: unknown key {f'{path}.{key}'.lstrip('.')!r}, {hint}")
         _refuse_unknown(value, fields[key], where, f"{path}.{key}".lstrip("."))

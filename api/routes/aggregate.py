@@ -14,9 +14,10 @@ from api.answers import Form
 from api.examples import example
 from api.filling import Fill, Window
 from api.params import Name, duration_ms, span, strict_query
-from api.problems import ProblemError, did_you_mean
+from api.problems import ProblemError
 from api.services import Services, known_quantity, view
 from storage.inventory import SensorRow
+from telemetry.names import did_you_mean
 from telemetry.quantities import QUANTITIES, Aggregate
 from telemetry.times import CITY_OFFSET_MS, rfc3339
 

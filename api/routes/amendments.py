@@ -10,10 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.examples import example
 from api.orders import who
 from api.params import strict_query, time_ms
-from api.problems import ProblemError, did_you_mean
+from api.problems import ProblemError
 from api.services import Services, known_quantity, services
 from storage.amendments import AmendmentError, Corrected, Invalid, Noted, OverlapError, Pages, described
 from telemetry.corrections import Correction, Form
+from telemetry.names import did_you_mean
 
 router = APIRouter(prefix="/v1", tags=["amendments"], dependencies=[Depends(strict_query)])
 Hub = Annotated[Services, Depends(services)]

@@ -6,9 +6,10 @@ from fastapi import APIRouter, Depends
 
 from api.examples import example
 from api.params import strict_query
-from api.problems import ProblemError, did_you_mean
+from api.problems import ProblemError
 from api.services import Services, view
 from storage.inventory import Inventory, SensorPeriod
+from telemetry.names import did_you_mean
 from telemetry.times import LAST_MS, rfc3339
 
 TOLD = (

@@ -12,12 +12,13 @@ from starlette.requests import HTTPConnection
 from api.examples import example
 from api.identity import ANYBODY, Principal
 from api.params import Name, check_names, strict_query
-from api.problems import ProblemError, did_you_mean
+from api.problems import ProblemError
 from api.services import Services, known_quantity, view
 from runtime.events import ALARM, ANOMALY, DROPPED, READINGS, Only
 from runtime.feed import Feed
 from storage.keys import Keys
 from telemetry.anomaly import AnomalyKind
+from telemetry.names import did_you_mean
 
 TRY_AGAIN, REFUSED, GONE = 1013, 1008, 1001  # close codes, RFC 6455 section 7.4
 QUIET_S = 15.0

@@ -8,11 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.examples import example
 from api.orders import who
 from api.params import strict_query, time_ms
-from api.problems import ProblemError, did_you_mean
+from api.problems import ProblemError
 from api.services import Services, known_quantity, services
 from storage import quiet
 from storage.quiet import Maintenance, Mute, Verdict
 from telemetry.anomaly import AnomalyKind
+from telemetry.names import did_you_mean
 from telemetry.times import rfc3339
 
 HOURS_MAX = 8784.0  # a year

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
-from api.problems import ProblemError, did_you_mean
+from api.problems import ProblemError
 from api.sensorthings.expressions import (
     Call,
     FilterError,
@@ -20,6 +20,7 @@ from api.sensorthings.model import RELATIONS, Entity, Model, observation, read_i
 from api.sensorthings.observations import Observations, Page
 from api.sensorthings.options import Options
 from api.services import Services
+from telemetry.names import did_you_mean
 
 _SEGMENT = re.compile(r"(?P<name>[A-Za-z]+)(?:\((?:'(?P<text>(?:[^']|'')*)'|(?P<number>-?[0-9]+))\))?")
 EXPANDED_MAX = 2000  # entities that one answer asks the store for

@@ -9,7 +9,7 @@ import msgspec
 import typer
 
 from halong.cli.channels import try_channels
-from halong.console import fail, near, seconds
+from halong.console import fail, seconds
 from halong.records import DATA, AsJson, Data, moment, now_ms, opened, print_json, print_table, shown, who
 from halong.remote import Remote, Url
 from storage import alarms as page
@@ -19,6 +19,7 @@ from storage.notes import Note, Notes, TooManyNotesError
 from storage.quiet import Maintenance, Mute, Verdict
 from telemetry.alarm import Alarm, AlarmFamily, AlarmState
 from telemetry.anomaly import Severity
+from telemetry.names import did_you_mean
 from telemetry.times import rfc3339
 
 app = typer.Typer(
@@ -261,7 +262,7 @@ def _known(book: Book, site: str, sensor: str) -> None:
     if not site:
         names = [row.id for row in book.sensors()] + [row.id for row in book.gateways()]
     if (name := site or sensor) not in names:
-        raise fail(f"nobody has heard of {name!r}; {near(name, names)}", 2)
+        raise fail(f"nobody has heard of {name!r}; {did_you_mean(name, names)}", 2)
 
 
 app.command("test")(try_channels)

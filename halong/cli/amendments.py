@@ -14,6 +14,7 @@ from halong.remote import Remote, Url
 from storage.amendments import AmendmentError, Corrected, Invalid, Noted, Pages, described
 from telemetry.corrections import Correction, Form
 from telemetry.inventory import check_id
+from telemetry.names import did_you_mean
 from telemetry.quantities import QUANTITIES
 from telemetry.times import rfc3339
 
@@ -40,7 +41,7 @@ def _known(sensor: str, quantity: str | None) -> None:
     except ValueError as error:
         raise fail(str(error), 2) from None
     if quantity is not None and quantity not in QUANTITIES:
-        raise fail(f"no quantity {quantity!r}; known: {', '.join(QUANTITIES)}", 2)
+        raise fail(f"no quantity {quantity!r}, {did_you_mean(quantity, QUANTITIES)}", 2)
 
 
 @correction.command("add")

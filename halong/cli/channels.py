@@ -7,10 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from halong.console import fail, load, near
+from halong.console import fail, load
 from halong.records import AsJson, now_ms, print_json
 from telemetry.alarm import Alarm, AlarmState, family_of
 from telemetry.anomaly import AnomalyKind, Severity
+from telemetry.names import did_you_mean
 from telemetry.times import rfc3339
 
 
@@ -34,7 +35,7 @@ def try_channels(
     names = [one.route.channel for one in channels]
     for name in channel or ():
         if name not in names:
-            raise fail(f"no channel {name!r}; {near(name, names)}", 2)
+            raise fail(f"no channel {name!r}; {did_you_mean(name, names)}", 2)
     chosen = [one for one in channels if not channel or one.route.channel in channel]
     if not chosen:
         raise fail(f"{config} has no [[alarms.channels]]: docs/alarms.md shows some", 2)

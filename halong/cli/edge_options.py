@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from halong.console import fail, load, near
+from halong.console import fail, load
+from telemetry.names import did_you_mean
 
 if TYPE_CHECKING:
     from edge.settings import EdgeConfig
@@ -26,7 +27,7 @@ def located(config: Path, sensor: str | None = None) -> "EdgeConfig":
     settings: EdgeConfig = load(config, EdgeConfig, check).located_in(config.parent)
     known = [listed.id for listed in settings.sensors()]
     if sensor is not None and sensor not in known:
-        raise fail(f"{config} has no sensor {sensor!r}, {near(sensor, known)}", 2)
+        raise fail(f"{config} has no sensor {sensor!r}, {did_you_mean(sensor, known)}", 2)
     return settings
 
 

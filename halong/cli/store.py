@@ -15,6 +15,7 @@ from halong.console import fail, instant_ms
 from halong.records import DATA, AsJson, print_json
 from halong.remote import Url, key
 from storage.store import Store, StoreUnavailableError
+from telemetry.names import did_you_mean
 from telemetry.quantities import QUANTITIES
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def export(
 
     unknown = [name for name in quantity or () if name not in QUANTITIES]
     if unknown:
-        raise fail(f"unknown quantity {unknown[0]!r}; known: {', '.join(sorted(QUANTITIES))}", 2)
+        raise fail(f"unknown quantity {unknown[0]!r}, {did_you_mean(unknown[0], QUANTITIES)}", 2)
     wanted = extract.Wanted(
         instant_ms(from_, "--from") if from_ else 0,
         instant_ms(to, "--to") if to else TIME_MAX_MS,

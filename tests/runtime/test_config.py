@@ -30,7 +30,7 @@ def test_a_good_file_loads(tmp_path: Path) -> None:
     [
         ('gatway = "g"', ["gatway", "did you mean 'gateway'"]),
         ('gateway = "g"\n[[ports]]\npath = "x"\nbuad = 1', ["ports[0].buad", "did you mean 'baud'"]),
-        ('gateway = "g"\n[journal]\nfrobnicate = 1', ["journal.frobnicate", "known: path, baud"]),
+        ('gateway = "g"\n[journal]\nfrobnicate = 1', ["journal.frobnicate", "known: baud, path"]),
         ("gateway = 5", ["gateway", "str"]),
         ("gateway = ", ["Invalid value"]),
         ("", ["gateway"]),
