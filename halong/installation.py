@@ -73,8 +73,14 @@ def only_one(data: Path) -> IO[str]:
 
 def fresh_files(paths: Paths) -> None:
     """The simulator's record and ingest's trace belong to one run; journals, store and book stay."""
-    for path in (paths.truth, paths.trace):
-        path.unlink(missing_ok=True)
+    paths.trace.unlink(missing_ok=True)
+    paths.truth.write_bytes(b"")  # who stops before the simulator begins has an account too, of nothing
+
+
+def check_report(report: Path | None) -> None:
+    """Raises UpError when the account could not be written there at the end."""
+    if report is not None and not report.absolute().parent.is_dir():
+        raise UpError(f"--report {report}: there is no directory {report.absolute().parent}")
 
 
 def check_port(host: str, port: int) -> None:

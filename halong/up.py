@@ -25,6 +25,7 @@ from halong.installation import (
     Paths,
     UpError,
     check_port,
+    check_report,
     drain,
     edge_command,
     free_port,
@@ -82,6 +83,7 @@ async def up(options: Options, *, stop: asyncio.Event, console: Console) -> int:
     plan = city.plan(options.seed, options.gateways)
     gateways = [gateway.id for gateway in plan.gateways]
     _check_names(options, plan)
+    check_report(options.report)
     began_ms = now_ms()
     async with AsyncExitStack() as stack:
         stack.enter_context(only_one(paths.data))

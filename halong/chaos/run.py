@@ -28,6 +28,7 @@ from halong.hub import BrokerSettings, StoreSettings
 from halong.installation import (
     Paths,
     UpError,
+    check_report,
     drain,
     free_port,
     fresh_files,
@@ -77,6 +78,7 @@ async def chaos(options: Options, *, stop: asyncio.Event, console: Console) -> i
     streets = city.plan(options.seed, options.gateways)
     gateways = [gateway.id for gateway in streets.gateways]
     schedule = plan.schedule(options.seed, options.faults, _targets(options, gateways), options.every_s)
+    check_report(options.report)
     began_ms = now_ms()
     async with AsyncExitStack() as stack:
         stack.enter_context(only_one(paths.data))

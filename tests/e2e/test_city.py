@@ -156,6 +156,28 @@ def test_ctrl_c_stops_in_order_and_leaves_nothing_behind(tmp_path: Path, mosquit
     assert "Account" in data.with_suffix(".log").read_text(encoding="utf-8")
 
 
+def test_who_stops_it_before_the_devices_speak_gets_an_account_of_nothing(tmp_path: Path) -> None:
+    data, report = tmp_path / "city", tmp_path / "run.json"
+    with city(data, "--gateways", "1", "--report", str(report)) as (process, _):
+        log = data.with_suffix(".log")
+        for _ in range(600):
+            if "starting broker and hub" in log.read_text(encoding="utf-8"):
+                break
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 1
+    account = json.loads(report.read_text(encoding="utf-8"))
+    assert (account["lost"], account["balanced"]) == (0, False), "nothing stored is no success"
+    assert "Traceback" not in log.read_text(encoding="utf-8")
+
+
+def test_a_report_that_cannot_be_written_is_told_at_once(tmp_path: Path) -> None:
+    with city(tmp_path / "city", "--report", str(tmp_path / "gone" / "run.json")) as (process, _):
+        assert process.wait(60) == 1
+    said = (tmp_path / "city.log").read_text(encoding="utf-8")
+    assert (said.count("\n"), "there is no directory" in said) == (1, True)
+
+
 def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
