@@ -1,12 +1,12 @@
 """`halong aqi`: an air quality index by hand."""
 
 import json
-import sys
 from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
 
+from halong.console import fail
 from telemetry import aqi as vn
 from telemetry import us_aqi
 from telemetry.aqi import NOWCAST_HOURS, Index, Pollutant
@@ -19,11 +19,6 @@ AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
 Amount = Annotated[float | None, typer.Option(help="Mean, µg/m³.")]
 
 
-def _fail(message: str) -> typer.Exit:
-    print(f"halong: {message}", file=sys.stderr)
-    return typer.Exit(2)
-
-
 def _hours(text: str | None, name: str) -> list[float | None]:
     """c1 (this hour) to c12; an empty place or - is an absent hour."""
     if text is None:
@@ -31,11 +26,11 @@ def _hours(text: str | None, name: str) -> list[float | None]:
     try:
         means = [float(part) if part.strip() not in ("", "-") else None for part in text.split(",")]
     except ValueError:
-        raise _fail(f"--{name} must be up to 12 numbers like 20.6,19.6,-,20.3, not {text!r}") from None
+        raise fail(f"--{name} must be up to 12 numbers like 20.6,19.6,-,20.3, not {text!r}", 2) from None
     if len(means) > NOWCAST_HOURS:
-        raise _fail(f"--{name} takes the newest {NOWCAST_HOURS} hours, not {len(means)}")
+        raise fail(f"--{name} takes the newest {NOWCAST_HOURS} hours, not {len(means)}", 2)
     if any(mean is not None and not 0 <= mean < 1e9 for mean in means):
-        raise _fail(f"--{name} has a mean that is no concentration: {text}")
+        raise fail(f"--{name} has a mean that is no concentration: {text}", 2)
     return means
 
 
@@ -85,7 +80,7 @@ def hour(
     try:
         found = vn.hourly(pm25=_hours(pm25, "pm25"), pm10=_hours(pm10, "pm10"), gases=gases)
     except ValueError as error:
-        raise _fail(str(error)) from None
+        raise fail(str(error), 2) from None
     means = {**found.nowcast, **{gas: mean for gas, mean in gases.items() if mean is not None}}
     _show(found, means, as_json=as_json)
 
@@ -115,5 +110,5 @@ def day(
     try:
         found = vn.daily(means)
     except ValueError as error:
-        raise _fail(str(error)) from None
+        raise fail(str(error), 2) from None
     _show(found, means, as_json=as_json)

@@ -44,6 +44,10 @@ def doctor(
     from halong.doctor.examine import examine
     from runtime import log
 
+    if not configs and (user or mosquitto or reference):
+        raise fail(
+            "give the configurations too: --user, --mosquitto and --reference are looked at with them", 2
+        )
     log.configure(process="doctor", level="critical")
     findings = judge.programs(look.programs())
     if configs:

@@ -296,6 +296,11 @@ def test_doctor_prints_one_line_for_each_thing() -> None:
     assert result.exit_code == ("fault" in {line.split()[0] for line in lines})
 
 
+@pytest.mark.parametrize("option", ["--mosquitto", "--user", "--reference"])
+def test_doctor_refuses_to_leave_something_unlooked_at(option: str) -> None:
+    refused(halong("doctor", option, "/nowhere"), "give the configurations too")
+
+
 def until(condition: Callable[[], bool], process: "subprocess.Popen[str]") -> None:
     deadline = time.monotonic() + PATIENCE_S
     while not condition():
