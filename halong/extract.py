@@ -2,28 +2,23 @@
 
 import asyncio
 import csv
-import http.client
-import json
-import urllib.error
-import urllib.parse
-import urllib.request
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from halong.client import PAGE, Client
 from storage.parquet import Gathering
 from storage.store import Columns, Store
+from telemetry.names import did_you_mean
 from telemetry.quantities import QUANTITIES
 from telemetry.reading import Reading
 from telemetry.times import rfc3339
 
 HEAD = ("time", "sensor", "site", "quantity", "unit", "value", "flags", "late_s")
-PAGE = 10_000
-TIMEOUT_S = 60.0
 
 
 class ExtractError(Exception):
@@ -71,55 +66,33 @@ async def from_store(store: Store, wanted: Wanted) -> AsyncIterator[Columns]:
             yield kept
 
 
-async def from_hub(url: str, key: str, wanted: Wanted) -> AsyncIterator[Columns]:
+def check_sensors(wanted: Iterable[str], known: Collection[str]) -> None:
+    """Raises ExtractError for the first that is not among those known."""
+    for sensor in sorted(wanted):
+        if sensor not in known:
+            raise ExtractError(f"no sensor {sensor!r}, {did_you_mean(sensor, known)}")
+
+
+async def from_hub(hub: Client, wanted: Wanted) -> AsyncIterator[Columns]:
     """The wanted rows over a hub's API, series by series; without `late_s`, which the API does not tell.
 
-    Raises ExtractError.
+    Raises ExtractError, ApiError, UnreachableError.
     """
-
-    async def get(path: str, **query: object) -> Any:
-        return await asyncio.to_thread(_get, f"{url.rstrip('/')}{path}?{urllib.parse.urlencode(query)}", key)
-
-    for sensor in (await get("/v1/sensors"))["items"]:
-        names = [quantity["name"] for quantity in sensor["quantities"]]
-        if wanted.sensors and sensor["id"] not in wanted.sensors:
+    sensors = await asyncio.to_thread(hub.sensors)
+    check_sensors(wanted.sensors, {sensor.id for sensor in sensors})
+    for sensor in sensors:
+        if wanted.sensors and sensor.id not in wanted.sensors:
             continue
-        for name in names:
-            if wanted.quantities and name not in wanted.quantities:
+        for quantity in sensor.quantities:
+            if wanted.quantities and quantity.name not in wanted.quantities:
                 continue
-            start = wanted.start_ms
-            while start < wanted.end_ms:
-                page = await get(
-                    "/v1/readings",
-                    sensor=sensor["id"],
-                    quantity=name,
-                    start=start,
-                    end=wanted.end_ms,
-                    limit=PAGE,
-                )
+            found = hub.readings(sensor.id, quantity.name, start=wanted.start_ms, end=wanted.end_ms)
+            while page := await asyncio.to_thread(list, islice(found, PAGE)):
                 columns = Columns()
-                for item in page["items"]:
-                    reading = Reading(sensor["id"], name, item["t"], item["value"])
-                    columns.append(sensor["site"], reading, item["flags"], None)
-                if len(columns):
-                    yield columns
-                if page["next"] is None:
-                    break
-                start = columns.observed_at[-1] + 1
-
-
-def _get(url: str, key: str) -> Any:
-    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {key}"} if key else {})
-    try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
-            return json.load(answer)
-    except urllib.error.HTTPError as error:
-        words = str(error.reason)
-        with suppress(ValueError, OSError):
-            words = json.load(error).get("detail", words)
-        raise ExtractError(f"the hub answers {error.code}: {words}") from None
-    except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
-        raise ExtractError(f"cannot ask the hub at {url.partition('/v1')[0]}: {error}") from None
+                for item in page:
+                    reading = Reading(sensor.id, quantity.name, item.t, item.value)
+                    columns.append(sensor.site, reading, item.flags, None)
+                yield columns
 
 
 class CsvFile:

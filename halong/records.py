@@ -7,7 +7,7 @@ the hub can do is written down as a command that it takes up.
 import getpass
 import json
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +19,9 @@ from halong.console import fail
 from storage.book import Book, BookUnavailableError
 from storage.commands import Commands
 from storage.facts import STORE_FILE, facts
+from storage.inventory import Inventory
 from telemetry import times
+from telemetry.names import did_you_mean
 
 if TYPE_CHECKING:
     from storage.embedded import EmbeddedStore
@@ -57,6 +59,19 @@ def opened(data: Path) -> Iterator[Book]:
             yield book
     except BookUnavailableError as error:
         raise fail(str(error)) from None
+
+
+def check_sensor(book: Book, sensor: str) -> None:
+    """A sensor that the hub has never heard of ends the command with exit 2."""
+    with book.reading() as database:
+        known = Inventory(database).periods(0, times.LAST_MS, sensor)
+    if not known:
+        raise no_sensor(sensor, [row.id for row in book.sensors()])
+
+
+def no_sensor(sensor: str, known: Iterable[str]) -> typer.Exit:
+    """What ends a command that was given the id of no sensor."""
+    return fail(f"no sensor {sensor!r}, {did_you_mean(sensor, known)}", 2)
 
 
 def carry_out(book: Book, kind: str, content: Any, *, patience_s: float = PATIENCE_S) -> Mapping[str, Any]:

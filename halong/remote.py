@@ -2,7 +2,8 @@
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -34,8 +35,20 @@ def key() -> str | None:
         raise fail(str(error), 2) from None
 
 
+@contextmanager
+def asking() -> Iterator[None]:
+    """What the hub refuses meanwhile, and its silence, end the command with one line."""
+    try:
+        yield
+    except ApiError as error:
+        hint = f" (a key goes into {KEY_VARIABLE})" if error.status in (401, 403) else ""
+        raise fail(f"the hub refuses, {error}{hint}") from None
+    except UnreachableError as error:
+        raise fail(str(error)) from None
+
+
 class Remote:
-    """A hub at an address. What it refuses, and silence, end the command with one line."""
+    """A hub at an address; every method ends the command as `asking` says."""
 
     def __init__(self, url: str) -> None:
         self._client = Client(url, key())
@@ -79,10 +92,5 @@ class Remote:
         return result
 
     def _ask(self, method: str, path: str, query: Mapping[str, Any], body: Any = None) -> Any:
-        try:
+        with asking():
             return self._client.ask(method, path, query, body)
-        except ApiError as error:
-            hint = f" (a key goes into {KEY_VARIABLE})" if error.status in (401, 403) else ""
-            raise fail(f"the hub refuses, {error}{hint}") from None
-        except UnreachableError as error:
-            raise fail(str(error)) from None

@@ -155,7 +155,7 @@ def total(parts: Iterable[Figures]) -> Figures:
                 known.add(name)
                 sums[name] += value
     found = {name: sums[name] if name in known else None for name in Figures.__struct_fields__}
-    return msgspec.convert(found, Figures)
+    return msgspec.convert(found, Figures) if known else Figures(hours=0)
 
 
 def promises(

@@ -9,11 +9,22 @@ import msgspec
 import typer
 
 from halong.console import fail
-from halong.records import DATA, AsJson, Data, moment, now_ms, opened, print_json, print_table, shown, who
+from halong.records import (
+    DATA,
+    AsJson,
+    Data,
+    check_sensor,
+    moment,
+    now_ms,
+    opened,
+    print_json,
+    print_table,
+    shown,
+    who,
+)
 from halong.remote import Remote, Url
 from storage.amendments import AmendmentError, Corrected, Invalid, Noted, Pages, described
 from telemetry.corrections import Correction, Form
-from telemetry.inventory import check_id
 from telemetry.names import did_you_mean
 from telemetry.quantities import QUANTITIES
 from telemetry.times import rfc3339
@@ -35,11 +46,7 @@ Number = Annotated[int, typer.Argument(help="Its id, as `list` shows it.")]
 Every = Annotated[bool, typer.Option("--all", help="Also what was taken back.")]
 
 
-def _known(sensor: str, quantity: str | None) -> None:
-    try:
-        check_id(sensor)
-    except ValueError as error:
-        raise fail(str(error), 2) from None
+def _check_quantity(quantity: str | None) -> None:
     if quantity is not None and quantity not in QUANTITIES:
         raise fail(f"no quantity {quantity!r}, {did_you_mean(quantity, QUANTITIES)}", 2)
 
@@ -64,14 +71,14 @@ def add_correction(
     url: Url = None,
 ) -> None:
     """Correct a series from a date on."""
-    _known(sensor, quantity)
+    _check_quantity(quantity)
     start_ms, end_ms = moment(from_, "--from"), moment(to, "--to") if to is not None else None
     found = Correction(form, factor, offset, kappa, humidity)
     if url is not None:
         asked = {"sensor": sensor, "quantity": quantity, **msgspec.to_builtins(found)}
         number = Remote(url).post("/v1/corrections", asked | _period(start_ms, end_ms, reason))["id"]
     else:
-        with _noting(data) as pages:
+        with _noting(data, sensor, humidity) as pages:
             number = pages.correct(
                 sensor, quantity, found, start_ms, end_ms, reason=reason, who=who(), now_ms=now_ms()
             )
@@ -111,13 +118,13 @@ def invalidate(
     url: Url = None,
 ) -> None:
     """Declare a period invalid: its readings stay and are flagged, aggregates and indices leave them out."""
-    _known(sensor, quantity)
+    _check_quantity(quantity)
     start_ms, end_ms = moment(from_, "--from"), moment(to, "--to") if to is not None else None
     if url is not None:
         asked = {"sensor": sensor, "quantity": quantity} | _period(start_ms, end_ms, reason)
         number = Remote(url).post("/v1/validity", asked)["id"]
     else:
-        with _noting(data) as pages:
+        with _noting(data, sensor) as pages:
             number = pages.invalidate(
                 sensor, quantity or "", start_ms, end_ms, reason=reason, who=who(), now_ms=now_ms()
             )
@@ -148,8 +155,10 @@ HEAD = ("id", "sensor", "quantity", "from", "to", "who", "reason")
 
 
 @contextmanager
-def _noting(data: Path) -> Iterator[Pages]:
+def _noting(data: Path, *sensors: str) -> Iterator[Pages]:
     with opened(data) as book:
+        for sensor in filter(None, sensors):
+            check_sensor(book, sensor)
         try:
             yield Pages(book)
         except AmendmentError as error:

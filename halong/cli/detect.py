@@ -11,7 +11,8 @@ from urllib.parse import quote
 import msgspec
 import typer
 
-from halong.records import DATA, AsJson, Data, moment, opened, print_json, shown
+from halong.console import fail
+from halong.records import DATA, AsJson, Data, check_sensor, moment, no_sensor, opened, print_json, shown
 from halong.remote import Remote, Url
 from ingest import usual, words
 from telemetry.times import CITY_OFFSET_MS
@@ -25,9 +26,7 @@ app = typer.Typer(
 )
 
 
-def _fail(message: str, code: int = 1) -> typer.Exit:
-    print(f"halong: {message}", file=sys.stderr)
-    return typer.Exit(code)
+NAB = Path("../shared/data/nab")
 
 
 @app.command()
@@ -53,9 +52,13 @@ def replay(
     from halong import detect_chart
     from halong import replay as files
 
+    if labels is not None and not chart:
+        raise fail("--labels goes with --chart: they are drawn into it", 2)
     try:
         windows = _windows(labels)
         series = [files.read(source, path) for path in files.find(source)]
+        if labels is not None and not any(one.path.as_posix() in windows for one in series):
+            raise files.ReplayError(f"{labels} names none of the files in {source}")
         days = _holidays(series) if holidays else frozenset()
         files.judge(series, periods_s=[period] * len(series), holidays=days, bands=chart)
         for one in series:
@@ -64,9 +67,9 @@ def replay(
                 picture = detect_chart.svg(one, windows.get(one.path.as_posix(), ()))
                 (out / one.path.with_suffix(".svg")).write_text(picture, encoding="utf-8")
     except files.ReplayError as error:
-        raise _fail(str(error), 2) from None
+        raise fail(str(error), 2) from None
     except OSError as error:
-        raise _fail(f"cannot write to {out}: {error.strerror or error}", 2) from None
+        raise fail(f"cannot write to {out}: {error.strerror or error}", 2) from None
     rows, told = (
         sum(len(one.rows) for one in series),
         sum(bool(kinds) for one in series for kinds in one.told),
@@ -77,28 +80,33 @@ def replay(
 @app.command()
 def bench(
     data: Annotated[
-        Path,
+        Path | None,
         typer.Option(
-            help="Folder with NAB's files and windows.json (combined_windows.json under that name)."
+            help="Folder with NAB's files and windows.json (combined_windows.json under that name);"
+            f" default: {NAB} if it is there."
         ),
-    ] = Path("../shared/data/nab"),
+    ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many of each series in which nothing happens.")] = 3,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
     """Score the detectors: NAB's rules on its files, faults put into clean stretches of them, series in which nothing happens.
 
     NAB is not part of this project: get it at github.com/numenta/NAB (data/, and labels/combined_windows.json beside it as
-    windows.json). Without it only the series in which nothing happens are run. About two minutes.
+    windows.json). Where it is neither given nor at its default place, only the series in which nothing happens are run.
     """
     from halong import detect_bench
     from halong.replay import ReplayError
 
     result: dict[str, Any] = {}
-    try:
-        files, windows = detect_bench.read(data)
-    except ReplayError as error:
-        print(f"halong: {error}", file=sys.stderr)
+    if data is None and not NAB.exists():
+        print(
+            f"halong: no NAB at {NAB}: only series in which nothing happens; --data FOLDER", file=sys.stderr
+        )
     else:
+        try:
+            files, windows = detect_bench.read(data or NAB)
+        except ReplayError as error:
+            raise fail(str(error), 2) from None
         result["nab"] = detect_bench.nab_table(files, windows)
         if any(f"{stretch}.csv" in files for stretch in detect_bench.STRETCHES):
             result["faults"] = detect_bench.fault_table(files, windows)
@@ -140,7 +148,7 @@ def city(
         if write is not None:
             report.put_into(page, "")
     except (OSError, ValueError) as error:
-        raise _fail(f"cannot write into {write}: {error}", 2) from None
+        raise fail(f"cannot write into {write}: {error}", 2) from None
     result = run(Trial(days, period, gateways, seed), say=say)
     if write is not None:
         picture = write.with_suffix(".svg")
@@ -154,14 +162,14 @@ def city(
 
 @app.command()
 def explain(
-    sensor: Annotated[str, typer.Argument(help="The sensor's id.")],
+    sensor: Annotated[str, typer.Argument(help="The sensor's id, or a gateway's.")],
     at: Annotated[str, typer.Option(help="When, with a zone: 2026-11-23T08:00:00+07:00.")],
     data: Data = DATA,
     as_json: AsJson = False,
     url: Url = None,
 ) -> None:
-    """Why a sensor was told of at a time: each anomaly that lasted then, with what was expected, the band and the score; and
-    what is usual for each of its quantities at that hour.
+    """Why a sensor (or gateway) was told of at a time: each anomaly that lasted then, with what was expected, the band and the
+    score; and what is usual for each of its quantities at that hour.
 
     Read from the hub's book, also while it runs, or asked of its API (--url). Nothing to explain is no error.
     """
@@ -195,6 +203,8 @@ def _looked_up(data: Path, sensor: str, at_ms: int) -> tuple[list[dict[str, Any]
     with opened(data) as book:
         found = book.anomalies(sensor=sensor, start_ms=at_ms, end_ms=at_ms + 1, limit=100)
         quantities = next((row.quantities for row in book.sensors() if row.id == sensor), ())
+        if not found and sensor not in [row.id for row in book.gateways()]:
+            check_sensor(book, sensor)
         hours = {one: usual.hours(book, sensor, one, at_ms, at_ms + 1)[0] for one in quantities}
     return [msgspec.to_builtins(one) for one in found], hours
 
@@ -202,8 +212,12 @@ def _looked_up(data: Path, sensor: str, at_ms: int) -> tuple[list[dict[str, Any]
 def _asked(hub: Remote, sensor: str, at_ms: int) -> tuple[list[dict[str, Any]], dict[str, UsualHour]]:
     span = {"start": str(at_ms), "end": str(at_ms + 1)}
     found = hub.listed("/v1/anomalies", 100, sensor=sensor, **span)["items"]
-    rows = hub.get("/v1/sensors")["items"]
-    quantities = [one["name"] for row in rows if row["id"] == sensor for one in row["quantities"]]
+    known = {row["id"]: row for row in hub.get("/v1/sensors")["items"]}
+    if not found and sensor not in known:
+        gateways = [row["id"] for row in hub.get("/v1/gateways")["items"]]
+        if sensor not in gateways:
+            raise no_sensor(sensor, known)
+    quantities = [one["name"] for one in known[sensor]["quantities"]] if sensor in known else []
     hours = {}
     for quantity in quantities:
         (item,) = hub.get(f"/v1/sensors/{quote(sensor, safe='')}/usual", quantity=quantity, **span)["items"]

@@ -145,7 +145,7 @@ def export(
 ) -> None:
     """Any period of the journal as CSV: works while the agent runs, and after it died. Days are those of Hạ Long.
 
-    Exit 0 only when every pack of the period could be read.
+    Exit 0 only when every pack of the period could be read and, of a named sensor, there is something.
     """
     from edge.export import ExportError
     from halong import export as export_module
@@ -163,6 +163,8 @@ def export(
     print(f"halong: {done.readings} readings of {done.packs} packs{where}", file=sys.stderr)
     if done.damaged:
         raise fail(f"{done.damaged} packs are damaged and are left out")
+    if sensor and not done.readings:
+        raise fail(f"no reading of {sensor!r} in that period")
 
 
 @edge.command("test")

@@ -15,6 +15,7 @@ from halong.records import (
     AsJson,
     Data,
     carry_out,
+    check_sensor,
     moment,
     now_ms,
     opened,
@@ -100,6 +101,8 @@ def _asked(hub: Remote, start_ms: int, end_ms: int, sensor: str | None) -> list[
 def _found(data: Path, start_ms: int, end_ms: int, sensor: str | None) -> list[LedgerRow]:
     """From the files of this machine; the hub is asked where it holds the store."""
     with opened(data) as book:
+        if sensor is not None:
+            check_sensor(book, sensor)
         try:
             rows = asyncio.run(_unheld(book, data, start_ms, end_ms, sensor))
         except StoreBusyError:

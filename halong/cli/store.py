@@ -11,9 +11,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from halong import storesecret
+from halong.client import Client
 from halong.console import fail, instant_ms
 from halong.records import DATA, AsJson, print_json
-from halong.remote import Url, key
+from halong.remote import Url, asking, key
 from storage.store import Store, StoreUnavailableError
 from telemetry.names import did_you_mean
 from telemetry.quantities import QUANTITIES
@@ -80,8 +81,11 @@ def export(
         frozenset(quantity or ()),
     )
     try:
-        rows = asyncio.run(_export(out, wanted, store or str(data), url))
-    except (extract.ExtractError, StoreUnavailableError) as error:
+        with asking():
+            rows = asyncio.run(_export(out, wanted, store or str(data), url))
+    except extract.ExtractError as error:
+        raise fail(str(error), 2) from None
+    except StoreUnavailableError as error:
         raise fail(str(error)) from None
     except OSError as error:
         raise fail(f"cannot write {out}: {error.strerror}") from None
@@ -99,7 +103,7 @@ async def _export(out: Path, wanted: "extract.Wanted", store: str, url: str | No
     if url is not None:
         with output as target, bar:
             task = bar.add_task("exporting", total=None)
-            async for columns in extract.from_hub(url, key() or "", wanted):
+            async for columns in extract.from_hub(Client(url, key()), wanted):
                 target.add(columns)
                 rows += len(columns)
                 bar.update(task, completed=rows)
@@ -107,6 +111,8 @@ async def _export(out: Path, wanted: "extract.Wanted", store: str, url: str | No
     opened = _open(store, must_exist=True)
     try:
         await opened.open()
+        if wanted.sensors:
+            extract.check_sensors(wanted.sensors, {one.sensor for one in await opened.series()})
         counts = await opened.count(wanted.start_ms, wanted.end_ms)
         total = sum(
             number

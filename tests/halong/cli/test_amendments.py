@@ -16,8 +16,10 @@ SINCE = "2026-11-01T00:00:00+07:00"
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    with Book(tmp_path / "book.sqlite"):
-        return tmp_path
+    with Book(tmp_path / "book.sqlite") as book:
+        for sensor, quantity in (("pm-1", "pm25"), ("air-1", "humidity")):
+            book.adopt(sensor, "gw-1", "bai-chay", quantity, 1_790_000_000_000)
+    return tmp_path
 
 
 def halong(data: Path, *arguments: str) -> Result:
@@ -68,8 +70,19 @@ def test_a_period_is_declared_invalid_and_taken_back(data: Path) -> None:
     ("arguments", "words"),
     [
         (("correction", "add", "pm-1", "pm26", "--from", SINCE, "--reason", "x"), "no quantity 'pm26'"),
-        (("correction", "add", "PM 1", "pm25", "--from", SINCE, "--reason", "x"), "id 'PM 1' must be"),
+        (
+            ("correction", "add", "PM 1", "pm25", "--from", SINCE, "--reason", "x"),
+            "no sensor 'PM 1', known: air-1, pm-1",
+        ),
         (("correction", "add", "pm-1", "pm25", "--from", "2026-11-01", "--reason", "x"), "has no zone"),
+        (
+            ("validity", "invalidate", "pm-2", "--from", SINCE, "--reason", "x"),
+            "no sensor 'pm-2', did you mean",
+        ),
+        (
+            ("correction", "add", "pm-1", "pm25", "--humidity", "co2-7", "--from", SINCE, "--reason", "x"),
+            "no sensor 'co2-7', known: air-1, pm-1",
+        ),
         (
             ("validity", "invalidate", "pm-1", "--from", "noon", "--reason", "x"),
             "--from 'noon' is not a time",

@@ -140,6 +140,7 @@ def test_an_anomaly_is_explained_while_it_lasted(tmp_path: Path) -> None:
         text_vi="Bãi Cháy: quá cao.",
     )
     with Book(tmp_path / BOOK) as book:
+        book.adopt("pm-1", "gw-1", "bai-chay", "pm25", start)
         book.put_anomaly(anomaly)
 
     def asked(second: int, *more: str) -> str:
@@ -153,6 +154,8 @@ def test_an_anomaly_is_explained_while_it_lasted(tmp_path: Path) -> None:
     assert json.loads(asked(300, "--json"))[0]["kind"] == "bias"
     assert "no anomaly" in asked(-60)
     assert "no anomaly" in asked(700)
+    nobody = detect("explain", "pm-11", "--at", "2026-11-23T08:00:00Z", "--data", tmp_path)
+    assert (nobody.exit_code, nobody.output) == (2, "halong: no sensor 'pm-11', did you mean 'pm-1'?\n")
 
 
 @pytest.mark.parametrize(
@@ -169,6 +172,24 @@ def test_a_file_that_cannot_be_read_is_told_in_one_line(tmp_path: Path, text: st
     assert result.exit_code == 2
     assert says in result.output
     assert len(result.output.strip().splitlines()) == 1
+
+
+def test_a_place_that_was_given_and_is_not_there_is_one_line(tmp_path: Path) -> None:
+    put(tmp_path / "in" / "one.csv", rows(20))
+    labels = tmp_path / "labels.json"
+    labels.write_text('{"two.csv": [["2026-05-03", "2026-05-04"]]}')
+    replay = ("replay", tmp_path / "in", "--out", tmp_path / "out", "--labels")
+    for arguments, says in (
+        (("bench", "--data", tmp_path / "gone", "--seeds", "1"), "no labels in "),
+        ((*replay, labels), "--labels goes with --chart"),
+        ((*replay, labels, "--chart"), "names none of the files in"),
+        ((*replay, tmp_path / "gone.json", "--chart"), "is no JSON of labelled windows"),
+    ):
+        result = detect(*arguments)
+        assert result.exit_code == 2, result.output
+        assert says in result.stderr
+        assert result.output.count("\n") == 1
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_without_files_and_an_empty_file(tmp_path: Path) -> None:

@@ -150,6 +150,8 @@ class TestExport:
             done = halong("export", config.parent, "--from", day, "--to", following, "--out", out)
             assert done.exit_code == 0, done.output
             assert len(out.read_text(encoding="utf-8").splitlines()) == 1 + rows
+        nobody = halong("export", config.parent, "--from", "2026-11-24", "--sensor", "pm-11")
+        refused(nobody, "no reading of 'pm-11' in that period", code=1)
 
     @pytest.mark.parametrize(
         ("arguments", "words", "code"),

@@ -3,12 +3,15 @@
 import asyncio
 import json
 import time
+from pathlib import Path
 
 import msgspec
 from typer.testing import CliRunner, Result
 
 from halong.__main__ import app
 from halong.hub import HubConfig
+from storage.book import Book
+from storage.embedded import EmbeddedStore
 from storage.ledger import HOUR_MS
 from telemetry import topics
 from telemetry.inventory import Sensor, Site
@@ -65,6 +68,18 @@ async def test_the_ledger_of_an_hour_and_a_gateway_that_will_not_come_back(confi
             1,
             "halong: no gateway 'gw-9' has ever been heard of\n",
         )
+
+
+async def test_a_hub_without_sensors_and_a_sensor_that_is_none(tmp_path: Path) -> None:
+    with Book(tmp_path / "book.sqlite"):
+        pass
+    store = EmbeddedStore(tmp_path / "store.duckdb", clock=now_ms)
+    await store.open()
+    await store.close()
+    empty = await halong("ledger", "--data", tmp_path)
+    assert (empty.exit_code, empty.stdout.splitlines()[-1].split()[:2]) == (0, ["all", "0"]), empty.output
+    nobody = await halong("ledger", "--data", tmp_path, "--sensor", "pm-1")
+    assert (nobody.exit_code, nobody.stderr) == (2, "halong: no sensor 'pm-1', none is known yet\n")
 
 
 async def test_a_day_that_is_none_is_one_line(config: HubConfig) -> None:  # noqa: F811

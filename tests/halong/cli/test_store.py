@@ -102,10 +102,13 @@ def test_export_of_a_period_and_of_some_series(tmp_path: Path) -> None:
         "export", "--store", f"duckdb:{tmp_path / 'store.duckdb'}", "--out", out, *period, *some
     )
     assert (code, said) == (0, f"60 readings in {out}\n")
-    assert (
-        call("export", "--data", tmp_path, "--out", out, "--sensor", "nobody")[1]
-        == "no readings in that period\n"
+    assert call("export", "--data", tmp_path, "--out", out, "--to", "2020-01-01", *some)[1] == (
+        "no readings in that period\n"
     )
+    some = ("--sensor", "pm-1", "--sensor", "pm-3")
+    code, _, complaint = call("export", "--data", tmp_path, "--out", tmp_path / "none.csv", *some)
+    assert (code, complaint) == (2, "halong: no sensor 'pm-3', did you mean 'pm-2'?\n")
+    assert not (tmp_path / "none.csv").exists()
 
 
 @pytest.mark.parametrize(
@@ -116,7 +119,7 @@ def test_export_of_a_period_and_of_some_series(tmp_path: Path) -> None:
         (("--out", "x.csv", "--data", "nowhere"), "there is no store at nowhere"),
         (("--out", "x.csv", "--store", "ftp:x"), "there is no store at ftp:x"),
         (("--out", "x.csv", "--from", "yesterday"), "is not a time like 2026-11-23 or"),
-        (("--out", "x.csv", "--url", "http://127.0.0.1:9"), "cannot ask the hub at http://127.0.0.1:9: "),
+        (("--out", "x.csv", "--url", "http://127.0.0.1:9"), "http://127.0.0.1:9 cannot be reached: "),
         (("--out", "x.csv", "--store", "http://127.0.0.1:9/x"), "cannot reach http://127.0.0.1:9: "),
     ],
 )
@@ -175,6 +178,9 @@ def test_export_from_a_running_hub(tmp_path: Path, mosquitto_url: str) -> None:
     out = tmp_path / "hub.csv"
     with hub(tmp_path, mosquitto_url) as url:
         code, said, complaint = call("export", "--url", url, "--out", out, "--quantity", "pm25")
+        nobody = call("export", "--url", url, "--out", tmp_path / "none.csv", "--sensor", "pm-3")
+    assert (nobody[0], "no sensor 'pm-3', did you mean" in nobody[2]) == (2, True)
+    assert not (tmp_path / "none.csv").exists()
     assert (code, said.splitlines()[-1]) == (0, f"600 readings in {out}"), complaint
     with out.open(encoding="utf-8", newline="") as file:
         found = sorted((r["sensor"], float(r["value"]), int(r["flags"])) for r in csv.DictReader(file))
