@@ -11,6 +11,7 @@ from edge.formats.sensor_community import SensorCommunity
 from edge.http_request import MAX_HEAD, Head, RefusedError, answer, parse_head
 from edge.publishers import HttpListener, HttpSensor
 from edge.settings import EdgeConfig
+from runtime.descriptors import AT_ONCE, open_door
 from telemetry.messages import PortCounters
 from telemetry.reading import Reading
 
@@ -94,7 +95,8 @@ class Listener:
             group.create_task(self._connected(reader, writer), name=f"{self.name} connection")
 
         host, port = self._settings.listen, self._settings.port
-        server = await asyncio.start_server(connected, host, port, limit=MAX_HEAD)
+        door = open_door(host, port)
+        server = await asyncio.start_server(connected, sock=door, backlog=AT_ONCE, limit=MAX_HEAD)
         self._log.info("listening", path=self._settings.path)
         self._known_away, self._up = False, True
         try:

@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 from edge.http_request import MAX_HEAD, RefusedError, answer, parse_head
 from edge.settings import MetricsSettings
 from edge.status import Status
+from runtime.descriptors import AT_ONCE, open_door
 from telemetry.messages import PortCounters, SensorCounters
 
 MAX_CONNECTIONS = 8
@@ -162,7 +163,8 @@ async def _listen(group: asyncio.TaskGroup, settings: MetricsSettings, content: 
     def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         group.create_task(_serve(reader, writer, slots, content), name="metrics connection")
 
-    server = await asyncio.start_server(connected, settings.listen, settings.port, limit=MAX_HEAD)
+    door = open_door(settings.listen, settings.port)
+    server = await asyncio.start_server(connected, sock=door, backlog=AT_ONCE, limit=MAX_HEAD)
     log.info("metrics", address=f"http://{settings.listen}:{settings.port}/metrics")
     try:
         await server.serve_forever()

@@ -25,8 +25,12 @@ def fail(message: str, code: int = 1) -> typer.Exit:
 
 def run(main: Callable[[asyncio.Event], Coroutine[Any, Any, Any]]) -> Any:
     """Run a service until SIGINT or SIGTERM sets its stop event."""
+    from runtime.descriptors import ask_for_more
+    from runtime.forgiving import forgive
 
     async def until_signal() -> Any:
+        ask_for_more()
+        forgive()
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):

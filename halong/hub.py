@@ -260,7 +260,7 @@ async def run(
                 working.append(group.create_task(follower.run(for_ever=part == "api"), name="follow"))
                 anew = follower.follow_amendments(shown.version)
                 working.append(group.create_task(anew, name="amendments"))
-                api = group.create_task(server.serve([listening]), name="api")
+                api = group.create_task(server.serve_at(listening), name="api")
             log.info(
                 "hub is up",
                 part=part,

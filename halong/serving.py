@@ -1,5 +1,6 @@
 """Where the API listens and who may ask it: its part of the hub's configuration, the socket, the HTTP server."""
 
+import asyncio
 import ipaddress
 import os
 import re
@@ -13,10 +14,12 @@ import msgspec
 import uvicorn
 
 from api.gate import Access
+from runtime import descriptors
 from runtime.config import ConfigError
+from runtime.descriptors import Door
 
 PLAIN_HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?")
-BACKLOG = 1024
+ROOM_EVERY_S = 1.0  # idle connections are closed so often while there is no room
 UNREAD_MS = 30_000
 HEAD_BYTES = 256 * 1024  # of a request with its query: 200 names of sensors fit
 
@@ -105,11 +108,10 @@ def _check_certificate(settings: ApiSettings) -> None:
         ) from None
 
 
-def listen(settings: ApiSettings) -> socket.socket:
+def listen(settings: ApiSettings) -> Door:
     """The listening socket; raises ConfigError."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
-        listening = socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
+        listening = descriptors.open_door(settings.host, settings.port)
     except OSError as error:
         raise ConfigError(
             f"cannot listen on {settings.host}:{settings.port} ({os.strerror(error.errno or 0)}); give another api.port"
@@ -129,12 +131,28 @@ class Server(uvicorn.Server):
                 log_level="warning",
                 access_log=False,
                 timeout_graceful_shutdown=3,
+                backlog=descriptors.AT_ONCE,
                 server_header=False,
                 h11_max_incomplete_event_size=HEAD_BYTES,
                 ssl_certfile=settings.certificate or None,
                 ssl_keyfile=settings.certificate_key or None,
             )
         )
+        self._made_room_at = 0.0
+
+    async def serve_at(self, door: Door) -> None:
+        """Answer whoever comes in, until `should_exit`. While there is no room, connections that ask nothing are closed."""
+        door.on_full = self._make_room
+        await self.serve([door])
+
+    def _make_room(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now - self._made_room_at < ROOM_EVERY_S:
+            return
+        self._made_room_at = now
+        for connection in list(self.server_state.connections):
+            if getattr(connection, "cycle", connection) is None:  # HTTP, and no request yet
+                connection.shutdown()
 
     def capture_signals(self):  # type: ignore[no-untyped-def]
         """None of them."""

@@ -5,7 +5,6 @@ back-off and connects again, subscribing anew every time, because no broker here
 """
 
 import asyncio
-import errno
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from random import Random
@@ -18,6 +17,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from runtime.brokerurl import BrokerUrl as BrokerUrl
+from runtime.forgiving import forgive
 
 KEEPALIVE_S = 15
 CONNECT_TIMEOUT_S = 10.0
@@ -126,7 +126,7 @@ async def keep_connected(
     A session ends by LinkLostError (reconnect) or by returning (done). `on_change` hears every up and down.
     A `will` or `subscriptions` that is a function is asked anew for every connection.
     """
-    asyncio.get_running_loop().set_exception_handler(_forgive_late_writer)
+    forgive()
     told_before = _times_told_to_end()
     backoff = BACKOFF_FIRST_S
     known_down = False
@@ -183,18 +183,6 @@ async def _subscribe(client: aiomqtt.Client, topics: Sequence[str]) -> None:
 def _times_told_to_end() -> int:
     task = asyncio.current_task()
     return task.cancelling() if task is not None else 0
-
-
-def _forgive_late_writer(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """aiomqtt 2.5 may register a socket for writing after paho has closed it: that is only a lost link."""
-    error = context.get("exception")
-    if (
-        isinstance(error, OSError)
-        and error.errno == errno.EBADF
-        and "add_writer" in str(context.get("message"))
-    ):
-        return
-    loop.default_exception_handler(context)
 
 
 async def _run_session(session: Callable[[Connection], Awaitable[None]], connection: Connection) -> None:

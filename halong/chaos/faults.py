@@ -26,6 +26,7 @@ HUB_BACK_MS = (
     200_000  # less than `ingest.future_s`: with two gateways left the hub cannot know that it is the one
 )
 NO_GROWTH = 1  # byte: no file of the process may be longer
+NO_MORE = 3  # descriptors: those that are open stay, no new one is given
 
 log = structlog.get_logger(__name__)
 
@@ -59,6 +60,8 @@ class City:
                 await self._processes.pause(fault.target, fault.seconds)
             case Kind.DISK_FULL:
                 await self._fill_disk(fault)
+            case Kind.NO_DESCRIPTORS:
+                await self._take_descriptors(fault)
             case Kind.CLOCK_STEP:
                 await self._step_clock(fault)
             case Kind.ROGUE:
@@ -105,6 +108,19 @@ class City:
                 resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
                 if fault.target == "influxd":
                     self._processes.kill(fault.target)
+
+    async def _take_descriptors(self, fault: Fault) -> None:
+        """What it has open goes on; whatever it would open is EMFILE: files, connections, those who come to it."""
+        pid = self._processes.pids().get(fault.target)
+        if pid is None:
+            return
+        with suppress(ProcessLookupError, PermissionError):
+            _, most = before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (NO_MORE, most))
+            try:
+                await asyncio.sleep(fault.seconds)
+            finally:
+                resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
 
     async def _step_clock(self, fault: Fault) -> None:
         """Ahead for an upper draw, back for a lower one. The agent reads the file once a second."""

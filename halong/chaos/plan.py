@@ -17,6 +17,7 @@ class Kind(StrEnum):
     RESTART = "restart"  # SIGTERM, started again
     PAUSE = "pause"  # SIGSTOP, later SIGCONT
     DISK_FULL = "disk full"  # no file may grow; later it may, or its end comes first
+    NO_DESCRIPTORS = "no descriptors"  # it can open no file and no connection; later it can
     CLOCK_STEP = "clock step"  # its system clock jumps, and later back
     CUT = "cut"  # its connections break, new ones are refused for a while
     SLOW = "slow"  # so many bytes a second
@@ -53,12 +54,26 @@ class Fault(NamedTuple):
 WIRE = (Kind.CUT, Kind.SLOW, Kind.MUTE)
 PACKETS = (Kind.DUPLICATE, Kind.REORDER, Kind.CORRUPT)
 FAULTS: Mapping[Target, tuple[tuple[Kind, ...], float]] = {  # and how often it is chosen, beside the others
-    Target.AGENT: ((Kind.KILL, Kind.RESTART, Kind.PAUSE, Kind.PAUSE, Kind.DISK_FULL, Kind.CLOCK_STEP), 28.0),
+    Target.AGENT: (
+        (
+            Kind.KILL,
+            Kind.RESTART,
+            Kind.PAUSE,
+            Kind.PAUSE,
+            Kind.DISK_FULL,
+            Kind.NO_DESCRIPTORS,
+            Kind.CLOCK_STEP,
+        ),
+        28.0,
+    ),
     Target.UPLINK: ((*WIRE, *PACKETS), 36.0),
-    Target.HUB: ((Kind.KILL, Kind.RESTART, Kind.PAUSE, Kind.DISK_FULL, Kind.CLOCK_STEP), 8.0),
+    Target.HUB: (
+        (Kind.KILL, Kind.RESTART, Kind.PAUSE, Kind.DISK_FULL, Kind.NO_DESCRIPTORS, Kind.CLOCK_STEP),
+        8.0,
+    ),
     Target.HUB_LINK: ((*WIRE, *PACKETS), 12.0),
-    Target.BROKER: ((Kind.KILL, Kind.RESTART, Kind.PAUSE, Kind.DISK_FULL), 4.0),
-    Target.STORE: ((Kind.KILL, Kind.RESTART, Kind.PAUSE, Kind.DISK_FULL), 6.0),
+    Target.BROKER: ((Kind.KILL, Kind.RESTART, Kind.PAUSE, Kind.DISK_FULL, Kind.NO_DESCRIPTORS), 4.0),
+    Target.STORE: ((Kind.KILL, Kind.RESTART, Kind.PAUSE, Kind.DISK_FULL, Kind.NO_DESCRIPTORS), 6.0),
     Target.STORE_LINK: (WIRE, 6.0),
     Target.STRANGER: ((Kind.ROGUE,), 3.0),
 }
@@ -68,6 +83,7 @@ LASTS: Mapping[Kind, tuple[float, float, float]] = {
     Kind.RESTART: (0.0, 0.0, 0.0),
     Kind.PAUSE: (0.3, 5.0, 9.0),
     Kind.DISK_FULL: (1.0, 5.0, 9.0),
+    Kind.NO_DESCRIPTORS: (1.0, 5.0, 9.0),
     Kind.CLOCK_STEP: (1.5, 8.0, 20.0),
     Kind.CUT: (0.05, 4.0, 15.0),
     Kind.SLOW: (2.0, 6.0, 12.0),

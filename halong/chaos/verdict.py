@@ -26,7 +26,7 @@ def judge(report: Mapping[str, Any], paths: Paths, processes: Processes, memory:
     unexplained = [row for row in rows if not explained(row)]
     reasons: dict[str, int] = {}
     for row in rows:
-        reasons[row.reason] = reasons.get(row.reason, 0) + row.count
+        reasons[str(row.reason)] = reasons.get(str(row.reason), 0) + row.count
     tracebacks = _tracebacks(paths)
     crashes = [f"{crash.name}: exit code {crash.exit_code} at {crash.at_ms}" for crash in processes.crashes]
     passed = (

@@ -1,4 +1,4 @@
-"""A full disk is real to the process it hits, ends by itself, and is only a restart to one that may not be limited."""
+"""A full disk, or no descriptor, is real to the process it hits and ends by itself; who may not be limited is only restarted."""
 
 import asyncio
 import os
@@ -52,19 +52,23 @@ async def test_a_broker_with_a_full_disk_is_told_to_stop_and_comes_again(tmp_pat
         await processes.stop_all()
 
 
-async def test_the_limit_is_there_meanwhile_and_gone_afterwards(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("kind", "what", "meanwhile"),
+    [(Kind.DISK_FULL, resource.RLIMIT_FSIZE, 1), (Kind.NO_DESCRIPTORS, resource.RLIMIT_NOFILE, 3)],
+)
+async def test_the_limit_is_there_meanwhile_and_gone_afterwards(
+    tmp_path: Path, kind: Kind, what: int, meanwhile: int
+) -> None:
     processes = Processes(tmp_path)
     await processes.start("gw-1", [sys.executable, "-c", OURS])
     try:
         await until(lambda: b"here" in processes.log_path("gw-1").read_bytes())
         pid = processes.pids()["gw-1"]
-        before = resource.prlimit(pid, resource.RLIMIT_FSIZE)
-        filling = asyncio.create_task(
-            city(processes, tmp_path).play(Fault(0.0, Kind.DISK_FULL, "gw-1", 0.3, 0.5))
-        )
-        await until(lambda: resource.prlimit(pid, resource.RLIMIT_FSIZE)[0] == 1)
+        before = resource.prlimit(pid, what)
+        filling = asyncio.create_task(city(processes, tmp_path).play(Fault(0.0, kind, "gw-1", 0.3, 0.5)))
+        await until(lambda: resource.prlimit(pid, what)[0] == meanwhile)
         await filling
-        assert resource.prlimit(pid, resource.RLIMIT_FSIZE) == before
+        assert resource.prlimit(pid, what) == before
         os.kill(pid, 0)
         assert processes.restarts == {}
     finally:

@@ -1,6 +1,7 @@
 """The hub as a process: what a user can cause is one clear line, an absent broker is a state, SIGINT is an orderly end."""
 
 import json
+import resource
 import signal
 import socket
 import subprocess
@@ -8,7 +9,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -67,6 +68,23 @@ def test_without_a_broker_it_serves_and_says_so_and_leaves_in_order(tmp_path: Pa
     assert process.returncode == 0
     assert "Traceback" not in said
     assert said.count("broker away, trying again") == 1
+
+
+def test_connections_that_ask_nothing_leave_when_there_is_no_room(tmp_path: Path) -> None:
+    port = free_port()
+    with hub(config(tmp_path, port)) as process:
+        url = f"http://127.0.0.1:{port}/healthz"
+        assert answer(url)[0] == 200
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (128, 128))
+        with ExitStack() as crowd:
+            for _ in range(200):
+                crowd.enter_context(socket.create_connection(("127.0.0.1", port), 20))
+            assert answer(url)[0] == 200
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert "Traceback" not in said
+    assert 1 <= said.count("too many connections, turning others away") < 20
 
 
 def refused(path: Path) -> str:

@@ -97,7 +97,7 @@ async def test_https_with_a_certificate(tmp_path: Path) -> None:
 
     with listen(settings) as listening:
         server = Server(app, settings)
-        serving = asyncio.create_task(server.serve([listening]))
+        serving = asyncio.create_task(server.serve_at(listening))
         trust = ssl.create_default_context(cafile=pem)
         async with httpx.AsyncClient(verify=trust, timeout=20) as client:
             answer = await client.get(f"https://127.0.0.1:{listening.getsockname()[1]}/")
