@@ -8,14 +8,12 @@ comes again is as strange as the first time. What lasts longer than ACCEPT readi
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ingest.detectors import rarity
 from ingest.detectors.lanes import F32, I64, Bools, Lanes
-from ingest.detectors.rarity import BINS, RARE
+from ingest.detectors.rarity import BINS, FORGET
 from ingest.detectors.residuals import SETTLED, SIDES, Frame
 
-FORGET = 16_000  # readings: then every count is halved
 NORM = 3.5  # `_powers` is written for it
 RECORD, RECORD_SHARE = 2.0, 0.005  # weight of a record; which share of the range doubles its measure
 STREAK, STREAK_FROM, STREAK_READINGS = 0.7, 2.0, 20.0
@@ -23,6 +21,8 @@ STREAK, STREAK_FROM, STREAK_READINGS = 0.7, 2.0, 20.0
 LENGTH, LENGTH_READINGS = 1.0, (300.0, 8000.0)
 SUSPECT, SUSPECT_FROM = 5.5, 200
 ACCEPT = 300  # readings; a bank may be told another number
+FRESH = 64  # readings: so long what is too common to be looked at is not found anew ...
+AT_ONCE = 256  # ... and of so many lanes together: what that makes fits a processor's cache
 PEAK, PEAK_SHARE, PEAK_BLOCK, PEAK_BLOCKS = 1.06, 0.05, 10, 12
 TOLD_FROM = 1.0  # decades: less is no peak
 SHARE = 0.05  # of the suspect counts a third head counts; the score is the learning head's ...
@@ -70,25 +70,22 @@ _GROUP = np.full(len(SIDES), len(GROUPS), np.int64)
 for _number, _sides in enumerate(GROUPS):
     _GROUP[[SIDES.index(side) for side in _sides]] = _number
 _LIFT = OPEN - np.array(list(GROUPS.values()), np.float32)
-_SIDE = np.arange(len(SIDES), dtype=np.int64)
 _AGE = (np.arange(PEAK_BLOCKS)[:, None] - np.arange(PEAK_BLOCKS)) % PEAK_BLOCKS
 # by the block that is written and how many count: 1 where a block counts
 _RECENT = (_AGE[:, None] <= np.arange(PEAK_BLOCKS + 1)[:, None]).astype(np.float32)
-_CUTS = tuple(f"cut_{side}" for side in SIDES)
+_CUTS = f"cut_{SIDES[0]}", f"cut_{SIDES[-1]}"
 
 
 def weigh(frame: Frame, lanes: Lanes) -> None:
     """Fill `found`: `score` (of new peaks only), `strange` (the learning head), `strange_safe` (the protecting one)."""
-    old, n = frame.old, frame.old["n"]
+    n = frame.old["n"]
     place, bins = rarity.places(frame)
-    cut = np.stack([old[name] for name in _CUTS])
-    hot = rarity.asked(frame, bins, cut)
+    hot, side, column = rarity.asked(frame, place, lanes.block(*_CUTS)[:, frame.where])
     joined = half = whole = every = grouped = np.zeros(len(frame), np.float32)
     frame.found["sides"] = np.zeros(frame.sides.shape, np.float32)
     if hot.size:
-        side, column = np.divmod(hot, len(frame))
         joined, half, whole, every, grouped = _joined(
-            frame, lanes, place.reshape(-1)[hot], bins.reshape(-1)[hot], side, column
+            frame, lanes, place.reshape(-1)[hot], bins.reshape(-1)[hot].astype(np.int64), side, column
         )
     records, records_safe = _records(frame)
     correction = np.float32(LENGTH) * np.log10(np.clip(n, *LENGTH_READINGS) / np.float32(1000))
@@ -120,9 +117,9 @@ def _joined(
     """Per lane: of the learning head, the one between and the protecting one; and this one's surest group."""
     size = len(frame)
     rows = frame.lanes[column] * len(SIDES) + side
-    counts = lanes.tables["counts"].reshape(-1, BINS).take(rows, 0).astype(np.float32)
+    trusted = rarity.Seen.of(lanes.tables["counts"].reshape(-1, BINS).take(rows, 0), bins)
     learned, suspect = frame.old["learned"], frame.old["suspect"]
-    rare, plain, steep = rarity.decades(counts, learned[column], place, bins, side)
+    rare, plain, steep = rarity.decades(trusted, learned[column], place, bins, side)
     at = side[rare], column[rare]
     frame.found["sides"][at] = steep
     sums = np.bincount(_GROUP[at[0]] * size + at[1], _powers(steep), (len(GROUPS) + 1) * size)
@@ -134,15 +131,16 @@ def _joined(
     (mixed,) = np.nonzero(doubted_lanes[column])
     if not mixed.size:
         return joined, joined, joined, every, grouped
-    doubted = lanes.tables["doubted"].reshape(-1, BINS).take(rows[mixed], 0).astype(np.float32)
-    counts, side, column = counts[mixed], side[mixed], column[mixed]
+    trusted, place, bins = trusted.some(mixed), place[mixed], bins[mixed]
+    doubted = rarity.Seen.of(lanes.tables["doubted"].reshape(-1, BINS).take(rows[mixed], 0), bins)
+    side, column = side[mixed], column[mixed]
+    known, unsure = learned[column], suspect[column]
 
     def head(share: np.float32) -> F32:
-        known, readings = counts + share * doubted, (learned + share * suspect)[column]
-        rare, plain, _ = rarity.scored(known, readings, place[mixed], bins[mixed], side)
+        rare, plain, _ = rarity.scored(trusted, known + share * unsure, place, bins, side, doubted, share)
         return np.where(doubted_lanes, _join(plain, side[rare], column[rare], size), joined)
 
-    return head(np.float32(1)), head(np.float32(SHARE)), joined, every, grouped
+    return head(rarity.ALL), head(np.float32(SHARE)), joined, every, grouped
 
 
 def _join(decades: F32, side: I64, column: I64, size: int) -> F32:
@@ -157,8 +155,9 @@ def _powers(decades: F32) -> F32:
 
 def _root(sums: F32) -> F32:
     root: F32 = np.zeros(sums.shape, np.float32)
-    at = np.nonzero(sums)  # few are
-    root[at] = sums[at].astype(np.float32) ** np.float32(1 / NORM)
+    flat = sums.reshape(-1)
+    at = np.flatnonzero(flat > 0)  # few are
+    root.reshape(-1)[at] = flat[at].astype(np.float32) ** np.float32(1 / NORM)
     return root
 
 
@@ -230,16 +229,17 @@ def take_in(frame: Frame, lanes: Lanes) -> None:
 
 def _guard(frame: Frame, lanes: Lanes, doubt: Bools) -> None:
     """What is doubted moves the past only slowly."""
-    if not doubt.any():
+    at = np.flatnonzero(doubt)
+    if not at.size:
         return
     pace, old, new = np.float32(PACE), frame.old, frame.new
     for row in GUARDED:
-        before = old[row][doubt]
-        new[row][doubt] = before + pace * (new[row][doubt] - before)
+        before = old[row][at]
+        new[row][at] = before + pace * (new[row][at] - before)
     for table in ("day", "week", "hour"):
         cells, values = frame.cells[table]
-        before = lanes.tables[table].reshape(-1, *values.shape[1:])[cells[doubt]]
-        values[doubt] = before + pace * (values[doubt] - before)
+        before = lanes.tables[table].reshape(-1, *values.shape[1:])[cells[at]]
+        values[at] = before + pace * (values[at] - before)
 
 
 def _accept(frame: Frame, lanes: Lanes, columns: I64) -> None:
@@ -252,13 +252,12 @@ def _accept(frame: Frame, lanes: Lanes, columns: I64) -> None:
 
 
 def _count(frame: Frame, lanes: Lanes, doubt: Bools) -> None:
-    """Series by series: a series' counts lie side by side."""
-    cells = (frame.lanes[:, None] * len(SIDES) + _SIDE) * BINS + frame.found["bins"].T
-    if doubt.any():
-        lanes.tables["doubted"].reshape(-1)[cells[doubt].ravel()] += np.uint16(1)
-        cells = cells[~doubt]
-    counts: NDArray[np.uint16] = lanes.tables["counts"].reshape(-1)
-    counts[cells.ravel()] += np.uint16(1)
+    """`add.at` goes over the table once; to read, add and write would do so twice."""
+    bins = frame.found["bins"]
+    for table, which in (("doubted", np.flatnonzero(doubt)), ("counts", np.flatnonzero(~doubt))):
+        if which.size:
+            some = bins if len(which) == len(frame) else bins[:, which]
+            np.add.at(lanes.tables[table].reshape(-1), rarity.cells(frame.lanes[which], some), np.uint16(1))
 
 
 def _halve(frame: Frame, lanes: Lanes) -> None:
@@ -272,15 +271,13 @@ def _halve(frame: Frame, lanes: Lanes) -> None:
 
 
 def _refresh(frame: Frame, lanes: Lanes) -> None:
-    """Below which bin a side is too common to be looked at; kept a little low, and anew every 64 readings."""
+    """Below which place a side is too common to be looked at; anew every 64 readings."""
     n = frame.old["n"]
-    (due,) = np.nonzero((n == SETTLED + 10) | (n % 64 == 63))
-    if due.size:
-        at = frame.lanes[due]
-        counts = lanes.tables["counts"][at].astype(np.float32) + lanes.tables["doubted"][at]
-        tails = np.cumsum(counts[:, :, ::-1], 2)[:, :, ::-1]
-        enough = 1.3 * RARE * (frame.new["learned"] + frame.new["suspect"])[due]
-        bins = np.maximum((tails > enough[:, None, None]).sum(2) - 1, 0)
-        for number, name in enumerate(_CUTS):
-            row = frame.new.setdefault(name, frame.old[name].copy())
-            row[due] = bins[:, number]
+    (due,) = np.nonzero((n == SETTLED + 10) | (n % FRESH == FRESH - 1))
+    rows = lanes.block(*_CUTS)
+    for first in range(0, due.size, AT_ONCE):
+        some = due[first : first + AT_ONCE]
+        at = frame.lanes[some]
+        counts, doubted = (lanes.tables[table][at] for table in ("counts", "doubted"))
+        learned, suspect = (frame.new[row][some] for row in ("learned", "suspect"))
+        rows[:, at] = rarity.cuts(counts, doubted, learned, suspect, FRESH).T

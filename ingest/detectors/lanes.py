@@ -56,6 +56,10 @@ class Lanes:
         block = self._values[:, where]
         return dict(zip(self.names, block, strict=True))
 
+    def block(self, first: str, last: str) -> F32:
+        """The rows from one to another of every lane, as a view that can be written to."""
+        return self._values[self._index[first] : self._index[last] + 1]
+
     def write(self, where: Where, values: Mapping[str, F32]) -> None:
         """Put new values into rows."""
         for name, row in values.items():
