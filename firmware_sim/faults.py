@@ -10,6 +10,7 @@ from telemetry.quantities import QUANTITIES
 
 DEFAULT_DURATION_S = {
     "spike": 3.0, "stuck": 120.0, "jitter": 120.0, "range": 30.0, "rate": 60.0, "noise": 120.0, "drift": 1800.0,
+    "ageing": 1_209_600.0,
     "bias": 600.0, "zero": 120.0, "unit": 120.0, "silence": 30.0, "gap": 120.0, "garbage": 3.0, "clock": 60.0,
 }  # fmt: skip
 
@@ -24,6 +25,7 @@ class FaultKind(StrEnum):
     RATE = "rate"  # jumps that nothing in the street makes
     NOISE = "noise"  # values that scatter widely
     DRIFT = "drift"  # values that move away slowly
+    AGEING = "ageing"  # a gain or an offset that walks off over weeks
     BIAS = "bias"  # values that are off by as much all the time
     ZERO = "zero"  # exactly 0
     UNIT = "unit"  # ten times as much; of a temperature degrees Fahrenheit

@@ -16,6 +16,8 @@ DRIFTED, BIASED, SCATTERED = (
     0.3,
     0.4,
 )  # of a spike's size: at a drift's end, a bias, a noise burst's deviation
+AGED, WALKED = 0.35, 0.2  # what is lost of a gain, or an offset in a spike's size, when ageing ends
+GAINS = ("pm1", "pm25", "pm4", "pm10", "co2", "no2", "so2", "o3", "co", "illuminance", "solar_radiation")
 # Twice of what WMO's guideline for automatic stations holds for possible from one minute to the next.
 JUMPS = {"temperature": 6.0, "humidity": 30.0, "pressure": 4.0, "wind_speed": 40.0}
 _COARSE = {"pm1": 1.0, "pm25": 1.0, "pm4": 1.0, "pm10": 1.0}  # whole numbers in a frame
@@ -39,10 +41,15 @@ def _other_unit(quantity: str, value: float, size: float, done: float, rng: Rand
     return value * 10 if size else value  # a counter's digits are its own
 
 
+def _aged(quantity: str, value: float, size: float, done: float, rng: Random) -> float:
+    return value * (1 - AGED * done) if quantity in GAINS else value + WALKED * size * done
+
+
 CHANGES: dict[FaultKind, Change] = {
     FaultKind.SPIKE: lambda quantity, value, size, done, rng: value + size,
     FaultKind.BIAS: lambda quantity, value, size, done, rng: value + BIASED * size,
     FaultKind.DRIFT: lambda quantity, value, size, done, rng: value + DRIFTED * size * done,
+    FaultKind.AGEING: _aged,
     FaultKind.NOISE: lambda quantity, value, size, done, rng: value + SCATTERED * size * rng.gauss(0, 1),
     FaultKind.RATE: lambda quantity, value, size, done, rng: (
         value + JUMPS.get(quantity, 0.0) * rng.randrange(2)
@@ -52,7 +59,7 @@ CHANGES: dict[FaultKind, Change] = {
     FaultKind.RANGE: _out_of_range,
 }
 INSIDE = frozenset(
-    {FaultKind.BIAS, FaultKind.DRIFT, FaultKind.NOISE, FaultKind.RATE}
+    {FaultKind.BIAS, FaultKind.DRIFT, FaultKind.AGEING, FaultKind.NOISE, FaultKind.RATE}
 )  # what a sensor can still say
 
 

@@ -54,6 +54,33 @@ def say(kind: AnomalyKind, name: str, place: str, quantity: str, finding: Findin
     )
 
 
+def walked(name: str, quantity: str, finding: Finding) -> tuple[str, str]:
+    """What has left its neighbours over weeks: how much, since which day, against how many."""
+    expected = finding.value if finding.expected is None else finding.expected
+    value, off = finding.value, finding.value - expected
+    since = datetime.fromtimestamp((finding.since_ms + CITY_OFFSET_MS) / 1000, UTC)
+    lower = off < 0
+    far, far_vi = words.amount(quantity, abs(off)), words.amount_vi(quantity, abs(off))
+    if quantity not in NO_ZERO and expected > 0:
+        far = far_vi = f"{abs(off) / expected:.0%}".replace("%", " %")
+    asked, asked_vi = "its neighbours", "các cảm biến bên cạnh"
+    if finding.against:
+        ending = "" if finding.against == 1 else "s"
+        asked = f"its {words.count(finding.against)}{NEIGHBOURS}{ending}"
+        asked_vi = f"{finding.against} cảm biến bên cạnh"
+    text = (
+        f"{name}: {words.title(quantity)} has drifted {far} {'below' if lower else 'above'} {asked} since"
+        f" {since.day} {since:%B %Y}: {words.amount(quantity, value)} where they lead to expect"
+        f" {words.amount(quantity, expected)}"
+    )
+    text_vi = (
+        f"{name}: {words.title_vi(quantity)} lệch dần {'thấp' if lower else 'cao'} hơn {asked_vi} {far_vi}"
+        f" kể từ ngày {since.day}/{since.month}/{since.year}: {words.amount_vi(quantity, value)} trong khi dự kiến là"
+        f" {words.amount_vi(quantity, expected)}"
+    )
+    return text, text_vi
+
+
 def _missing(quantity: str, finding: Finding, when: str, when_vi: str) -> tuple[str, str]:
     """How far it usually goes by now, how far it went, and since when. What is recalled of an earlier process life may not know
     from where it should have gone."""

@@ -25,6 +25,7 @@ from telemetry.topics import PackName
 JUDGE_DEEP = 20  # readings of each series in one go, if they are alike: a few milliseconds ...
 JUDGE_READINGS = 200  # ... and so many in any case
 DOUBTED = NOT_MEASURING | int(Flag.DEVICE)
+CALIBRATING = int(Flag.CALIBRATING)
 UNNAMED = "a topic below up/ that is not up/<partition>/<gateway>/<journal>/<number>"
 
 
@@ -256,6 +257,8 @@ class Intake:
         if self._survey is None:
             return {}
         live = rows.arrived_ms - rows.observed_ms <= checks.BACKLOG_MS
+        adjusted = live & (rows.given & CALIBRATING != 0)
+        self._survey.calibrated(rows.series, rows.of[adjusted], rows.observed_ms[adjusted])
         (sure,) = np.nonzero(live & (rows.outside() <= 0) & (rows.given & DOUBTED == 0))
         periods = [self._registry.known(sensor, "", "").period_s for sensor, _ in rows.series]
         told = self._survey.look(

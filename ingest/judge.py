@@ -33,6 +33,7 @@ SURVEYED = {
     AnomalyKind.UNIT: int(Flag.UNWELL),
     AnomalyKind.RATE: int(Flag.UNWELL),
     AnomalyKind.NOISE: int(Flag.UNWELL),
+    AnomalyKind.CALIBRATION: int(Flag.UNUSUAL),
     AnomalyKind.DRIFT: int(Flag.UNUSUAL),
     AnomalyKind.BIAS: int(Flag.UNUSUAL),
     AnomalyKind.UNUSUAL: int(Flag.UNUSUAL),
@@ -47,7 +48,9 @@ RULES: Mapping[AnomalyKind, Rule] = {
     **dict.fromkeys(SURVEYED, SURVEY_RULE),
     **{kind: detector.rule for kind, detector in DETECTORS.items()},
     AnomalyKind.RATE: SURVEY_RULE._replace(calm=10),
+    AnomalyKind.CALIBRATION: SURVEY_RULE._replace(calm=1),  # it is told of once a day
 }
+DAILY_MS = 14 * 86_400_000  # what is told of once a day outlives a silence of so long
 Told = Sequence[tuple[AnomalyKind, Finding]]
 
 
@@ -218,10 +221,11 @@ class Judge:
             patience = max(
                 QUIET_MS, PERIODS * self._known[lane].period_s * 1000 if lane in self._known else 0
             )
-            if now_ms - max(self._recent.heard[lane], self._resumed_ms.get(lane, 0)) <= patience:
+            quiet = now_ms - max(self._recent.heard[lane], self._resumed_ms.get(lane, 0))
+            if quiet <= patience:
                 continue
             for kind, episode in episodes.items():
-                if episode.is_open:
+                if episode.is_open and (kind is not AnomalyKind.CALIBRATION or quiet > DAILY_MS):
                     episode.close()
                     end_ms = max(episode.start_ms, episode.last_ms)
                     closed.append(tell(self._series[lane], self._known[lane], kind, episode, end_ms))

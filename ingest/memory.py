@@ -79,6 +79,8 @@ def _relive(some: Sequence[tuple[Known, Reading]], judge: Judge, survey: Survey,
         arrived_ms=np.array([reading.observed_at for reading in readings], np.int64),
     )
     abouts = {reading.series: known for known, reading in some}
+    adjusted = rows.given & Flag.CALIBRATING.value != 0
+    survey.calibrated(rows.series, rows.of[adjusted], rows.observed_ms[adjusted])
     (fair,) = np.nonzero((rows.outside() <= 0) & (rows.given & DOUBTED == 0))
     told = survey.look(
         rows.series,

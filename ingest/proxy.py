@@ -14,6 +14,7 @@ import numpy as np
 from ingest.detectors.lanes import F64, Bools
 
 SLOPES = 0.5, 2.0  # of a sensor against a neighbour: what lies beyond was learned in a week without weather
+LEAST = 1e-3  # in the unit: less is taken for so much before a logarithm
 NIGHT, DAY, ALWAYS = tuple(range(6)), tuple(range(9, 15)), tuple(range(24))
 
 
@@ -62,7 +63,7 @@ class Match(NamedTuple):
 
 def measured(stick: Yardstick, values: F64) -> F64:
     """Values on the scale on which they are compared."""
-    return np.log(np.maximum(values, 0) + stick.offset) if stick.scales else values
+    return np.log(np.maximum(values + stick.offset, LEAST)) if stick.scales else values
 
 
 def unmeasured(stick: Yardstick, value: float) -> float:

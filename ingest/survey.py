@@ -2,7 +2,8 @@
 
 Fast sensors are looked at by their minute's mean, told when the next minute begins; slow ones reading by reading. A series learns
 only what is newer than what it has seen. What is told is told of the row at which it was seen, under one kind until it is over
-(`ingest.namer`). Jumps that nothing makes are looked for from reading to reading (`ingest.rates`).
+(`ingest.namer`). Jumps that nothing makes are looked for from reading to reading (`ingest.rates`), calibrations that drift day by
+day (`ingest.agreement`).
 """
 
 import zlib
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest import rates
+from ingest.agreement import Agreement
 from ingest.detectors.bank import Bank, rounds
 from ingest.detectors.finding import Finding
 from ingest.detectors.lanes import F64, I64, Bools, Lanes
@@ -56,6 +58,7 @@ class Survey:
         self._bank, self._profile, self._lean = Bank(holidays, accept=ACCEPT), Profile(holidays), Lean()
         self._open = Lanes((), TABLES)
         self._rhythm = Rhythm()
+        self._agreement = Agreement(offset_ms)
         self._namer = Namer(self._bank, self._profile, self._lean, self._rhythm)
         self._parts = (
             self._open,
@@ -64,6 +67,7 @@ class Survey:
             self._lean.lanes,
             self._rhythm.lanes,
             self._namer.lanes,
+            self._agreement.lanes,
         )
         self._offset_ms, self._max_series = offset_ms, max_series
         self._lane: dict[tuple[str, str], int] = {}
@@ -123,6 +127,15 @@ class Survey:
             usual[rows] = inside(band, values[rows])
         return usual
 
+    def calibrated(self, series: Sequence[tuple[str, str]], of: I64, observed_ms: I64) -> None:
+        """Somebody says that these readings (of `series[of[i]]`) are of a calibration: what comes after them is compared with the
+        neighbours anew."""
+        for number, at_ms in zip(of.tolist(), observed_ms.tolist(), strict=True):
+            lane = self._lane.get(series[number])
+            if lane is not None and at_ms > self._open.tables["last"][lane]:
+                self._changed.add(lane)
+                self._agreement.calibrated(lane)
+
     def look(
         self,
         series: Sequence[tuple[str, str]],
@@ -168,6 +181,7 @@ class Survey:
             self._limit.append(rates.limit(key[1]))
         self._period[lane] = period_s
         self._namer.place(lane, (site, key[1]) if site else None)
+        self._agreement.place(lane, *key, site)
         return lane
 
     def _step(self, rows: I64, lanes: I64, observed_ms: I64, values: F64) -> dict[int, Finding]:
@@ -227,5 +241,7 @@ class Survey:
         slow = np.array([self._period[lane] for lane in lanes.tolist()]) >= SLOW_S
         for column, found in self._namer.tell(frame, Looks(values, at_ms, slow, usual)):
             told.setdefault(int(rows[column]), []).extend(found)
+        for column, finding in self._agreement.look(lanes, at_ms, values):
+            told.setdefault(int(rows[column]), []).append((AnomalyKind.CALIBRATION, finding))
         self._bank.learn(frame)
         self._profile.learn(lanes, local_ms, values, ~self._namer.calm(lanes))

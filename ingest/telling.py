@@ -10,6 +10,7 @@ from telemetry.quantities import QUANTITIES
 
 MILD = (
     AnomalyKind.SPIKE,
+    AnomalyKind.CALIBRATION,
     AnomalyKind.DRIFT,
     AnomalyKind.BIAS,
     AnomalyKind.UNUSUAL,
@@ -75,6 +76,8 @@ def _explain(kind: AnomalyKind, known: Known, quantity: str, finding: Finding) -
     name = known.name
     if finding.by_hour and kind in comparison.COMPARED:
         return comparison.say(kind, name, known.place, quantity, finding)
+    if kind is AnomalyKind.CALIBRATION:
+        return comparison.walked(name, quantity, finding)
     if kind in DETECTORS:
         return DETECTORS[kind].explain(kind, name, quantity, finding)
     if kind is not AnomalyKind.RANGE:

@@ -18,6 +18,7 @@ class AnomalyKind(StrEnum):
     RATE = "rate"
     UNIT = "unit_jump"
     NOISE = "noise_burst"
+    CALIBRATION = "calibration_drift"  # over weeks
     DRIFT = "drift"
     BIAS = "bias"
     SPIKE = "spike"

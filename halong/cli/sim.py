@@ -16,7 +16,7 @@ Faults = Annotated[
     typer.Option(
         "--fault",
         help="KIND@T[+SECONDS], also SENSOR:KIND@T or SENSOR/QUANTITY:KIND@T. From second T on: spike, stuck, jitter, range,"
-        " rate, noise, drift, bias, zero, unit, silence, gap, garbage or clock; repeatable.",
+        " rate, noise, drift, ageing, bias, zero, unit, silence, gap, garbage or clock; repeatable.",
     ),
 ]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same city.")]

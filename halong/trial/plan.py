@@ -1,7 +1,7 @@
 """What goes wrong in a trial, and when: faults of sensors, outages of gateways, things that happen in the city. Pure.
 
 Nothing begins while the detectors have seen little (two days, or two fifths of a short trial). A sensor is left alone for half a
-day around whatever is done to it.
+day around whatever is done to it; but for ageing, which takes weeks and begins when there was one without.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -36,6 +36,8 @@ LASTS_S = {
     FaultKind.GARBAGE: HOUR_S,
     FaultKind.CLOCK: HOUR_S,
 }
+AGES = ("pm25", "temperature", "co2")
+AGES_TIMES, AGES_FROM_S, AGES_DAYS = 6, 8 * DAY_S, (10.0, 20.0)
 OUTAGE_S = HOUR_S
 HAPPENS_S = {
     HappeningKind.BURST: 600.0,
@@ -107,10 +109,11 @@ def schedule(city: City, *, days: float, seed: int, period_s: float) -> Plan:
         happenings += _happen(diary, happens, often)
     for _ in range(max(1, times // 2)):
         outages += _outage(diary)
-    for kind in FaultKind:
+    for kind, lasts_s in LASTS_S.items():
         for _ in range(times):
-            faults += _fault(diary, kind, LASTS_S[kind] or period_s)
+            faults += _fault(diary, kind, lasts_s or period_s)
     happenings += _happen(diary, HappeningKind.RHYTHM, times)
+    faults += _age(diary, happenings, days, Random(f"{seed}/ageing"))
     diary.done.sort(key=lambda one: one.start_s)
     return Plan(tuple(faults), tuple(happenings), tuple(outages), tuple(diary.done))
 
@@ -204,6 +207,43 @@ def _happen(diary: _Diary, kind: HappeningKind, times: int) -> list[Happening]:
                 found.append(Happening(gateway.site.id, kind, quantities, start_s, lasts_s))
                 break
     return found
+
+
+def _age(diary: _Diary, happenings: Sequence[Happening], days: float, rng: Random) -> list[Fault]:
+    """Sensors to which little else is done, where no other level began; each at a place of its own. None in a short trial."""
+    longest = days - 1 - AGES_FROM_S / DAY_S
+    aged: list[Fault] = []
+    used: set[tuple[str, str]] = set()
+    for number in range(AGES_TIMES if longest >= AGES_DAYS[0] else 0):
+        quantity = AGES[number % len(AGES)]
+        levels = {
+            one.site for one in happenings if one.kind is HappeningKind.REGIME and quantity in one.quantities
+        }
+        fit = [
+            (len(diary.busy.get(device.sensor, ())), rng.random(), gateway, device)
+            for gateway, device in _devices(diary.city)
+            if quantity in device.quantities
+            and (gateway.id, quantity) not in used
+            and gateway.site.id not in levels
+        ]
+        if not fit:
+            continue
+        _, _, gateway, device = min(fit, key=lambda one: one[:2])
+        used.add((gateway.id, quantity))
+        lasts_s = rng.uniform(AGES_DAYS[0], min(AGES_DAYS[1], longest)) * DAY_S
+        start_s = rng.uniform(AGES_FROM_S, days * DAY_S - DAY_S - lasts_s)
+        done = Done(
+            FaultKind.AGEING,
+            device.sensor,
+            gateway.site.id,
+            gateway.id,
+            (quantity,),
+            start_s,
+            start_s + lasts_s,
+        )
+        diary.done.append(done)
+        aged.append(Fault(device.sensor, FaultKind.AGEING, start_s, lasts_s, quantity))
+    return aged
 
 
 def _jumps(quantity: str) -> bool:

@@ -17,6 +17,7 @@ WORDS = {
     "rate": "impossible jumps, 1 h",
     "noise": "noise burst, 1 h",
     "drift": "drift, 12 h",
+    "ageing": "ageing, 10 to 20 days",
     "bias": "bias, 4 h",
     "zero": "dead zero, 1 h",
     "unit": "another unit (×10, °F), 1 h",
@@ -103,6 +104,8 @@ def tables(result: Result) -> tuple[list[Row], list[Row]]:
 def _delay(one: Recall) -> str:
     if one.delay_s is None:
         return "–"
+    if one.delay_s >= 172_800:
+        return f"{one.delay_s / 86_400:.1f} days"
     return f"{one.delay_s / 60:.0f} min" if one.delay_s < 7200 else f"{one.delay_s / 3600:.1f} h"
 
 

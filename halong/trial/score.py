@@ -3,7 +3,7 @@
 Found = an anomaly of the sensor (of the fault's quantity, where it has one; of any sensor of the site for what happens in the
 city and for an outage) that is open at some time between the beginning and half an hour, or a tenth of its length, after the
 end. Right name = one of those has a kind that stands for what was done. An anomaly is true when something was being done where
-it was told, else false.
+it was told, else false. Ageing lasts for weeks, in which much else is told: only its own name speaks of it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -26,6 +26,7 @@ NAMES: Mapping[str, frozenset[AnomalyKind]] = {
     FaultKind.RATE: frozenset({K.RATE}),
     FaultKind.NOISE: frozenset({K.NOISE}),
     FaultKind.DRIFT: frozenset({K.DRIFT}),
+    FaultKind.AGEING: frozenset({K.CALIBRATION, K.DRIFT}),
     FaultKind.BIAS: frozenset({K.BIAS}),
     FaultKind.ZERO: frozenset({K.ZERO, K.RANGE}),  # of the air pressure
     FaultKind.UNIT: frozenset({K.UNIT, K.RANGE}),
@@ -116,6 +117,8 @@ def _meets(one: Done, anomaly: Anomaly, start_s: float) -> bool:
         return False
     if one.kind == GATEWAY:
         return anomaly.sensor == one.gateway or (anomaly.site == one.site and anomaly.kind is K.SILENCE)
+    if one.kind == FaultKind.AGEING and anomaly.kind not in NAMES[one.kind]:
+        return False
     place = anomaly.sensor == one.sensor if one.sensor else anomaly.site == one.site
     return place and (not one.quantities or anomaly.quantity in ("", *one.quantities))
 

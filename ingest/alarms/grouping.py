@@ -23,6 +23,7 @@ STORM_MS = 600_000
 STORM = "storm"
 AGREE = 3  # so many sensors of a site that see the same are not a mere note
 _ALONE = frozenset({AnomalyKind.GATEWAY, AnomalyKind.CLOCK, AnomalyKind.CLAIM})
+_WEEKS = "calibration"  # an alarm of its own: what happens to the sensor meanwhile is told beside it
 
 
 class Timing(NamedTuple):
@@ -101,6 +102,8 @@ def group_key(anomaly: Anomaly) -> str:
     place = anomaly.site or anomaly.sensor
     if anomaly.kind is AnomalyKind.CLOCK:
         return f"clock/{place}"
+    if anomaly.kind is AnomalyKind.CALIBRATION:
+        return f"{_WEEKS}/{anomaly.sensor}"
     if anomaly.kind in _ALONE:
         return f"{anomaly.kind}/{anomaly.sensor}"
     if anomaly.kind is AnomalyKind.SILENCE:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from firmware_sim.device import Emission
 from firmware_sim.faults import Fault, FaultKind
-from firmware_sim.injection import NOISE_BYTES, Injector
+from firmware_sim.injection import AGED, NOISE_BYTES, WALKED, Injector
 from firmware_sim.model import SPIKES
 
 START = 1_700_000_000.0
@@ -158,3 +158,12 @@ def test_a_gap_loses_most_of_what_is_said() -> None:
 def test_a_clock_is_fast_while_the_fault_lasts() -> None:
     faulty = injector(FaultKind.CLOCK)
     assert [faulty.clock_s(START + at) - START for at in (9.0, 12.0, 15.0)] == [9.0, 912.0, 15.0]
+
+
+def test_ageing_takes_from_a_gain_or_adds_to_an_offset_bit_by_bit() -> None:
+    measure = injector(FaultKind.AGEING, duration_s=100.0).wrap(lambda quantity, at_s: 40.0)
+    for done in (0.0, 0.5, 0.9):
+        at = START + 10 + 100 * done
+        assert measure("pm25", at) == pytest.approx(40 * (1 - AGED * done))
+        assert measure("temperature", at) == pytest.approx(40 + WALKED * SPIKES["temperature"] * done)
+    assert measure("pm25", START + 111) == 40.0  # somebody has calibrated it

@@ -81,3 +81,43 @@ def test_a_rhythm_that_is_missing_has_its_usual_size_what_came_of_it_and_since_w
         f"Dòng điện tại Bãi Cháy: mức {'tăng' if word == 'rise' else 'giảm'} thường có lúc 8 giờ thứ Hai không đến,"
         " 0,20 A kể từ 06:30 trong khi bình thường là 11,00 A"
     )
+
+
+@pytest.mark.parametrize(
+    ("quantity", "value", "expected", "against", "english", "vietnamese"),
+    [
+        (
+            "pm25",
+            14.1,
+            17.2,
+            4,
+            (
+                "Bụi mịn 1: PM2.5 has drifted 18 % below its four neighbours since 23 November 2026:"
+                " 14.1 µg/m³ where they lead to expect 17.2 µg/m³"
+            ),
+            (
+                "Bụi mịn 1: bụi PM2.5 lệch dần thấp hơn 4 cảm biến bên cạnh 18 % kể từ ngày 23/11/2026:"
+                " 14,1 µg/m³ trong khi dự kiến là 17,2 µg/m³"
+            ),
+        ),
+        (
+            "temperature",
+            27.5,
+            26.0,
+            0,
+            (
+                "Bụi mịn 1: air temperature has drifted 1.5 °C above its neighbours since 23 November 2026:"
+                " 27.5 °C where they lead to expect 26.0 °C"
+            ),
+            (
+                "Bụi mịn 1: nhiệt độ không khí lệch dần cao hơn các cảm biến bên cạnh 1,5 °C kể từ ngày 23/11/2026:"
+                " 27,5 °C trong khi dự kiến là 26,0 °C"
+            ),
+        ),
+    ],
+)
+def test_what_has_drifted_over_weeks_says_how_much_since_which_day_and_against_how_many(
+    quantity: str, value: float, expected: float, against: int, english: str, vietnamese: str
+) -> None:
+    finding = Finding(2.0, value, MONDAY, expected, against=against)
+    assert comparison.walked("Bụi mịn 1", quantity, finding) == (english, vietnamese)

@@ -225,3 +225,11 @@ def test_what_is_remembered_of_the_past_is_bounded() -> None:
     grouping.resume([], [], {})
     grouping._forget([str(number) for number in range(DONE_MAX + 5)])
     assert len(grouping._done) == DONE_MAX
+
+
+def test_a_drift_of_weeks_is_an_alarm_beside_what_else_happens_to_the_sensor() -> None:
+    grouping = Grouping(TIMING)
+    (drifts,) = step(grouping, [found("pm25-1", AnomalyKind.CALIBRATION, start_ms=T - 10 * 86_400_000)], T)
+    (stands,) = step(grouping, [found("pm25-1", AnomalyKind.STUCK, start_ms=T + 1000)], T + 1000)
+    assert drifts.id != stands.id
+    assert drifts.family is stands.family is AlarmFamily.HEALTH
