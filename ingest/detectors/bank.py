@@ -29,7 +29,6 @@ class Bank:
         tables: dict[str, Block] = {
             **residuals.TABLES,
             **evidence.TABLES,
-            **levels.TABLES,
             "origin": ((2,), np.float64),
         }
         for detector in self.detectors:

@@ -8,6 +8,7 @@ comes again is as strange as the first time. What lasts longer than ACCEPT readi
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ingest.detectors import rarity
 from ingest.detectors.lanes import F32, I64, Bools, Lanes
@@ -176,8 +177,10 @@ def _records(frame: Frame) -> tuple[F32, F32]:
 def _peaks(frame: Frame, lanes: Lanes, strange: F32) -> None:
     """An alert is told at its peak: the score is 0 unless it tops the last twentieth of the history, at most 120 readings."""
     n, block = frame.old["n"], frame.old["block"]
-    fresh = (n % PEAK_BLOCK) == 0
-    frame.new["block"] = block = np.where(fresh, (block + 1) % PEAK_BLOCKS, block)
+    fresh = _remainder(n, PEAK_BLOCK) == 0
+    following = np.where(block == PEAK_BLOCKS - 1, np.float32(0), block + np.float32(1))
+    frame.new["block"] = block = np.where(fresh, following, block)
+    frame.found["fresh"] = fresh
     told = np.zeros(len(frame), np.float32)
     (seen,) = np.nonzero(strange > TOLD_FROM)
     if seen.size:
@@ -194,10 +197,16 @@ def _peaks(frame: Frame, lanes: Lanes, strange: F32) -> None:
     frame.found["peak"] = strange
 
 
+def _remainder(n: F32, many: int) -> NDArray[np.int32]:
+    """The remainder of whole numbers, five times sooner than numpy's of float32."""
+    whole = n.astype(np.int32)
+    return whole - whole // many * many
+
+
 def _keep_peaks(frame: Frame, lanes: Lanes) -> None:
     peaks, strange = lanes.tables["peaks"].reshape(-1), frame.found["peak"]
     cells = frame.lanes * PEAK_BLOCKS + frame.new["block"].astype(np.int64)
-    peaks[cells[(frame.old["n"] % PEAK_BLOCK) == 0]] = 0
+    peaks[cells[frame.found["fresh"]]] = 0
     at = strange > TOLD_FROM
     cells = cells[at]
     peaks[cells] = np.maximum(peaks[cells], strange[at])
@@ -273,7 +282,7 @@ def _halve(frame: Frame, lanes: Lanes) -> None:
 def _refresh(frame: Frame, lanes: Lanes) -> None:
     """Below which place a side is too common to be looked at; anew every 64 readings."""
     n = frame.old["n"]
-    (due,) = np.nonzero((n == SETTLED + 10) | (n % FRESH == FRESH - 1))
+    (due,) = np.nonzero((n == SETTLED + 10) | (_remainder(n, FRESH) == FRESH - 1))
     rows = lanes.block(*_CUTS)
     for first in range(0, due.size, AT_ONCE):
         some = due[first : first + AT_ONCE]

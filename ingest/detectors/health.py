@@ -62,27 +62,37 @@ class _Runs:
 
     def score(self, frame: Frame, holds: Bools) -> F32:
         """Above 1 from the reading on at which the run became improbable, until it ends."""
-        old, new, n = frame.old, frame.new, frame.old["n"]
-        rate = _rate(n)
-        new[self._run] = run = (old[self._run] + 1) * holds
-        chance = np.clip(np.maximum(old[self._share], 1 / (n + 2)), 1e-6, 0.999)
+        old, new, rate = frame.old, frame.new, _rate(frame.old["n"])
+        for row in (self._share, self._often):
+            new[row] = old[row] + rate * (0 - old[row])
+        for row in (self._run, self._on):
+            new[row] = np.zeros(len(frame), np.float32)
+        new[self._longest] = old[self._longest]
+        told = np.zeros(len(frame), np.float32)
+        at = np.flatnonzero(holds | (old[self._run] > 0))  # for most there is no run
+        if at.size:
+            new[self._longest] = old[self._longest].copy()
+            told[at] = self._go_on(frame, at, holds[at], rate[at])
+        return told
+
+    def _go_on(self, frame: Frame, at: I64, holds: Bools, rate: F32) -> F32:
+        new, n = frame.new, frame.old["n"][at]
+        was, share, often, on, longest = (frame.old[row][at] for row in self.rows)
+        run = (was + 1) * holds
+        chance = np.clip(np.maximum(share, 1 / (n + 2)), 1e-6, 0.999)
         score = run * np.minimum(self._each, -np.log10(chance)) / self._decades
-        longest = old[self._longest]
         enough = np.float32(LONGEST_TIMES) * longest + np.float32(LONGEST_MORE)
-        ended = (old[self._run] > 0) & ~holds
-        before = np.where(n > FROM, np.minimum(old[self._run], enough), old[self._run])
+        before = np.where(n > FROM, np.minimum(was, enough), was)
         passed = np.maximum(longest * np.float32(LONGEST_FADES), before)
-        new[self._longest] = np.where(ended, passed, longest)
         improbable = (score >= 1) & (run > enough)
-        was_on = old[self._on] * holds
+        was_on = on * holds
         begun = improbable & (was_on == 0)
-        seldom = old[self._often] < SELDOM
-        new[self._often] = old[self._often] + rate * (begun - old[self._often])
-        new[self._share] = np.where(
-            improbable, old[self._share], old[self._share] + rate * (holds - old[self._share])
-        )
-        new[self._on] = np.where(improbable, np.maximum(was_on, 1 + (begun & seldom & (n > FROM))), was_on)
-        told: F32 = np.where(new[self._on] > 1, np.maximum(score, 1), np.minimum(score, np.float32(0.99)))
+        now_on = np.where(improbable, np.maximum(was_on, 1 + (begun & (often < SELDOM) & (n > FROM))), was_on)
+        new[self._run][at], new[self._on][at] = run, now_on
+        new[self._longest][at] = np.where((was > 0) & ~holds, passed, longest)
+        new[self._often][at] = often + rate * (begun - often)
+        new[self._share][at] = np.where(improbable, share, share + rate * (holds - share))
+        told: F32 = np.where(now_on > 1, np.maximum(score, 1), np.minimum(score, np.float32(0.99)))
         return told
 
 

@@ -112,8 +112,9 @@ class Clock:
     @classmethod
     def of(cls, local_s: I64, holidays: frozenset[int] = frozenset()) -> "Clock":
         """`holidays` are days since 1970."""
-        day, second = np.divmod(local_s, 86_400)
-        weekday = (day + 3) % 7  # 1970-01-01 was a Thursday
+        day = local_s // 86_400  # and not divmod, which divides slowly
+        second = local_s - 86_400 * day
+        weekday = day + 3 - (day + 3) // 7 * 7  # 1970-01-01 was a Thursday
         if holidays:
             weekday = np.where(np.isin(day, np.fromiter(holidays, np.int64)), 6, weekday)
         hour = second // 3600
@@ -185,7 +186,7 @@ def measure(frame: Frame, lanes: Lanes) -> None:
     signed = (v - before) * (n > 0)
     step = np.abs(signed) / busy
     against(10, step, "step_scale", rate * (n > 0))
-    slot = frame.lanes * 16 + n.astype(np.int64) % 16
+    slot = frame.lanes * 16 + (n.astype(np.int64) & 15)
     ring = lanes.tables["ring"].reshape(-1)
     full = n >= 16
     against(11, np.abs(v - np.where(full, ring[slot], v)), "step16_scale", rate * full)
@@ -233,7 +234,15 @@ def write(frame: Frame, lanes: Lanes) -> None:
     lanes.write(frame.where, frame.new)
     for name, (cells, values) in frame.cells.items():
         table = lanes.tables[name]
-        table.reshape(-1, *table.shape[2:])[cells] = values
+        if values.ndim == 1:
+            table.reshape(-1)[cells] = values
+        else:
+            _pairs(table)[cells] = _pairs(values)
+
+
+def _pairs(table: F32) -> I64:
+    """Of a table whose last axis are two numbers each two as one, flat: taken and put five times sooner."""
+    return table.view(np.int64).reshape(-1)
 
 
 def _level(frame: Frame, floor: F32, cut: F32, count: F32, out: F32) -> None:
@@ -286,7 +295,8 @@ def _roughness(frame: Frame, step: F32, floor: F32, count: F32, rate: F32, out: 
 def _here(frame: Frame, lanes: Lanes) -> F32:
     """The usual innovation at this hour of the day; a new hour's is the whole day's."""
     cells = frame.lanes * HOURS + frame.clock.hour
-    hour, counts = lanes.tables["hour"].reshape(-1, 2)[cells], lanes.tables["hour_n"].reshape(-1)[cells]
+    hour = _pairs(lanes.tables["hour"])[cells].view(np.float32).reshape(-1, 2)
+    counts = lanes.tables["hour_n"].reshape(-1)[cells]
     frame.cells["hour"], frame.cells["hour_n"] = (cells, hour), (cells, counts)
     weight = counts.astype(np.float32)
     here: F32 = (hour[:, 0] * weight + frame.old["better_scale"] * np.float32(HERE_PRIOR)) / (
@@ -312,8 +322,11 @@ def _better(
     interval = np.minimum(
         frame.dt, np.float32(LONGEST) * (old["interval"] + frame.dt * (old["interval"] == 0))
     )
-    now = np.stack((taken, interval), 1)
-    frame.cells["hour"] = cells, hour + (now - hour) / times.astype(np.float32)[:, None]
+    now, weight = np.empty_like(hour), times.astype(np.float32)
+    for column, value in enumerate((taken, interval)):
+        before = hour[:, column]
+        now[:, column] = before + (value - before) / weight
+    frame.cells["hour"] = cells, now
     frame.cells["hour_n"] = cells, times
     new["better_scale"] = usual + rate * (taken - usual)
     new["better_cxy"] = old["better_cxy"] + rate * (residual * past - old["better_cxy"])
