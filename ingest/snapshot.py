@@ -36,8 +36,10 @@ class Snapshot:
     async def load(self) -> None:
         """Go on where the process before stopped."""
         with self._book.reading() as database:
-            strange = memory.load(snapshots.kept(database), self._judge, self._survey)
-        if strange:
+            states, damaged = snapshots.kept(database)
+        if damaged:
+            log.warning("what is remembered of these is not as it was written: learned anew", series=damaged)
+        if strange := memory.load(states, self._judge, self._survey):
             log.warning("the detectors of another release remember otherwise: learned anew", series=strange)
 
     async def save(self) -> None:

@@ -28,6 +28,11 @@ __all__ = ["Book", "BookUnavailableError", "QuarantineRow"]
 SCHEMA_VERSION = 1
 _SCHEMAS = tuple(Path(__file__).with_name(name) for name in ("book.sql", "records.sql", "alarms.sql"))
 
+_ADVICE = (
+    "; put the newest backup back with `halong restore`, or move the file away to begin with an empty one:"
+    " inventory, alarms, quarantine, keys and notes are in it, readings are not"
+)
+
 
 class BookUnavailableError(Exception):
     """The book cannot be read or written; the message says why. What was to be written is not."""
@@ -61,7 +66,12 @@ class Book:
             database.executescript(f"BEGIN IMMEDIATE; {schema} PRAGMA user_version={SCHEMA_VERSION}; COMMIT")
         except sqlite3.Error as error:
             database.close()
-            raise BookUnavailableError(f"cannot use the book {self._path}: {error}") from error
+            damaged = getattr(error, "sqlite_errorcode", None) in (
+                sqlite3.SQLITE_CORRUPT,
+                sqlite3.SQLITE_NOTADB,
+            )
+            advice = _ADVICE if damaged else ""
+            raise BookUnavailableError(f"cannot use the book {self._path}: {error}{advice}") from error
         except BookUnavailableError:
             database.close()
             raise

@@ -30,6 +30,7 @@ def _serve(part: str, config: Path, trace: Path | None = None) -> None:
     from halong import hub as hub_module
     from runtime import log
     from runtime.config import ConfigError
+    from storage.book import BookUnavailableError
     from storage.store import StoreUnavailableError
 
     settings = load(config, hub_module.HubConfig, hub_module.check)
@@ -41,7 +42,7 @@ def _serve(part: str, config: Path, trace: Path | None = None) -> None:
     log.configure(process=part)
     try:
         run(lambda stop: hub_module.run(settings, stop=stop, part=part, trace=trace))  # type: ignore[arg-type]
-    except (ConfigError, StoreUnavailableError, OSError) as error:
+    except (ConfigError, StoreUnavailableError, BookUnavailableError, OSError) as error:
         raise fail(str(error)) from None
 
 

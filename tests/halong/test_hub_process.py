@@ -18,6 +18,7 @@ import pytest
 import halong.hub
 from halong.installation import free_port
 from runtime.config import load
+from storage.book import Book
 
 NOBODY = "mqtt://127.0.0.1:1"  # nothing listens on port 1
 
@@ -111,6 +112,19 @@ def test_a_store_in_use_is_one_line(tmp_path: Path) -> None:
     with hub(config(tmp_path, port)):
         answer(f"http://127.0.0.1:{port}/healthz")
         assert "is owned by process" in refused(config(tmp_path, free_port(), "second.toml"))
+
+
+@pytest.mark.parametrize("at", [0, 4096 * 5])
+def test_a_damaged_book_is_one_line_that_says_what_to_do(tmp_path: Path, at: int) -> None:
+    path = config(tmp_path, free_port())
+    with Book(tmp_path / "data" / "book.sqlite"):
+        pass
+    with (tmp_path / "data" / "book.sqlite").open("r+b") as file:
+        file.seek(at)
+        file.write(b"\xa5" * 4096 * 20)
+    line = refused(path)
+    assert line.startswith(f"halong: cannot use the book {tmp_path}/data/book.sqlite: ")
+    assert "halong restore" in line
 
 
 @pytest.mark.parametrize(
