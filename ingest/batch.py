@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest import checks
+from ingest.arrivals import Heard
 from ingest.rows import Rows
 from storage.store import Columns
 from telemetry.anomaly import Anomaly
@@ -140,6 +141,13 @@ class Batch:
         """When each sensor with a `live` row was heard last, ms."""
         arrived = self.rows().arrived_ms
         return {self.columns.sensor[row]: int(arrived[row]) for row in self._last(live)}
+
+    def arrivals(self) -> Heard:
+        """Which sensors' readings these are, whatever they measure."""
+        sensors: dict[str, int] = {}
+        numbers = [sensors.setdefault(sensor, len(sensors)) for sensor, _ in self.series]
+        rows = self.rows()
+        return Heard(list(sensors), np.array(numbers, np.int64)[rows.of], rows.observed_ms, rows.arrived_ms)
 
     def newest(self, refused: Container[int] = ()) -> list[tuple[str, Reading]]:
         """(site, reading) of each series: its newest row that is not `refused`, judged."""

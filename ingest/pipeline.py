@@ -238,8 +238,7 @@ class Pipeline:
             outcome = await self._insist.on("store", partial(self._store.write, batch.columns))
             await self._insist.doing("refusals", partial(self._records.keep, refusals(batch, outcome)))
             self._records.count(batch, outcome)
-            for sensor, at_ms in batch.heard(batch.delays() <= checks.BACKLOG_MS).items():
-                self._watchman.sensor_heard(sensor, at_ms)
+            await self._insist.doing("heard", partial(self._watchman.batch_heard, batch))
             self._replies.acknowledge(batch.packs)
             self._on_stored(batch.newest({rejected.index for rejected in outcome.rejected}))
             self._watchman.tell(batch.anomalies)

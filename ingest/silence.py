@@ -1,15 +1,15 @@
 """Silence: sensors that should have spoken, and gateways whose death explains it. Pure: arrival times in, anomalies out.
 
 Times are the hub's clock in ms. While the hub itself is deaf (no broker, no store) nobody is judged, and afterwards
-everybody gets a fresh start. A dead gateway is one anomaly, and its sensors' silence is not told beside it.
+everybody gets a fresh start. A dead gateway is one anomaly, and its sensors' silence is not told beside it. Sensors that speak
+too seldom (`ingest.arrivals`) are told of from here: the same breaks excuse them.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-import msgspec
-
 from ingest import words
+from ingest.arrivals import Arrivals, Heard, close
 from ingest.telling import Known
 from telemetry.anomaly import Anomaly, AnomalyKind, Severity, anomaly_id
 
@@ -31,10 +31,13 @@ class Silence:
         self._left: dict[str, _Leave] = {}
         self._back: dict[str, int] = {}
         self._open: dict[tuple[AnomalyKind, str], Anomaly] = {}
+        self._arrivals = Arrivals()
 
     def resume(self, anomalies: Iterable[Anomaly]) -> None:
         """Go on with what an earlier process life has opened."""
-        for anomaly in anomalies:
+        opened = list(anomalies)
+        self._arrivals.resume(opened)
+        for anomaly in opened:
             if anomaly.end_ms is None and anomaly.kind in (AnomalyKind.SILENCE, AnomalyKind.GATEWAY):
                 self._open[anomaly.kind, anomaly.sensor] = anomaly
 
@@ -50,6 +53,24 @@ class Silence:
     def sensor_heard(self, sensor: str, at_ms: int) -> None:
         """A live reading of the sensor arrived."""
         self._heard[sensor] = at_ms
+
+    def readings_heard(self, heard: Heard, sensors: Mapping[str, Known]) -> None:
+        """Readings arrived, live ones and backlog. What came before a break says nothing of what came after it."""
+        if self._listening_since is None:
+            return
+        listed = [sensors.get(one) for one in heard.sensors]
+        self._arrivals.hear(
+            heard,
+            [known.period_s if known else 0.0 for known in listed],
+            [
+                max(self._listening_since, self._back.get(known.gateway, 0) if known else 0)
+                for known in listed
+            ],
+        )
+
+    def frames_refused(self, sensor: str, count: int, at_ms: int) -> None:
+        """Damaged frames of the sensor that its gateway has dropped since it started."""
+        self._arrivals.frames_refused(sensor, count, at_ms)
 
     def gateway_known(self, gateway: str) -> None:
         """The gateway has sent heartbeats before: they are expected."""
@@ -80,7 +101,11 @@ class Silence:
         if self._listening_since is None:
             return []
         since = self._listening_since
-        return [*self._check_gateways(now_ms, since, gateways), *self._check_sensors(now_ms, since, sensors)]
+        return [
+            *self._check_gateways(now_ms, since, gateways),
+            *self._check_sensors(now_ms, since, sensors),
+            *self._arrivals.check(now_ms, sensors),
+        ]
 
     def _check_gateways(self, now_ms: int, since: int, gateways: Mapping[str, str]) -> Iterator[Anomaly]:
         for gateway, beat in self._beats.items():
@@ -123,13 +148,7 @@ class Silence:
 
     def _close(self, anomaly: Anomaly, at_ms: int) -> Anomaly:
         del self._open[anomaly.kind, anomaly.sensor]
-        lasted = at_ms - anomaly.start_ms
-        return msgspec.structs.replace(
-            anomaly,
-            end_ms=at_ms,
-            text=f"{anomaly.text.rstrip('.')}; over after {words.duration(lasted)}.",
-            text_vi=f"{anomaly.text_vi.rstrip('.')}; đã hết sau {words.duration_vi(lasted)}.",
-        )
+        return close(anomaly, at_ms)
 
 
 class _Leave(NamedTuple):

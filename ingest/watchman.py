@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable, Sequence, Set
 
 import structlog
 
-from ingest import memory
+from ingest import checks, memory
 from ingest.account import Account
 from ingest.alarms.desk import Desk
+from ingest.batch import Batch
 from ingest.claims import Claim, Claims
 from ingest.judge import Judge
 from ingest.registry import Registry
@@ -106,9 +107,12 @@ class Watchman:
             self._silence.deafen()
         self.listening = listening
 
-    def sensor_heard(self, sensor: str, at_ms: int) -> None:
-        """A live reading was stored."""
-        self._silence.sensor_heard(sensor, at_ms)
+    def batch_heard(self, batch: Batch) -> None:
+        """A batch was stored. Raises BookUnavailableError before anything changes."""
+        sensors = self._registry.sensors()
+        for sensor, at_ms in batch.heard(batch.delays() <= checks.BACKLOG_MS).items():
+            self._silence.sensor_heard(sensor, at_ms)
+        self._silence.readings_heard(batch.arrivals(), sensors)
 
     def state_heard(self, state: State, *, retained: bool) -> None:
         """A heartbeat or a farewell. A heartbeat the broker had kept says only that the gateway lived once."""
@@ -117,7 +121,10 @@ class Watchman:
         elif retained:
             self._silence.gateway_known(state.gateway)
         else:
-            self._silence.gateway_beat(state.gateway, self._clock())
+            now_ms = self._clock()
+            self._silence.gateway_beat(state.gateway, now_ms)
+            for one in state.sensors:
+                self._silence.frames_refused(one.id, one.bad, now_ms)
 
     def birth_heard(self, gateway: str, refused: Sequence[str]) -> None:
         """A birth, and the sensors it was refused: tell of sensors that several gateways list. Raises BookUnavailableError."""

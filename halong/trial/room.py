@@ -59,6 +59,7 @@ class Room:
         for sensor, at_ms in (batch.heard(live) | batch.misdated).items():
             self._silence.sensor_heard(sensor, at_ms)
         sensors = self._registry.sensors()
+        self._silence.readings_heard(batch.arrivals(), sensors)
         changes = [
             *batch.anomalies,
             *self._silence.check(now_ms, sensors, self._registry.gateways()),

@@ -98,7 +98,8 @@ class Group:
 
 
 def group_key(anomaly: Anomaly) -> str:
-    """What anomalies of one alarm share: the site for what happens in the city and for silence, else the sensor."""
+    """What anomalies of one alarm share: the site for what happens in the city and for readings that do not come, else the
+    sensor."""
     place = anomaly.site or anomaly.sensor
     if anomaly.kind is AnomalyKind.CLOCK:
         return f"clock/{place}"
@@ -106,7 +107,7 @@ def group_key(anomaly: Anomaly) -> str:
         return f"{_WEEKS}/{anomaly.sensor}"
     if anomaly.kind in _ALONE:
         return f"{anomaly.kind}/{anomaly.sensor}"
-    if anomaly.kind is AnomalyKind.SILENCE:
+    if anomaly.kind in (AnomalyKind.SILENCE, AnomalyKind.GAP):
         return f"silence/{place}"
     if anomaly.kind is AnomalyKind.LIMIT:
         return f"limit/{place}/{anomaly.quantity}"

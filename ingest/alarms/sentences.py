@@ -23,7 +23,7 @@ def group(
     others = [one for one in members if one.sensor != leader.sensor]
     if family_of(leader.kind) is AlarmFamily.CITY:
         more, more_vi = _who_agrees(leader, others)
-    elif leader.kind is AnomalyKind.SILENCE:
+    elif leader.kind in (AnomalyKind.SILENCE, AnomalyKind.GAP):
         more, more_vi = _who_else(others, known)
     else:
         more, more_vi = _what_else(leader, members)

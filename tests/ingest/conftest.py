@@ -26,7 +26,7 @@ from telemetry.aggregates import aggregate
 from telemetry.alarm import Alarm
 from telemetry.anomaly import Anomaly
 from telemetry.inventory import Sensor, Site
-from telemetry.messages import Ack, Birth, Epoch, State, decode_message
+from telemetry.messages import Ack, Birth, Epoch, SensorCounters, State, decode_message
 from telemetry.quantities import Aggregate
 from telemetry.reading import Reading
 from telemetry.senml import encode_pack
@@ -194,8 +194,10 @@ class Gateway:
         birth = Birth(self.name, site, tuple(sensors), session, wall_ms())
         await self.publish(topics.birth(self.root, self.name), msgspec.json.encode(birth), retain=True)
 
-    async def state(self, *, online: bool, session: tuple[int, int] = (1, 1)) -> None:
-        state = State(self.name, online, session, wall_ms() if online else 0)
+    async def state(
+        self, *, online: bool, session: tuple[int, int] = (1, 1), sensors: tuple[SensorCounters, ...] = ()
+    ) -> None:
+        state = State(self.name, online, session, wall_ms() if online else 0, sensors=sensors)
         await self.publish(topics.state(self.root, self.name), msgspec.json.encode(state), retain=True)
 
 

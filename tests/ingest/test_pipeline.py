@@ -10,6 +10,7 @@ from telemetry.alarm import AlarmState
 from telemetry.anomaly import AnomalyKind
 from telemetry.inventory import Sensor
 from telemetry.manifest import HOUR_MS, Manifest
+from telemetry.messages import SensorCounters
 from telemetry.quarantine import Reason
 from telemetry.reading import Flag, Reading
 from telemetry.senml import encode_manifests
@@ -262,6 +263,24 @@ async def test_silence_of_a_sensor_and_of_its_gateway_are_told_apart(city, event
         city.clock_ahead_ms = 60_000
         await eventually(lambda: len(gateway.alarms) == 2)
         assert (gateway.alarms[-1].kind, gateway.alarms[-1].sensors) == (AnomalyKind.GATEWAY, ("gw-1",))
+
+
+async def test_readings_that_are_missing_in_between_are_told_with_the_frames_that_were_dropped(
+    city, eventually
+):
+    came = (0, 1, 2, 4, 6, 7, 9, 11, 13)  # of one every 20 s
+    async with city.running() as pipeline, city.gateway() as gateway:
+        await gateway.birth([Sensor("pm-1", "pms5003", ("pm25",), 20.0)])
+        await gateway.state(online=True, sensors=(SensorCounters("pm-1", "faulty", read=9, bad=5),))
+        await eventually(lambda: pipeline.account.control_received >= 2)
+        at = now_ms()
+        await gateway.pack(0, [pm(at - 20_000 * (13 - number), 20.0 + number) for number in came])
+        await eventually(lambda: gateway.alarms)
+        (opened,) = city.book.anomalies(open_only=True)
+        assert (opened.kind, opened.sensor, opened.quantity) == (AnomalyKind.GAP, "pm-1", "")
+        assert "5 of 11 readings that were due within 3 min are missing; its gateway dropped" in opened.text
+        (alarm,) = gateway.alarms
+        assert (alarm.kind, alarm.sensors, alarm.group) == (AnomalyKind.GAP, ("pm-1",), "silence/bai-chay")
 
 
 async def test_ingest_starts_before_its_store(city, eventually):

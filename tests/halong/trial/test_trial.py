@@ -12,6 +12,7 @@ from halong.trial.score import NAMES
 from halong.trial.street import START_S
 from telemetry.anomaly import Anomaly, AnomalyKind
 
+RESTARTED = (AnomalyKind.SILENCE, AnomalyKind.GAP)
 SHORT = Trial(days=2, period_s=300.0, gateways=2, seed=11)
 
 
@@ -64,8 +65,8 @@ def test_a_kill_changes_only_series_with_late_readings_since_the_last_snapshot()
 
 
 def told(result: Result) -> set[tuple[str, Anomaly]]:
-    """Silences begin anew with a hub that begins anew."""
-    return {(one.sensor, one) for one in result.anomalies.values() if one.kind is not AnomalyKind.SILENCE}
+    """What is told of arrivals begins anew with a hub that begins anew."""
+    return {(one.sensor, one) for one in result.anomalies.values() if one.kind not in RESTARTED}
 
 
 def devices(gateway: str) -> tuple[DevicePlan, ...]:

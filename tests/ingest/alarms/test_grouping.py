@@ -30,7 +30,11 @@ def found(
     severity: Severity = Severity.WARNING,
     score: float = 3.1,
 ) -> Anomaly:
-    quantity = "" if kind in (AnomalyKind.SILENCE, AnomalyKind.GATEWAY) else sensor.rpartition("-")[0]
+    quantity = (
+        ""
+        if kind in (AnomalyKind.SILENCE, AnomalyKind.GAP, AnomalyKind.GATEWAY)
+        else sensor.rpartition("-")[0]
+    )
     text = f"{sensor}: {kind}"
     return Anomaly(
         id=anomaly_id(sensor, quantity, kind, start_ms),
@@ -131,6 +135,16 @@ def test_a_short_silence_is_no_alarm_and_those_of_a_site_are_one() -> None:
     (alarm,) = step(grouping, [], T + 90_000)
     assert alarm.sensors == ("pm25-2", "pm25-3", "pm25-4")
     assert alarm.text == "pm25-2: silence; the same of pm25 3 at Bãi Cháy, pm25 4 at Bãi Cháy."
+
+
+def test_sensors_on_one_bad_line_are_one_alarm_with_those_that_are_silent() -> None:
+    grouping = Grouping(TIMING)
+    (alarm,) = step(grouping, [found("pm25-1", AnomalyKind.GAP), found("pm25-2", AnomalyKind.GAP)], T)
+    assert (alarm.family, alarm.sensors) == (AlarmFamily.HEALTH, ("pm25-1", "pm25-2"))
+    step(grouping, [found("pm25-3", AnomalyKind.SILENCE)], T)
+    (alarm,) = step(grouping, [], T + 30_000)
+    assert alarm.sensors == ("pm25-1", "pm25-2", "pm25-3")
+    assert "the same of pm25 2 at Bãi Cháy, pm25 3 at Bãi Cháy" in alarm.text
 
 
 def test_a_dead_gateway_is_one_alarm_not_sixty() -> None:
