@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from random import Random
 from typing import NamedTuple
 
-CITY_ZONE_S = 7 * 3600
+from telemetry.times import CITY_OFFSET_MS
+
 TIDE_S = 24.84 * 3600  # one high water a day in the bay
 METER_NEW_S = 1_600_000_000  # when every energy meter stood at 0
 DAY_A, NIGHT_A = 3.0, 11.0  # a cabinet's load, and what the street lights add
@@ -136,12 +137,12 @@ def _clean(quantity: str, typical: float, rng: Random) -> float:
 
 def hour_of(at_s: float) -> float:
     """The hour of the day in Hạ Long, 0 to 24."""
-    return (at_s + CITY_ZONE_S) / 3600 % 24
+    return (at_s + CITY_OFFSET_MS / 1000) / 3600 % 24
 
 
 def _ampere_hours(at_s: float, place: float) -> float:
     """The integral of a cabinet's current since 1970."""
-    hours = (at_s + CITY_ZONE_S) / 3600
+    hours = (at_s + CITY_OFFSET_MS / 1000) / 3600
     days, hour = divmod(hours, 24)
     return (DAY_A + place) * hours + NIGHT_A * (12 * days + min(hour, 6.0) + max(hour - 18, 0.0))
 

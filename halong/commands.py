@@ -13,7 +13,7 @@ from halong import verify
 from halong.account import compare
 from runtime.mqtt import BrokerUrl, Connection, keep_connected
 from storage.open import open_store
-from telemetry import times, topics
+from telemetry import topics
 from telemetry.inventory import check_id
 from telemetry.messages import Command
 
@@ -77,14 +77,11 @@ async def verify_sets(records: Sequence[Path], store_url: str, journals: Sequenc
     return Verdict(figures, account.balanced, account.examples)
 
 
-async def ask_resend(gateway: str, start: str, end: str, broker: str, root: str) -> None:
+async def ask_resend(gateway: str, start_ms: int, end_ms: int, broker: str, root: str) -> None:
     """Publish the command; raises ValueError, or OSError when the broker is away."""
     check_id(gateway)
-    period = times.read(start), times.read(end)
-    if period[0] >= period[1]:
-        raise ValueError("--from must be before --to")
     url = BrokerUrl.of_command(broker, os.environ)
-    payload = msgspec.json.encode(Command(resend=period))
+    payload = msgspec.json.encode(Command(resend=(start_ms, end_ms)))
 
     async def tell(connection: Connection) -> None:
         await connection.publish(topics.do(root, gateway), payload)

@@ -14,6 +14,7 @@ import typer
 from telemetry import times
 
 Config = Annotated[Path, typer.Argument(help="The TOML configuration.")]
+TIME = "2026-11-23 or 2026-11-23T08:00, in the city's time; or with a zone, 2026-11-23T01:00Z"
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -79,7 +80,7 @@ def seconds(text: str, option: str = "--for") -> float:
 
 
 def instant_ms(text: str, option: str) -> int:
-    """A time in ms since 1970 from RFC 3339 text, or a date or time without a zone, which is the city's; exit 2 for others."""
+    """A time as commands take it (`TIME`), in ms since 1970; a mistake ends the command with exit 2."""
     try:
         return times.read(text, times.CITY_ZONE)
     except ValueError as error:

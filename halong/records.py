@@ -106,14 +106,6 @@ async def unheld_store(book: Book, data: Path) -> AsyncIterator["EmbeddedStore |
         await store.close()
 
 
-def moment(text: str, option: str) -> int:
-    """RFC 3339 with a zone, as ms since 1970; a mistake ends the command with exit 2."""
-    try:
-        return times.read(text)
-    except ValueError as error:
-        raise fail(f"{option} {error}", 2) from None
-
-
 def shown(ms: int | None) -> str:
     """In the city's time, for people; "" for None."""
     return "" if ms is None else f"{datetime.fromtimestamp(ms / 1000, times.CITY_ZONE):%Y-%m-%d %H:%M:%S}"

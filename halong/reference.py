@@ -13,6 +13,7 @@ from typer.main import get_command
 from edge.driver import Driver, extras
 from edge.drivers import SHIPPED
 from edge.settings import EdgeConfig
+from halong.console import TIME
 from halong.hub import HubConfig
 from halong.reference_metrics import HEAD, of_the_agent, of_the_hub
 from telemetry.quantities import QUANTITIES
@@ -130,7 +131,7 @@ def commands() -> str:
     """Every command with its options."""
     from halong.__main__ import app
 
-    parts = ["# Commands\n\n", MADE]
+    parts = ["# Commands\n\n", MADE, f"A time is {TIME}.\n\n"]
     for name, command in _walk(get_command(app), "halong"):
         said = " ".join((command.help or "").split())
         parts.append(f"## `{name}`\n\n{said}\n\n")

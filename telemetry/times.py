@@ -17,7 +17,7 @@ def read(text: str, zone: tzinfo | None = None) -> int:
         instant = datetime.fromisoformat(text)
     except ValueError:
         date = "2026-11-23 or " if zone else ""
-        raise ValueError(f"{text!r} is not a time like {date}2026-11-23T08:00:00+07:00") from None
+        raise ValueError(f"{text!r} is no time like {date}2026-11-23T08:00:00+07:00") from None
     if instant.tzinfo is None:
         if zone is None:
             raise ValueError(f"{text!r} has no zone: add Z or +07:00")

@@ -6,12 +6,11 @@ Each is told the time and what it measures, and gives the messages it would publ
 import json
 import struct
 from base64 import b64encode
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 from typing import NamedTuple, Protocol
 
 from firmware_sim.device import Measure
-
-LOCAL = timezone(timedelta(hours=7))  # a Tasmota in Hạ Long
+from telemetry.times import CITY_ZONE
 
 
 class Publication(NamedTuple):
@@ -122,7 +121,7 @@ class TasmotaPlug(JsonDevice):
         decimals = {"temperature": 1, "humidity": 1, "power": 0, "voltage": 0, "current": 3, "energy": 3}
         values = self._rounded(decimals, at_ms)
         state = {
-            "Time": datetime.fromtimestamp(at_ms / 1000, LOCAL).replace(tzinfo=None).isoformat(),
+            "Time": datetime.fromtimestamp(at_ms / 1000, CITY_ZONE).replace(tzinfo=None).isoformat(),
             "AM2301": {
                 "Temperature": values["temperature"],
                 "Humidity": values["humidity"],

@@ -9,8 +9,8 @@ import msgspec
 import typer
 
 from halong.cli.channels import try_channels
-from halong.console import fail, seconds
-from halong.records import DATA, AsJson, Data, moment, now_ms, opened, print_json, print_table, shown, who
+from halong.console import TIME, fail, instant_ms, seconds
+from halong.records import DATA, AsJson, Data, now_ms, opened, print_json, print_table, shown, who
 from halong.remote import Remote, Url
 from storage import alarms as page
 from storage import quiet
@@ -20,7 +20,7 @@ from storage.quiet import Maintenance, Mute, Verdict
 from telemetry.alarm import Alarm, AlarmFamily, AlarmState
 from telemetry.anomaly import Severity
 from telemetry.names import did_you_mean
-from telemetry.times import rfc3339
+from telemetry.times import read, rfc3339
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -184,7 +184,7 @@ def _work(one: Mapping[str, Any]) -> Maintenance:
 
 
 def _ms(text: str | None) -> int | None:
-    return moment(text, "a time") if text is not None else None
+    return read(text) if text is not None else None
 
 
 def _show_mutes(found: list[Mute], as_json: bool) -> None:
@@ -203,7 +203,7 @@ def maintenance(
     data: Data = DATA,
     site: Annotated[str | None, typer.Option(help="Work at this site …")] = None,
     sensor: Annotated[str | None, typer.Option(help="… or at this sensor or gateway.")] = None,
-    from_: Annotated[str | None, typer.Option("--from", help="RFC 3339; default: now.")] = None,
+    from_: Annotated[str | None, typer.Option("--from", help=f"Since when; default: now. {TIME}.")] = None,
     for_: Annotated[str, typer.Option("--for", help="How long: 2h, 1d.")] = "2h",
     reason: Annotated[str, typer.Option("--reason", help="What is done: it is kept with your name.")] = "",
     done: Annotated[int | None, typer.Option(metavar="ID", help="The work with this number is done.")] = None,
@@ -218,7 +218,7 @@ def maintenance(
     if site is not None or sensor is not None:
         if not reason.strip():
             raise fail("--reason says what is done there", 2)
-        start_ms = moment(from_, "--from") if from_ is not None else now_ms()
+        start_ms = instant_ms(from_, "--from") if from_ is not None else now_ms()
         end_ms = start_ms + round(1000 * seconds(for_))
         new = Maintenance(0, site or "", sensor or "", start_ms, end_ms, reason.strip(), who(), now_ms())
     found = (

@@ -8,13 +8,12 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from halong.console import fail
+from halong.console import TIME, fail, instant_ms
 from halong.records import (
     DATA,
     AsJson,
     Data,
     check_sensor,
-    moment,
     now_ms,
     opened,
     print_json,
@@ -27,7 +26,7 @@ from storage.amendments import AmendmentError, Corrected, Invalid, Noted, Pages,
 from telemetry.corrections import Correction, Form
 from telemetry.names import did_you_mean
 from telemetry.quantities import QUANTITIES
-from telemetry.times import rfc3339
+from telemetry.times import read, rfc3339
 
 correction = typer.Typer(
     no_args_is_help=True,
@@ -39,7 +38,7 @@ validity = typer.Typer(
     help="Periods of a sensor that are left out of aggregates and indices (docs/corrections.md).",
 )
 Sensor = Annotated[str, typer.Argument(help="The sensor's id.")]
-From = Annotated[str, typer.Option("--from", help="Since when, RFC 3339: 2026-11-23T00:00:00+07:00.")]
+From = Annotated[str, typer.Option("--from", help=f"Since when: {TIME}.")]
 Until = Annotated[str | None, typer.Option("--to", help="Until when; without it it still lasts.")]
 Why = Annotated[str, typer.Option("--reason", help="Why: it is kept with your name.")]
 Number = Annotated[int, typer.Argument(help="Its id, as `list` shows it.")]
@@ -72,7 +71,7 @@ def add_correction(
 ) -> None:
     """Correct a series from a date on."""
     _check_quantity(quantity)
-    start_ms, end_ms = moment(from_, "--from"), moment(to, "--to") if to is not None else None
+    start_ms, end_ms = instant_ms(from_, "--from"), instant_ms(to, "--to") if to is not None else None
     found = Correction(form, factor, offset, kappa, humidity)
     if url is not None:
         asked = {"sensor": sensor, "quantity": quantity, **msgspec.to_builtins(found)}
@@ -119,7 +118,7 @@ def invalidate(
 ) -> None:
     """Declare a period invalid: its readings stay and are flagged, aggregates and indices leave them out."""
     _check_quantity(quantity)
-    start_ms, end_ms = moment(from_, "--from"), moment(to, "--to") if to is not None else None
+    start_ms, end_ms = instant_ms(from_, "--from"), instant_ms(to, "--to") if to is not None else None
     if url is not None:
         asked = {"sensor": sensor, "quantity": quantity} | _period(start_ms, end_ms, reason)
         number = Remote(url).post("/v1/validity", asked)["id"]
@@ -185,7 +184,7 @@ def _undo(kind: type[Noted], number: int, data: Path, url: str | None) -> None:
 
 
 def _cells(one: Mapping[str, Any]) -> tuple[object, ...]:
-    period = (shown(moment(one[name], name)) if one[name] else "" for name in ("start", "end"))
+    period = (shown(read(one[name])) if one[name] else "" for name in ("start", "end"))
     return (one["id"], one["sensor"], one["quantity"] or "all", *period, one["who"], one["reason"])
 
 

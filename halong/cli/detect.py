@@ -11,8 +11,8 @@ from urllib.parse import quote
 import msgspec
 import typer
 
-from halong.console import fail
-from halong.records import DATA, AsJson, Data, check_sensor, moment, no_sensor, opened, print_json, shown
+from halong.console import TIME, fail, instant_ms
+from halong.records import DATA, AsJson, Data, check_sensor, no_sensor, opened, print_json, shown
 from halong.remote import Remote, Url
 from ingest import usual, words
 from telemetry.times import CITY_OFFSET_MS
@@ -163,7 +163,7 @@ def city(
 @app.command()
 def explain(
     sensor: Annotated[str, typer.Argument(help="The sensor's id, or a gateway's.")],
-    at: Annotated[str, typer.Option(help="When, with a zone: 2026-11-23T08:00:00+07:00.")],
+    at: Annotated[str, typer.Option(help=f"When: {TIME}.")],
     data: Data = DATA,
     as_json: AsJson = False,
     url: Url = None,
@@ -173,7 +173,7 @@ def explain(
 
     Read from the hub's book, also while it runs, or asked of its API (--url). Nothing to explain is no error.
     """
-    at_ms = moment(at, "--at")
+    at_ms = instant_ms(at, "--at")
     if url is not None:
         found, hours = _asked(Remote(url), sensor, at_ms)
     else:

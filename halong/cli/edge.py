@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 
 from halong.cli.edge_options import HERE, ConfigFile, SensorId, located, now_ms
 from halong.cli.wire import monitor, scan
-from halong.console import Config, fail, instant_ms, seconds
+from halong.console import TIME, Config, fail, instant_ms, seconds
 from halong.console import run as run_service
 
 
@@ -138,12 +138,12 @@ def export(
     config_or_data: Annotated[
         Path, typer.Argument(help="An agent's configuration, a journal's file, or a data directory.")
     ],
-    from_: Annotated[str, typer.Option("--from", help="Start: 2026-11-23, or 2026-11-23T00:00:00+07:00.")],
+    from_: Annotated[str, typer.Option("--from", help=f"Start: {TIME}.")],
     to: Annotated[str, typer.Option(help="End, not itself included; default: now.")] = "",
     sensor: Annotated[str, typer.Option(help="Only this sensor.")] = "",
     out: Annotated[Path | None, typer.Option(help="Write here instead of to the standard output.")] = None,
 ) -> None:
-    """Any period of the journal as CSV: works while the agent runs, and after it died. Days are those of Hạ Long.
+    """Any period of the journal as CSV: works while the agent runs, and after it died.
 
     Exit 0 only when every pack of the period could be read and, of a named sensor, there is something.
     """

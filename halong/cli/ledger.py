@@ -9,14 +9,13 @@ from urllib.parse import quote
 import msgspec
 import typer
 
-from halong.console import fail
+from halong.console import TIME, fail, instant_ms
 from halong.records import (
     DATA,
     AsJson,
     Data,
     carry_out,
     check_sensor,
-    moment,
     now_ms,
     opened,
     print_json,
@@ -159,14 +158,14 @@ def _cells(figures: Figures) -> list[str]:
 def retire(
     name: Annotated[str, typer.Argument(help="The gateway's id.")],
     data: Data = DATA,
-    since: Annotated[str | None, typer.Option(help="When it was gone, RFC 3339; now without it.")] = None,
+    since: Annotated[str | None, typer.Option(help=f"When it was gone; default: now. {TIME}.")] = None,
     url: Url = None,
 ) -> None:
     """A gateway will not come back: its sensors are free for others, what it accepted and did not bring counts as lost.
 
     If it does come back, its next birth undoes this.
     """
-    at_ms = moment(since, "--since") if since is not None else now_ms()
+    at_ms = instant_ms(since, "--since") if since is not None else now_ms()
     if url is not None:
         Remote(url).carry_out(f"/v1/gateways/{quote(name, safe='')}/retire", {"since": rfc3339(at_ms)})
     else:

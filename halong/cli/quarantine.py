@@ -12,7 +12,6 @@ from halong.records import (
     AsJson,
     Data,
     carry_out,
-    moment,
     now_ms,
     opened,
     print_json,
@@ -23,7 +22,7 @@ from halong.records import (
 from halong.remote import Remote, Url
 from storage.quarantine import Quarantine, QuarantineFilter, QuarantineRow, ReplayOrder
 from telemetry.quarantine import Reason
-from telemetry.times import rfc3339
+from telemetry.times import read, rfc3339
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -82,7 +81,7 @@ def list_(
 
 
 def _time(text: str) -> str:
-    return shown(moment(text, "a time"))
+    return shown(read(text))
 
 
 def _told(row: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from halong.console import fail
+from halong.console import TIME, fail, instant_ms
 
 
 def decode(
@@ -82,8 +82,8 @@ def verify(
 
 def resend(
     gateway: Annotated[str, typer.Option(help="The gateway whose journal is asked.")],
-    from_: Annotated[str, typer.Option("--from", help="Start, RFC 3339: 2026-11-23T00:00:00+07:00.")],
-    to: Annotated[str, typer.Option(help="End, RFC 3339.")],
+    from_: Annotated[str, typer.Option("--from", help=f"Start: {TIME}.")],
+    to: Annotated[str, typer.Option(help="End, not itself included.")],
     broker: Annotated[str, typer.Option(help="The broker.")] = "mqtt://127.0.0.1:1883",
     root: Annotated[str, typer.Option(help="The topic root.")] = "halong/v1",
 ) -> None:
@@ -92,7 +92,10 @@ def resend(
     from runtime import log
 
     log.configure(process="resend", level="error")
+    start_ms, end_ms = instant_ms(from_, "--from"), instant_ms(to, "--to")
+    if start_ms >= end_ms:
+        raise fail("--from must be before --to", 2)
     try:
-        asyncio.run(ask_resend(gateway, from_, to, broker, root))
+        asyncio.run(ask_resend(gateway, start_ms, end_ms, broker, root))
     except (ValueError, OSError) as error:
         raise fail(str(error), 2) from None

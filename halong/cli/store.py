@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from halong import storesecret
 from halong.client import Client
-from halong.console import fail, instant_ms
+from halong.console import TIME, fail, instant_ms
 from halong.records import DATA, AsJson, print_json
 from halong.remote import Url, asking, key
 from storage.store import Store, StoreUnavailableError
@@ -56,9 +56,7 @@ def export(
         str | None, typer.Option(help="A store instead: duckdb:FILE or http://host:8086/database.")
     ] = None,
     url: Url = None,
-    from_: Annotated[
-        str | None, typer.Option("--from", help="2026-11-23 or 2026-11-23T08:00+07:00; default: the first.")
-    ] = None,
+    from_: Annotated[str | None, typer.Option("--from", help=f"Start; default: the first. {TIME}.")] = None,
     to: Annotated[str | None, typer.Option(help="Up to here, not included; default: the last.")] = None,
     sensor: Annotated[list[str] | None, typer.Option(help="Only this sensor; repeatable.")] = None,
     quantity: Annotated[list[str] | None, typer.Option(help="Only this quantity; repeatable.")] = None,
@@ -209,7 +207,8 @@ def rollup(
         str | None, typer.Option(help="A store instead: duckdb:FILE or http://host:8086/database.")
     ] = None,
     from_: Annotated[
-        str | None, typer.Option("--from", help="Compute anew from here on, also what is there already.")
+        str | None,
+        typer.Option("--from", help=f"Compute anew from here on, also what is there already. {TIME}."),
     ] = None,
     to: Annotated[str | None, typer.Option(help="Up to here, not included; default: the last.")] = None,
     as_json: AsJson = False,

@@ -156,7 +156,7 @@ class TestExport:
     @pytest.mark.parametrize(
         ("arguments", "words", "code"),
         [
-            (["--from", "yesterday"], "is not a time like 2026-11-23 or", 2),
+            (["--from", "yesterday"], "is no time like 2026-11-23 or", 2),
             (["--from", "2026-11-24", "--to", "2026-11-23"], "--from must be before --to", 2),
             (["--from", "2026-11-24"], "there is no journal at", 1),
         ],

@@ -118,7 +118,7 @@ def test_export_of_a_period_and_of_some_series(tmp_path: Path) -> None:
         (("--out", "x.csv", "--quantity", "pm26"), "unknown quantity 'pm26'"),
         (("--out", "x.csv", "--data", "nowhere"), "there is no store at nowhere"),
         (("--out", "x.csv", "--store", "ftp:x"), "there is no store at ftp:x"),
-        (("--out", "x.csv", "--from", "yesterday"), "is not a time like 2026-11-23 or"),
+        (("--out", "x.csv", "--from", "yesterday"), "is no time like 2026-11-23 or"),
         (("--out", "x.csv", "--url", "http://127.0.0.1:9"), "http://127.0.0.1:9 cannot be reached: "),
         (("--out", "x.csv", "--store", "http://127.0.0.1:9/x"), "cannot reach http://127.0.0.1:9: "),
     ],
