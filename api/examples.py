@@ -249,7 +249,7 @@ _EXAMPLES |= {
                 "role": "operator",
                 "sites": ["bai-chay"],
                 "created": "2026-11-20T00:00:00.000Z",
-                "created_by": "cli:root",
+                "created_by": "root (command line)",
                 "expires": None,
                 "revoked": None,
             }

@@ -12,7 +12,7 @@ from typing import IO
 import msgspec
 from rich.console import Console
 
-from halong import broker, verify
+from halong import broker, sets
 from halong.broker import BrokerKind
 from halong.hub import BrokerSettings, HubConfig, StoreSettings
 from halong.processes import Processes
@@ -168,7 +168,7 @@ async def drain(journals: Sequence[Path], console: Console, within_s: float = DR
     deadline = time.monotonic() + within_s
     await asyncio.sleep(0.6)  # the last group commits
     while True:
-        waiting = await asyncio.to_thread(verify.count_waiting, journals)
+        waiting = await asyncio.to_thread(sets.count_waiting, journals)
         if not waiting:
             return True
         if time.monotonic() > deadline:

@@ -7,7 +7,7 @@ import numpy as np
 from rich.console import Console
 
 from firmware_sim.city import City, DevicePlan
-from halong import verify
+from halong import sets
 from halong.account import Account, compare
 from halong.installation import Paths, now_ms
 from halong.pairing import Sequences, Window
@@ -42,17 +42,17 @@ async def reckon(
 ) -> dict[str, Any]:
     """The account as it is reported; the store is opened and closed. Raises StoreUnavailableError."""
     journals = {g.id: paths.journal(g.id) for g in plan.gateways if paths.journal(g.id).exists()}
-    emitted = verify.read_emitted([paths.truth])
-    accepted = verify.read_accepted(journals, since_ms=began_ms)
+    emitted = sets.read_emitted([paths.truth])
+    accepted = sets.read_accepted(journals, since_ms=began_ms)
     await store.open()
     try:
-        stored = await verify.read_stored(store, began_ms, now_ms() + 60_000, emitted.sensors)
+        stored = await sets.read_stored(store, began_ms, now_ms() + 60_000, emitted.sensors)
     finally:
         await store.close()
     with Book(paths.book) as book:
         anomalies = book.anomalies(start_ms=began_ms, limit=1000)
         quarantined = book.quarantine_total()
-    commits = verify.read_commits(paths.trace)
+    commits = sets.read_commits(paths.trace)
     account = compare(
         emitted.readings,
         accepted.readings,
@@ -72,8 +72,8 @@ async def reckon(
         "protocols": sorted(set(emitted.protocols.values())),
         **_figures(account),
         "damaged": accepted.damaged,
-        "undatable": accepted.count_timeless(verify.UNDATABLE),
-        "undated": accepted.count_timeless(verify.UNDATED),
+        "undatable": accepted.count_timeless(sets.UNDATABLE),
+        "undated": accepted.count_timeless(sets.UNDATED),
         "quarantined": quarantined,
         "anomalies": len(anomalies),
         "drained": drained,

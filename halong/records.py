@@ -49,10 +49,13 @@ def who() -> str:
 
 
 @contextmanager
-def opened(data: Path) -> Iterator[Book]:
-    """The book of the hub whose data directory this is; a missing or unusable one ends the command with one line."""
+def opened(data: Path, *, new: bool = False) -> Iterator[Book]:
+    """The book of the hub whose data directory this is; a missing or unusable one ends the command with one line.
+
+    `new`: it is made when the directory is there, for what is done before the hub's first start.
+    """
     path = data / BOOK
-    if not path.exists():
+    if not (data.is_dir() if new else path.exists()):
         raise fail(f"there is no book at {path}: give the hub's data directory with --data", 2)
     try:
         with Book(path) as book:

@@ -19,7 +19,6 @@ from firmware_sim import city
 from firmware_sim.faults import check_sensors, parse_fault
 from halong import broker, street
 from halong.broker import BrokerKind
-from halong.cli.key import make_key
 from halong.hub import BrokerSettings, StoreSettings, store_url
 from halong.installation import (
     Paths,
@@ -38,6 +37,7 @@ from halong.installation import (
     start_broker,
     wait_ready,
 )
+from halong.keys import new_key
 from halong.processes import Processes
 from halong.reckoning import print_account, reckon
 from halong.serving import ApiSettings
@@ -162,8 +162,9 @@ async def _broker(options: Options, paths: Paths, processes: Processes) -> str:
 @contextmanager
 def _operator_key(paths: Paths) -> Iterator[str]:
     """A key for this run, to acknowledge with: in a file that only its owner can read."""
+    key = new_key()
     with Book(paths.book) as book:
-        key = make_key(book, "halong up", Role.OPERATOR, by="up")
+        Keys(book).add(key, "halong up", Role.OPERATOR, by="up", now_ms=now_ms())
     paths.key.unlink(missing_ok=True)
     with os.fdopen(os.open(paths.key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(key + "\n")

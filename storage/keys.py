@@ -78,17 +78,31 @@ class Keys:
     def __init__(self, book: Book, *, audit_rows: int = AUDIT_ROWS) -> None:
         self._book, self._audit_rows = book, audit_rows
 
-    def add(self, row: KeyRow, digest: bytes) -> None:
-        """Keep a new key by the hash of its secret, and the record that it was made."""
-        sites = ",".join(row.sites)
+    def add(
+        self,
+        text: str,
+        name: str,
+        role: Role,
+        sites: Sequence[str] = (),
+        *,
+        by: str,
+        now_ms: int,
+        expires_ms: int | None = None,
+    ) -> KeyRow:
+        """Keep a new key by the hash of its secret, and the record that it was made. Raises ValueError for no key."""
+        found = read_key(text)
+        if found is None:
+            raise ValueError("this is no key")
+        row = KeyRow(found[0], name, role, tuple(sites), now_ms, by, expires_ms, None)
         with self._book.writing() as database:
             database.execute(
                 "INSERT INTO keys (id, hash, name, role, sites, created_ms, created_by, expires_ms)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (row.id, digest, row.name, row.role, sites, row.created_ms, row.created_by, row.expires_ms),
+                (row.id, found[1], name, role, ",".join(sites), now_ms, by, expires_ms),
             )
-            detail = f"{row.name}, {row.role}, {sites or 'all sites'}"
-            self._record(database, row.created_ms, row.created_by, "", "key create", row.id, detail)
+            detail = f"{name}, {role}, {','.join(sites) or 'all sites'}"
+            self._record(database, now_ms, by, "", "key create", row.id, detail)
+        return row
 
     def made(self) -> list[KeyRow]:
         """Every key that was ever made, the oldest first."""

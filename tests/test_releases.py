@@ -20,7 +20,7 @@ import pytest
 from edge import journalfile
 from edge.journal import Journal
 from halong.hub import ApiSettings, BrokerSettings, HubConfig, run
-from halong.verify import read_accepted
+from halong.sets import read_accepted
 from storage import book as books
 from storage import duckfile
 from storage.book import Book, BookUnavailableError

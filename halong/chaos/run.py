@@ -16,7 +16,7 @@ import structlog
 from rich.console import Console
 
 from firmware_sim import city
-from halong import broker, influxd, street, verify
+from halong import broker, influxd, sets, street
 from halong.broker import BrokerKind
 from halong.chaos import plan
 from halong.chaos.faults import City
@@ -250,7 +250,7 @@ async def _tell(played: Counter[str], journals: Sequence[Path], memory: Memory, 
     began = time.monotonic()
     while True:
         await asyncio.sleep(TELL_EVERY_S)
-        waiting = await asyncio.to_thread(verify.count_waiting, journals)
+        waiting = await asyncio.to_thread(sets.count_waiting, journals)
         console.print(
             f"{time.monotonic() - began:5.0f} s  {sum(played.values()):4} faults  {waiting:4} packs waiting"
             f"  hub {memory.now('hub')} MB, agents {memory.largest(exclude=('hub', 'broker', 'sim', 'influxd'))} MB,"

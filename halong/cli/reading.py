@@ -62,12 +62,12 @@ def verify(
 ) -> None:
     """Compare emitted, accepted and stored reading by reading. Exit 0 when the account balances."""
     from halong import storesecret
-    from halong.commands import verify_sets
+    from halong.verify import verify_files
     from storage.store import StoreUnavailableError
 
     address = storesecret.of_command(store) if store.startswith("http") else store
     try:
-        account = asyncio.run(verify_sets(record, address, journal or []))
+        account = asyncio.run(verify_files(record, address, journal or []))
     except (ValueError, OSError, StoreUnavailableError) as error:
         raise fail(str(error), 2) from None
     if as_json:
@@ -88,7 +88,7 @@ def resend(
     root: Annotated[str, typer.Option(help="The topic root.")] = "halong/v1",
 ) -> None:
     """Ask a gateway to send a period once more: it heals a restored store, and changes nothing that is there."""
-    from halong.commands import ask_resend
+    from halong.resend import ask_resend
     from runtime import log
 
     log.configure(process="resend", level="error")

@@ -17,7 +17,7 @@ from api.app import Services, create
 from api.gate import Access
 from runtime.feed import Feed
 from storage.book import Book
-from storage.keys import KeyRow, Keys, Role, read_key, write_key
+from storage.keys import Keys, Role, write_key
 from storage.open import open_store
 from storage.store import Columns
 from telemetry.alarm import Alarm, AlarmFamily, AlarmState
@@ -112,10 +112,9 @@ class Hub:
         """A new key of that role."""
         number = len(Keys(self.book).made())
         text = write_key(f"{number:012x}", f"{number:043d}")
-        found = read_key(text)
-        assert found is not None
-        row = KeyRow(found[0], f"{role} {number}", role, sites, NOW_MS, "test", expires_ms, None)
-        Keys(self.book).add(row, found[1])
+        Keys(self.book).add(
+            text, f"{role} {number}", role, sites, by="test", now_ms=NOW_MS, expires_ms=expires_ms
+        )
         return text
 
     def with_access(self, access: Access) -> "Hub":

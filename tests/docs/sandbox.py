@@ -19,7 +19,7 @@ from halong.installation import free_port
 from storage import alarms, quiet
 from storage.amendments import Pages
 from storage.book import Book
-from storage.keys import KeyRow, Keys, Role, read_key, write_key
+from storage.keys import Keys, Role, write_key
 from telemetry.anomaly import AnomalyKind
 from telemetry.corrections import Correction
 from telemetry.inventory import Sensor, Site
@@ -117,9 +117,7 @@ def fill(book: Book, now_ms: int) -> str:
 
 def _key(book: Book, name: str, now_ms: int) -> str:
     text = write_key(name, "k" * 43)
-    found = read_key(text)
-    assert found is not None
-    Keys(book).add(KeyRow(found[0], name, Role.OPERATOR, (), now_ms, "test", None, None), found[1])
+    Keys(book).add(text, name, Role.OPERATOR, by="test", now_ms=now_ms)
     return text
 
 

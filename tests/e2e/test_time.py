@@ -18,7 +18,7 @@ from edge.settings import (
 )
 from halong.account import compare
 from halong.pairing import Sequences
-from halong.verify import read_accepted
+from halong.sets import read_accepted
 from ingest.pipeline import Pipeline
 from runtime.mqtt import BrokerUrl
 from storage.book import Book

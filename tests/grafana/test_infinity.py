@@ -18,7 +18,7 @@ from grafana import files, infinity
 from grafana.city import CITY_DASHBOARD
 from storage import alarms as page
 from storage.book import Book
-from storage.keys import KeyRow, Keys, Role, read_key, write_key
+from storage.keys import Keys, Role, write_key
 from storage.open import open_store
 from storage.store import Columns
 from telemetry.anomaly import AnomalyKind
@@ -82,9 +82,7 @@ async def fill(data: Path, now_ms: int) -> str:
         with book.writing() as database:
             page.put(database, [opened])
         text = write_key("0" * 12, "k" * 43)
-        found = read_key(text)
-        assert found is not None
-        Keys(book).add(KeyRow(found[0], "grafana", Role.VIEWER, (), now_ms, "test", None, None), found[1])
+        Keys(book).add(text, "grafana", Role.VIEWER, by="test", now_ms=now_ms)
     return text
 
 

@@ -13,12 +13,12 @@ import msgspec
 from typer.testing import CliRunner, Result
 
 from halong.__main__ import app
-from halong.cli.key import make_key
 from halong.hub import HubConfig
+from halong.keys import new_key
 from storage import alarms as page
 from storage.amendments import Pages
 from storage.book import Book
-from storage.keys import Role
+from storage.keys import Keys, Role
 from storage.ledger import HOUR_MS
 from storage.notes import Notes
 from telemetry import topics
@@ -56,7 +56,8 @@ async def desk(config: HubConfig, role: Role = Role.OPERATOR) -> AsyncIterator[t
     root, sensor = config.broker.root, Sensor("pm-1", "pms5003", ("pm25",), 10.0)
     birth = Birth("gw-1", SITE, (sensor,), (1, 1), now_ms())
     with Book(Path(config.data) / "book.sqlite") as book:
-        key = make_key(book, "Lan", role, by="a test")
+        key = new_key()
+        Keys(book).add(key, "Lan", role, by="a test", now_ms=now_ms())
         async with running(config) as get:
             await publish_raw(config, topics.birth(root, "gw-1"), msgspec.json.encode(birth), retain=True)
             await publish(config, [Reading("pm-1", "pm25", now_ms(), 20.0)], 0)

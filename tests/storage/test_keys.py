@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from storage.book import Book
-from storage.keys import KeyRow, Keys, Role, read_key, write_key
+from storage.keys import KeyRow, Keys, Role, write_key
 
 TEXT = write_key("0123456789ab", "A" * 43)
 
@@ -18,13 +18,10 @@ def book(tmp_path: Path) -> Iterator[Book]:
 
 
 def added(book: Book, *, expires_ms: int | None = None) -> KeyRow:
-    found = read_key(TEXT)
-    assert found is not None
-    row = KeyRow(
-        found[0], "night shift", Role.OPERATOR, ("bai-chay", "hon-gai"), 1000, "cli:me", expires_ms, None
+    sites = ("bai-chay", "hon-gai")
+    return Keys(book).add(
+        TEXT, "night shift", Role.OPERATOR, sites, by="me (command line)", now_ms=1000, expires_ms=expires_ms
     )
-    Keys(book).add(row, found[1])
-    return row
 
 
 def test_a_key_is_found_by_its_text_alone(book: Book) -> None:
