@@ -11,18 +11,14 @@ from rich.table import Table
 from edge import statusfile
 from edge.settings import EdgeConfig
 from edge.status import OK, WAITING, Status, config_hash
-from halong.console import fail
 from telemetry.messages import PortCounters, SensorCounters
 
 MISSED = 3  # writings of the file, and the agent does not run
 
 
 def show(config: EdgeConfig, now_ms: int, *, as_json: bool) -> bool:
-    """Print the status of the agent with this configuration; whether all is well."""
-    try:
-        status = statusfile.read(statusfile.beside(Path(config.journal.path)))
-    except statusfile.StatusError as error:
-        raise fail(str(error)) from None
+    """Print the status of the agent with this configuration; whether all is well. Raises StatusError."""
+    status = statusfile.read(statusfile.beside(Path(config.journal.path)))
     wrong = list(complaints(status, config, now_ms))
     if as_json:
         content = {**msgspec.to_builtins(status), "complaints": wrong}

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from halong.console import fail
 from runtime.config import ConfigError
 
 VARIABLE = "HALONG_STORE_SECRET"
@@ -39,16 +38,12 @@ def with_secret(url: str, found: str) -> str:
 def of_command(given: str, *variables: str) -> str:
     """The address of an InfluxDB that a command was given, with the secret of the first variable that is set.
 
-    One with a secret in it ends the command with exit 2.
+    Raises ConfigError, also for an address with a secret in it.
     """
     names = variables or (VARIABLE,)
     if urlsplit(given).password is not None:
-        raise fail(
+        raise ConfigError(
             f"an address on a command line is seen by every user of this machine: put user:secret into {names[0]},"
-            f" or into a file that {names[0]}{SUFFIX} names",
-            2,
+            f" or into a file that {names[0]}{SUFFIX} names"
         )
-    try:
-        return with_secret(given, next(filter(None, (secret(os.environ, name) for name in names)), ""))
-    except ConfigError as error:
-        raise fail(str(error), 2) from None
+    return with_secret(given, next(filter(None, (secret(os.environ, name) for name in names)), ""))

@@ -52,7 +52,7 @@ OWN_CLOCK = {
     "halong/hub.py",
     "halong/installation.py",
     "halong/processes.py",
-    "halong/records.py",
+    "halong/cli/records.py",
     "halong/status.py",
     "halong/up.py",
     "storage/open.py",

@@ -9,9 +9,9 @@ import msgspec
 import typer
 
 from halong.cli.channels import try_channels
+from halong.cli.records import DATA, AsJson, Data, now_ms, opened, print_json, print_table, shown, who
+from halong.cli.remote import Remote, Url
 from halong.console import TIME, fail, instant_ms, seconds
-from halong.records import DATA, AsJson, Data, now_ms, opened, print_json, print_table, shown, who
-from halong.remote import Remote, Url
 from storage import alarms as page
 from storage import quiet
 from storage.book import Book

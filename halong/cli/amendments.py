@@ -8,8 +8,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from halong.console import TIME, fail, instant_ms
-from halong.records import (
+from halong.cli.records import (
     DATA,
     AsJson,
     Data,
@@ -21,7 +20,8 @@ from halong.records import (
     shown,
     who,
 )
-from halong.remote import Remote, Url
+from halong.cli.remote import Remote, Url
+from halong.console import TIME, fail, instant_ms
 from storage.amendments import AmendmentError, Corrected, Invalid, Noted, Pages, described
 from telemetry.corrections import Correction, Form
 from telemetry.names import did_you_mean

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from halong.cli.records import DATA, AsJson, Data, carry_out, now_ms, opened, print_json, shown, unheld_store
 from halong.console import fail
-from halong.records import DATA, AsJson, Data, carry_out, now_ms, opened, print_json, shown, unheld_store
 from storage.backup import BackupError, Label, back_up, read_label
 from storage.backup import restore as put_back
 from storage.book import Book

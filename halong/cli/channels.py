@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from halong.cli.records import AsJson, now_ms, print_json
 from halong.console import fail, load
-from halong.records import AsJson, now_ms, print_json
 from telemetry.alarm import Alarm, AlarmState, family_of
 from telemetry.anomaly import AnomalyKind, Severity
 from telemetry.names import did_you_mean

@@ -11,9 +11,9 @@ from urllib.parse import quote
 import msgspec
 import typer
 
+from halong.cli.records import DATA, AsJson, Data, check_sensor, no_sensor, opened, print_json, shown
+from halong.cli.remote import Remote, Url
 from halong.console import TIME, fail, instant_ms
-from halong.records import DATA, AsJson, Data, check_sensor, no_sensor, opened, print_json, shown
-from halong.remote import Remote, Url
 from ingest import usual, words
 from telemetry.times import CITY_OFFSET_MS
 from telemetry.usual import UsualHour

@@ -75,11 +75,15 @@ def status(
 
     Exit 0 when the agent runs and nothing is wrong, else 1.
     """
+    from edge.statusfile import StatusError
     from halong import edge_status
 
     settings = located(config)
-    if not edge_status.show(settings, now_ms(), as_json=json):
-        raise typer.Exit(1)
+    try:
+        good = edge_status.show(settings, now_ms(), as_json=json)
+    except StatusError as error:
+        raise fail(str(error)) from None
+    raise typer.Exit(0 if good else 1)
 
 
 @edge.command()

@@ -5,9 +5,9 @@ from typing import Annotated
 import msgspec
 import typer
 
+from halong.cli.records import DATA, AsJson, Data, now_ms, opened, print_json, shown, who
 from halong.console import fail, seconds
 from halong.keys import new_key
-from halong.records import DATA, AsJson, Data, now_ms, opened, print_json, shown, who
 from storage.keys import KeyRow, Keys, Role, read_key
 from telemetry.inventory import check_id
 

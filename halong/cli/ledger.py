@@ -9,8 +9,7 @@ from urllib.parse import quote
 import msgspec
 import typer
 
-from halong.console import TIME, fail, instant_ms
-from halong.records import (
+from halong.cli.records import (
     DATA,
     AsJson,
     Data,
@@ -24,7 +23,8 @@ from halong.records import (
     unheld_store,
     who,
 )
-from halong.remote import Remote, Url
+from halong.cli.remote import Remote, Url
+from halong.console import TIME, fail, instant_ms
 from storage.book import Book
 from storage.ledger import Figures, LedgerRow, total
 from storage.ledger import ledger as draw_up

@@ -6,8 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from halong.console import fail
-from halong.records import (
+from halong.cli.records import (
     DATA,
     AsJson,
     Data,
@@ -19,7 +18,8 @@ from halong.records import (
     shown,
     who,
 )
-from halong.remote import Remote, Url
+from halong.cli.remote import Remote, Url
+from halong.console import fail
 from storage.quarantine import Quarantine, QuarantineFilter, QuarantineRow, ReplayOrder
 from telemetry.quarantine import Reason
 from telemetry.times import read, rfc3339

@@ -63,12 +63,13 @@ def verify(
     """Compare emitted, accepted and stored reading by reading. Exit 0 when the account balances."""
     from halong import storesecret
     from halong.verify import verify_files
+    from runtime.config import ConfigError
     from storage.store import StoreUnavailableError
 
-    address = storesecret.of_command(store) if store.startswith("http") else store
     try:
+        address = storesecret.of_command(store) if store.startswith("http") else store
         account = asyncio.run(verify_files(record, address, journal or []))
-    except (ValueError, OSError, StoreUnavailableError) as error:
+    except (ConfigError, ValueError, OSError, StoreUnavailableError) as error:
         raise fail(str(error), 2) from None
     if as_json:
         print(json.dumps(account.figures, ensure_ascii=False))

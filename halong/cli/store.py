@@ -11,10 +11,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from halong import storesecret
+from halong.cli.records import DATA, AsJson, print_json
+from halong.cli.remote import Url, asking, key
 from halong.client import Client
 from halong.console import TIME, fail, instant_ms
-from halong.records import DATA, AsJson, print_json
-from halong.remote import Url, asking, key
+from runtime.config import ConfigError
 from storage.store import Store, StoreUnavailableError
 from telemetry.names import did_you_mean
 from telemetry.quantities import QUANTITIES
@@ -30,7 +31,10 @@ def _address(given: str, *secrets: str) -> str:
     """A store's address from one, or from a hub's data directory or DuckDB file; exit 2 when it cannot be."""
     path = Path(given.removeprefix("duckdb:"))
     if given.startswith("http"):
-        return storesecret.of_command(given, *secrets)
+        try:
+            return storesecret.of_command(given, *secrets)
+        except ConfigError as error:
+            raise fail(str(error), 2) from None
     if path.is_dir():
         path /= STORE_FILE
     return f"duckdb:{path}"

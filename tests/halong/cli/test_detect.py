@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from halong.__main__ import app
-from halong.records import BOOK
+from halong.cli.records import BOOK
 from storage.book import Book
 from telemetry.anomaly import Anomaly, AnomalyKind, Severity
 

@@ -14,8 +14,8 @@ from storage import snapshots
 from storage.book import Book
 from telemetry.anomaly import Anomaly, AnomalyKind, Severity
 from tests.halong.cli.test_detect import detect
+from tests.halong.cli.test_remote import desk
 from tests.halong.test_hub import config, now_ms  # noqa: F401  # `config` is a fixture
-from tests.halong.test_remote import desk
 
 
 def fill(book: Book, at_ms: int) -> None:
