@@ -9,6 +9,8 @@ from edge.traffic import Traffic
 from telemetry.messages import DeviceCounters, PortCounters
 from telemetry.reading import Flag, Reading
 
+AHEAD_MS = 100  # no frame is dated later than so long after it was read
+
 OnBad = Callable[[str, int], None]
 
 
@@ -84,13 +86,23 @@ class PortAccount:
         if decoded.verdict is Verdict.IGNORE or not decoded.measurements:
             return decoded, ()
         doubt = int(Flag.DEVICE) if decoded.verdict is Verdict.FLAG else 0
-        observed_at = at_ms - round(frame.after * self._byte_s * 1000)
-        self._last_ms = observed_at
+        observed_at = self._last_ms = self._dated(frame, at_ms)
         measured = device.traffic.take(decoded, observed_at) if device.traffic else decoded.measurements
         self._readings += len(measured)
         return decoded, [
             Reading(device.sensor, m.quantity, observed_at, m.value, m.flags | doubt) for m in measured
         ]
+
+    def _dated(self, frame: Frame, at_ms: int) -> int:
+        """When its last byte came: so long before the chunk was read as the bytes behind it take, but after the frame before it.
+
+        A process that was late finds in one chunk what came in many, and in the next one the rest, read in the same millisecond.
+        """
+        came_ms = at_ms - round(frame.after * self._byte_s * 1000)
+        last_ms = self._last_ms
+        if last_ms is None or not came_ms <= last_ms <= at_ms + AHEAD_MS:  # the clock may have been set back
+            return came_ms
+        return last_ms + 1
 
     def _drop(self, device: Device, frames: int) -> None:
         if frames:
