@@ -17,6 +17,7 @@ from ingest.agreement import Agreement
 from ingest.detectors.bank import Bank, rounds
 from ingest.detectors.finding import Finding
 from ingest.detectors.lanes import F64, I64, Bools, Lanes
+from ingest.fleet import FEW, Fleet
 from ingest.lean import Lean
 from ingest.namer import TOLD, Looks, Namer
 from ingest.profile import Band, Profile, inside
@@ -59,6 +60,7 @@ class Survey:
         self._open = Lanes((), TABLES)
         self._rhythm = Rhythm()
         self._agreement = Agreement(offset_ms)
+        self._fleet = Fleet(self._bank.lanes, self._profile.lanes)
         self._namer = Namer(self._bank, self._profile, self._lean, self._rhythm)
         self._parts = (
             self._open,
@@ -177,6 +179,7 @@ class Survey:
             for part in self._parts:
                 if part is not self._bank.lanes:
                     part.add()
+            self._fleet.add(lane, *key)
             self._period.append(0.0)
             self._limit.append(rates.limit(key[1]))
         self._period[lane] = period_s
@@ -245,3 +248,6 @@ class Survey:
             told.setdefault(int(rows[column]), []).append((AnomalyKind.CALIBRATION, finding))
         self._bank.learn(frame)
         self._profile.learn(lanes, local_ms, values, ~self._namer.calm(lanes))
+        new = frame.new["n"] == FEW
+        if new.any():
+            self._fleet.begin(lanes[new], local_ms[new])
