@@ -7,6 +7,7 @@ too; it is not lost: the gateway's journal holds it, `halong resend` brings it a
 
 import re
 import sqlite3
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Sequence
 from enum import StrEnum
@@ -17,6 +18,7 @@ import msgspec
 
 from telemetry import undatable
 from telemetry.quarantine import Quarantined, Reason
+from telemetry.times import rfc3339
 
 ROWS_MAX = 10_000
 BYTES_MAX = 64 * 1024 * 1024
@@ -71,6 +73,28 @@ class QuarantineRow(msgspec.Struct, frozen=True):
         """Whether somebody should still look at it."""
         replay = self.replay
         return replay is None or replay.outcome not in SETTLED or replay.at_ms < self.last_ms
+
+
+def described(row: QuarantineRow, shown_bytes: int | None = None) -> dict[str, Any]:
+    """An entry as the API and `--json` show it; of the payload, in base64, at most so many bytes."""
+    replay = row.replay
+    return {
+        "id": row.id,
+        "reason": row.reason,
+        "detail": row.detail,
+        "topic": row.topic,
+        "gateway": row.gateway,
+        "sensor": row.sensor,
+        "payload": b64encode(row.payload[:shown_bytes]).decode(),
+        "bytes": len(row.payload),
+        "count": row.count,
+        "first_seen": rfc3339(row.first_ms),
+        "last_seen": rfc3339(row.last_ms),
+        "state": "open" if row.open else "settled",
+        "replay": {"at": rfc3339(replay.at_ms), "outcome": replay.outcome, "detail": replay.detail}
+        if replay is not None
+        else None,
+    }
 
 
 class QuarantineFilter(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -1,6 +1,5 @@
 """The quarantine as a work queue: what was set aside and why, and another try once the cause is mended."""
 
-import base64
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -12,9 +11,8 @@ from api.orders import WAIT_S, ask, describe, find, who
 from api.params import one_of, strict_query, time_ms
 from api.problems import ProblemError
 from api.services import Services, services
-from storage.quarantine import Quarantine, QuarantineFilter, QuarantineRow, ReplayOrder
+from storage.quarantine import Quarantine, QuarantineFilter, ReplayOrder, described
 from telemetry.quarantine import Reason
-from telemetry.times import rfc3339
 
 SHOWN_BYTES = 4096
 
@@ -53,30 +51,9 @@ async def quarantine(
     )
     rows = hub.book.quarantined(limit, int(cursor) if cursor is not None else None, wanted=wanted)
     return {
-        "items": [_entry(row) for row in rows],
+        "items": [described(row, SHOWN_BYTES) for row in rows],
         "next": str(rows[-1].id) if len(rows) == limit else None,
         "total": hub.book.quarantine_total(),
-    }
-
-
-def _entry(row: QuarantineRow) -> dict[str, Any]:
-    replay = row.replay
-    return {
-        "id": row.id,
-        "reason": row.reason,
-        "detail": row.detail,
-        "topic": row.topic,
-        "gateway": row.gateway,
-        "sensor": row.sensor,
-        "payload": base64.b64encode(row.payload[:SHOWN_BYTES]).decode(),
-        "bytes": len(row.payload),
-        "count": row.count,
-        "first_seen": rfc3339(row.first_ms),
-        "last_seen": rfc3339(row.last_ms),
-        "state": "open" if row.open else "settled",
-        "replay": {"at": rfc3339(replay.at_ms), "outcome": replay.outcome, "detail": replay.detail}
-        if replay is not None
-        else None,
     }
 
 

@@ -20,9 +20,9 @@ from halong.cli.records import (
 )
 from halong.cli.remote import Remote, Url
 from halong.console import fail
-from storage.quarantine import Quarantine, QuarantineFilter, QuarantineRow, ReplayOrder
+from storage.quarantine import Quarantine, QuarantineFilter, ReplayOrder, described
 from telemetry.quarantine import Reason
-from telemetry.times import read, rfc3339
+from telemetry.times import read
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -65,7 +65,7 @@ def list_(
         items, total = page["items"], page["total"]
     else:
         with opened(data) as book:
-            items = [_described(row) for row in book.quarantined(limit, wanted=wanted)]
+            items = [described(row) for row in book.quarantined(limit, wanted=wanted)]
             total = book.quarantine_total()
     if as_json:
         print_json({"items": items, "total": total})
@@ -89,26 +89,6 @@ def _told(row: Mapping[str, Any]) -> str:
     return detail if replay is None else f"{detail} [{replay['outcome']}: {replay['detail']}]"
 
 
-def _described(row: QuarantineRow) -> dict[str, Any]:
-    replay = row.replay
-    return {
-        "id": row.id,
-        "reason": row.reason,
-        "detail": row.detail,
-        "topic": row.topic,
-        "gateway": row.gateway,
-        "sensor": row.sensor,
-        "payload": base64.b64encode(row.payload).decode(),
-        "count": row.count,
-        "first_seen": rfc3339(row.first_ms),
-        "last_seen": rfc3339(row.last_ms),
-        "state": "open" if row.open else "settled",
-        "replay": {"at": rfc3339(replay.at_ms), "outcome": replay.outcome, "detail": replay.detail}
-        if replay
-        else None,
-    }
-
-
 @app.command()
 def show(
     entry: Annotated[int, typer.Argument(help="The entry's id.")],
@@ -121,12 +101,12 @@ def show(
         items = Remote(url).get("/v1/quarantine", limit=1, cursor=entry + 1)["items"]
     else:
         with opened(data) as book:
-            items = [_described(row) for row in book.quarantined(1, wanted=QuarantineFilter(ids=(entry,)))]
+            items = [described(row) for row in book.quarantined(1, wanted=QuarantineFilter(ids=(entry,)))]
     if not items or items[0]["id"] != entry:
         raise fail(f"no entry {entry} in the quarantine")
-    described = items[0]
+    found = items[0]
     if as_json:
-        print_json(described)
+        print_json(found)
         return
     for name in (
         "id",
@@ -140,10 +120,10 @@ def show(
         "last_seen",
         "state",
     ):
-        print(f"{name:11}{described[name]}")
-    if replay := described["replay"]:
+        print(f"{name:11}{found[name]}")
+    if replay := found["replay"]:
         print(f"replay     {_time(replay['at'])} {replay['outcome']}: {replay['detail']}")
-    payload = base64.b64decode(described["payload"])
+    payload = base64.b64decode(found["payload"])
     text = payload.decode("utf-8", "replace")
     print(f"payload    {text if text.isprintable() else payload.hex(' ')}")
 

@@ -1,9 +1,9 @@
-"""Pushes over real sockets: good ones, malformed, oversized, slow, too many; a port that is taken; a full intake."""
+"""Pushes over real sockets: good ones, malformed, oversized, slow, too many; a port that is taken; a full journal."""
 
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -16,6 +16,7 @@ from edge.listener import MAX_CONNECTIONS, Listener
 from edge.publishers import HttpListener, HttpSensor
 from halong.installation import free_port
 from telemetry.reading import Reading
+from tests.edge.running_port import Journal
 from tests.waiting import until
 
 NOW = 1_700_000_000_000
@@ -29,28 +30,15 @@ SENSORS = (
 PM = {"sensordatavalues": [{"value_type": "P1", "value": "14.20"}, {"value_type": "P2", "value": "8.10"}]}
 
 
-class Intake:
-    """Takes readings while it is open."""
-
-    def __init__(self) -> None:
-        self.readings: list[Reading] = []
-        self.open = asyncio.Event()
-        self.open.set()
-
-    async def put(self, readings: Sequence[Reading]) -> None:
-        await self.open.wait()
-        self.readings.extend(readings)
-
-
 @asynccontextmanager
-async def listening(request_s: float = PATIENCE_S) -> AsyncIterator[tuple[Listener, Intake, int]]:
-    port, intake = free_port(), Intake()
+async def listening(request_s: float = PATIENCE_S) -> AsyncIterator[tuple[Listener, Journal, int]]:
+    port, journal = free_port(), Journal()
     settings = HttpListener(port=port, sensors=SENSORS)
-    listener = Listener(settings, deliver=intake.put, clock=lambda: NOW, request_s=request_s, retry_s=0.01)
+    listener = Listener(settings, deliver=journal.put, clock=lambda: NOW, request_s=request_s, retry_s=0.01)
     task = asyncio.create_task(listener.run())
     try:
         await until(lambda: listener.counters()[0].up)
-        yield listener, intake, port
+        yield listener, journal, port
     finally:
         task.cancel()
         await asyncio.wait([task])
@@ -89,13 +77,13 @@ def push(content: Any, *headers: str) -> bytes:
 
 
 async def test_a_push_of_one_sensor_of_a_node() -> None:
-    async with listening() as (listener, intake, port):
+    async with listening() as (listener, journal, port):
         answer = await said(port, push(PM, "X-Sensor: esp8266-1234567", "X-Pin: 1"))
         assert answer == (200, "2 readings accepted")
-        assert intake.readings == [Reading("pm-1", "pm10", NOW, 14.2), Reading("pm-1", "pm25", NOW, 8.1)]
+        assert journal.readings == [Reading("pm-1", "pm10", NOW, 14.2), Reading("pm-1", "pm25", NOW, 8.1)]
         climate = {"sensordatavalues": [{"value_type": "temperature", "value": "25.2"}]}
         assert (await said(port, push(climate, "X-Sensor: ESP8266-1234567", "X-Pin: 11")))[0] == 200
-        assert intake.readings[2:] == [Reading("air-1", "device_temperature", NOW, 25.2)]
+        assert journal.readings[2:] == [Reading("air-1", "device_temperature", NOW, 25.2)]
         whole, pm, air, every = listener.counters()
         assert (whole.frames, whole.bad, whole.readings, whole.last_ms) == (2, 0, 3, NOW)
         assert [(one.frames, one.readings) for one in (pm, air, every)] == [(1, 2), (1, 1), (0, 0)]
@@ -103,16 +91,16 @@ async def test_a_push_of_one_sensor_of_a_node() -> None:
 
 
 async def test_a_push_of_all_sensors_of_a_node() -> None:
-    async with listening() as (_, intake, port):
+    async with listening() as (_, journal, port):
         assert (await said(port, push(PM | {"esp8266id": "99"})))[0] == 200
-        assert {reading.sensor for reading in intake.readings} == {"all-1"}
+        assert {reading.sensor for reading in journal.readings} == {"all-1"}
 
 
 async def test_a_request_may_come_in_pieces() -> None:
-    async with listening() as (_, intake, port):
+    async with listening() as (_, journal, port):
         whole = push(PM, "X-Sensor: esp8266-99")
         assert (await said(port, *(whole[at : at + 7] for at in range(0, len(whole), 7))))[0] == 200
-        assert len(intake.readings) == 2
+        assert len(journal.readings) == 2
 
 
 @pytest.mark.parametrize(
@@ -135,11 +123,11 @@ async def test_a_request_may_come_in_pieces() -> None:
     ],
 )  # fmt: skip
 async def test_what_is_refused_is_told_why(sent: bytes, status: int, words: str) -> None:
-    async with listening() as (listener, intake, port):
+    async with listening() as (listener, journal, port):
         answer = await said(port, sent)
         assert answer[0] == status
         assert words in answer[1]
-        assert intake.readings == []
+        assert journal.readings == []
         assert listener.counters()[0].bad == 1
         assert (await said(port, push(PM, "X-Sensor: esp8266-99")))[0] == 200
 
@@ -157,14 +145,14 @@ async def test_a_slow_peer_is_sent_away_and_disturbs_nobody() -> None:
 
 
 async def test_a_peer_that_leaves_is_only_counted() -> None:
-    async with listening() as (listener, intake, port):
+    async with listening() as (listener, journal, port):
         for sent in (b"", b"POST /", request(b"{}", size=100)):
             _, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(sent)
             writer.close()
             await writer.wait_closed()
         await until(lambda: listener.counters()[0].bad == 3)
-        assert intake.readings == []
+        assert journal.readings == []
 
 
 async def test_too_many_connections_are_refused() -> None:
@@ -180,13 +168,13 @@ async def test_too_many_connections_are_refused() -> None:
 
 async def test_no_room_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(edge.listener, "ACCEPT_S", 0.05)
-    async with listening() as (listener, intake, port):
-        intake.open.clear()
+    async with listening() as (listener, journal, port):
+        journal.open.clear()
         assert (await said(port, push(PM, "X-Sensor: esp8266-99")))[0] == 503
-        intake.open.set()
-        assert intake.readings == []
+        journal.open.set()
+        assert journal.readings == []
         assert (await said(port, push(PM, "X-Sensor: esp8266-99")))[0] == 200
-        assert len(intake.readings) == 2
+        assert len(journal.readings) == 2
         assert (listener.counters()[0].frames, listener.counters()[0].bad) == (1, 1)
 
 
@@ -196,7 +184,7 @@ async def test_a_port_in_use_is_one_line_and_tried_again() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         settings = HttpListener(port=port, sensors=SENSORS)
-        listener = Listener(settings, deliver=Intake().put, clock=lambda: NOW, retry_s=0.01)
+        listener = Listener(settings, deliver=Journal().put, clock=lambda: NOW, retry_s=0.01)
         task = asyncio.create_task(listener.run())
         try:
             await until(lambda: bool(logs))
