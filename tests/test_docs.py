@@ -34,6 +34,12 @@ def test_links_lead_somewhere(document: Path) -> None:
             assert not anchor or anchor in anchors(place), f"{link}#{anchor}"
 
 
+def test_there_are_links_to_follow() -> None:
+    links = [re.findall(r"\]\(", document.read_text(encoding="utf-8")) for document in DOCUMENTS]
+    assert len(DOCUMENTS) > 30
+    assert sum(map(len, links)) > 200
+
+
 def test_every_page_is_in_the_index_and_in_the_site() -> None:
     docs = ROOT / "docs"
     pages = {str(path.relative_to(docs)) for path in docs.rglob("*.md") if path.parent.name != "decisions"}

@@ -39,6 +39,7 @@ def test_captured_frames_are_recognised(identifier: str, protocol: str) -> None:
 
 
 def test_every_captured_pms_frame_is_the_right_model() -> None:
+    heard = 0
     for vector in VECTORS:
         if vector["protocol"] in ("pms5003", "pms5003t", "pms3003") and vector["verdict"] == "accept":
             frame = wire(vector["id"])
@@ -50,6 +51,8 @@ def test_every_captured_pms_frame_is_the_right_model() -> None:
                 found = hear(frame, frame)
                 assert found is not None, vector["id"]
                 assert found.protocol == vector["protocol"], vector["id"]
+                heard += 1
+    assert heard == 9
 
 
 def test_it_is_found_between_noise_and_from_the_middle() -> None:
