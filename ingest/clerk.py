@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -24,8 +25,8 @@ class CommandError(ValueError):
 class Clerk:
     """`handlers` by the kind of command; commands of other kinds are left to others.
 
-    A handler is called again with the same command after a crash or when book or store were away: repeating must be
-    harmless.
+    A handler is called again with the same command after a kill or when book or store were away: repeating must be
+    harmless. One that raises anything else ends the process, as every bug does, and its command is over.
     """
 
     def __init__(self, book: Book, handlers: Mapping[str, Handler], *, clock: Callable[[], int]) -> None:
@@ -50,6 +51,13 @@ class Clerk:
             result = await self._handlers[command.kind](command.content)
         except (CommandError, msgspec.ValidationError) as error:
             result = {"error": str(error)}
+        except (BookUnavailableError, StoreUnavailableError):
+            raise
+        except Exception as error:  # a bug ends this life, and is not to end the next one as well
+            with suppress(BookUnavailableError):
+                failed = f"given up, a mistake in the program: {type(error).__name__}: {error}"
+                self._commands.finish(command.id, {"error": failed}, self._clock())
+            raise
         self._commands.finish(command.id, result, self._clock())
         said = {key: value for key, value in result.items() if isinstance(value, int | str)}
         log.info("command done", command=command.kind, who=command.who, result=said)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import structlog
@@ -18,7 +18,9 @@ from storage.book import Book
 from storage.ledger import ledger
 from storage.store import Store, StoreUnavailableError
 from telemetry.reading import Reading
+from telemetry.senml import TIME_BELOW
 
+Instant = Annotated[int, msgspec.Meta(ge=-TIME_BELOW * 1000, le=TIME_BELOW * 1000)]  # ms since 1970
 LEDGER_ROWS = 50_000  # a result is one row of the book
 
 log = structlog.get_logger(__name__)
@@ -28,15 +30,15 @@ class Retirement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a command `retire` asks."""
 
     gateway: str
-    at_ms: int
+    at_ms: Instant
     who: str = ""
 
 
 class Span(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a command `ledger` asks: the hours that begin in [start_ms, end_ms)."""
 
-    start_ms: int
-    end_ms: int
+    start_ms: Instant
+    end_ms: Instant
     sensor: str | None = None
 
 

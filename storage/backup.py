@@ -37,10 +37,10 @@ async def back_up(book: Book, store: Store | None, directory: Path, *, now_ms: i
     """Copy everything into the new `directory`; raises BackupError, StoreUnavailableError, BookUnavailableError."""
     from storage.embedded import EmbeddedStore
 
-    if directory.exists():
-        raise BackupError(f"{directory} is there already")
-    growing = directory.with_name(f"{directory.name}.partial")
+    growing = directory.parent / f"{directory.name}.partial"
     try:
+        if directory.exists():  # which may not be ours to know
+            raise BackupError(f"{directory} is there already")
         shutil.rmtree(growing, ignore_errors=True)
         growing.mkdir(parents=True)
         name, rows = "", 0

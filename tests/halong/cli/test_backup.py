@@ -162,6 +162,8 @@ async def test_nothing_half_made_is_left_and_nothing_damaged_is_restored(
 ) -> None:
     book, store = kept
     (tmp_path / "file").write_text("in the way")
+    with pytest.raises(BackupError, match=r"cannot back up .* name too long"):
+        await back_up(book, store, tmp_path / ("x" * 300), now_ms=T)
     with pytest.raises(BackupError, match="cannot back up"):
         await back_up(book, store, tmp_path / "file" / "safe", now_ms=T)
     with pytest.raises(BackupError, match="is no backup"):
