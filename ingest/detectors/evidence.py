@@ -128,17 +128,15 @@ def _joined(
     total = sums.sum(0)
     every, grouped = _root(total), (_root(sums[:-1]) + _LIFT[:, None]).max(0) * (total > 0)
     joined = _join(plain, *at, size)
-    doubted_lanes = (suspect > 0) & (total > 0)
-    (mixed,) = np.nonzero(doubted_lanes[column])
-    if not mixed.size:
+    mixed = (suspect > 0) & (total > 0)
+    if not mixed.any():
         return joined, joined, joined, every, grouped
-    trusted, column = trusted.some(mixed), column[mixed]
-    doubted = trusted.others(lanes.tables["doubted"].reshape(-1, BINS).take(rows[mixed], 0))
+    doubted = trusted.others(lanes.tables["doubted"].reshape(-1, BINS).take(rows, 0))
     known, unsure = learned[column], suspect[column]
 
     def head(share: np.float32) -> F32:
         rare, plain, _ = rarity.scored(trusted, known + share * unsure, doubted, share)
-        return np.where(doubted_lanes, _join(plain, trusted.side[rare], column[rare], size), joined)
+        return np.where(mixed, _join(plain, side[rare], column[rare], size), joined)
 
     return head(rarity.ALL), head(np.float32(SHARE)), joined, every, grouped
 
@@ -260,15 +258,13 @@ def _accept(frame: Frame, lanes: Lanes, columns: I64) -> None:
 
 
 def _count(frame: Frame, lanes: Lanes, doubt: Bools) -> None:
-    """`add.at` goes over the table once; to read, add and write would do so twice."""
-    bins, one = frame.found["bins"], np.uint16(1)
+    """`add.at` goes over a table once, where to read, add and write would do so twice; what is doubted, a few, is moved."""
     counts, doubted = (lanes.tables[table].reshape(-1) for table in ("counts", "doubted"))
-    np.add.at(counts, rarity.cells(frame.lanes, bins), one)
-    unsure = np.flatnonzero(doubt)
-    if unsure.size:
-        cells = rarity.cells(frame.lanes[unsure], bins[:, unsure])
-        np.add.at(doubted, cells, one)
-        np.subtract.at(counts, cells, one)
+    cells, one = rarity.cells(frame.lanes, frame.found["bins"]), np.uint16(1)
+    np.add.at(counts, cells.reshape(-1), one)
+    unsure = cells[np.flatnonzero(doubt)].reshape(-1)
+    np.add.at(doubted, unsure, one)
+    np.subtract.at(counts, unsure, one)
 
 
 def _halve(frame: Frame, lanes: Lanes) -> None:

@@ -63,11 +63,11 @@ def places(frame: Frame) -> tuple[F32, Bins]:
 
 
 def cells(lanes: I64, bins: Bins) -> I64:
-    """Where in the counts (flat) these bins are, series by series, for a series' counts lie side by side."""
+    """(lanes, sides): where these bins are in a table of counts (flat), lane by lane, for a lane's counts lie side by side."""
     found = bins.T.astype(np.int64)
     found += lanes[:, None] * (len(SIDES) * BINS)
     found += _FIRST
-    return found.reshape(-1)
+    return found
 
 
 def asked(frame: Frame, place: F32, cut: F32) -> tuple[I64, I64, I64]:
@@ -137,10 +137,6 @@ class Seen:
         """`bins` are those in which the places lie."""
         part = 1 - np.minimum(place - bins, 1)
         return cls(counts, place, bins, side, part, *_above(counts, bins))
-
-    def some(self, at: I64) -> "Seen":
-        """Of these cells."""
-        return Seen(*(getattr(self, name)[at] for name in self.__slots__))
 
     def others(self, counts: Counts) -> "Seen":
         """The same places in other histograms."""

@@ -59,7 +59,7 @@ def test_a_share_of_others_is_as_if_they_had_been_seen() -> None:
 def test_cells_are_those_of_the_table() -> None:
     counts = np.zeros((7, len(SIDES), BINS), np.uint16)
     lanes, bins = np.array([1, 4]), np.stack([np.arange(len(SIDES)), 31 - np.arange(len(SIDES))], 1)
-    counts.reshape(-1)[rarity.cells(lanes, bins.astype(np.uint8))] = 1
+    counts.reshape(-1)[rarity.cells(lanes, bins.astype(np.uint8)).reshape(-1)] = 1
     assert counts.sum() == 2 * len(SIDES)
     for side in range(len(SIDES)):
         assert counts[1, side, side] == counts[4, side, 31 - side] == 1
