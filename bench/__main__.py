@@ -64,8 +64,9 @@ def _print_detectors(console: Console) -> None:
     )
     for title in (
         "series",
-        "readings/s",
-        "slowest–fastest round",
+        "readings/s of processor time",
+        "median round",
+        "slowest–fastest",
         "plain z-score/s",
         "ratio",
         "bytes a series",
@@ -76,6 +77,7 @@ def _print_detectors(console: Console) -> None:
             pace = detectors.measure(series)
         table.add_row(
             f"{series:,}",
+            f"{pace.processor:,.0f}",
             f"{pace.ours:,.0f}",
             f"{pace.slowest:,.0f}–{pace.fastest:,.0f}",
             f"{pace.plain:,.0f}",

@@ -240,12 +240,12 @@ def _guard(frame: Frame, lanes: Lanes, doubt: Bools) -> None:
         return
     pace, old, new = np.float32(PACE), frame.old, frame.new
     for row in GUARDED:
-        before = old[row][at]
-        new[row][at] = before + pace * (new[row][at] - before)
+        before = old[row].take(at)
+        new[row][at] = before + pace * (new[row].take(at) - before)
     for table in ("day", "week", "hour"):
         cells, values = frame.cells[table]
-        before = lanes.tables[table].reshape(-1, *values.shape[1:])[cells[at]]
-        values[at] = before + pace * (values[at] - before)
+        before = lanes.tables[table].reshape(-1, *values.shape[1:]).take(cells.take(at), 0)
+        values[at] = before + pace * (values.take(at, 0) - before)
 
 
 def _accept(frame: Frame, lanes: Lanes, columns: I64) -> None:
