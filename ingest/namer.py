@@ -18,6 +18,7 @@ from ingest.detectors.lanes import F64, I64, Block, Bools, Lanes
 from ingest.detectors.residuals import Frame
 from ingest.detectors.unusual import NAMED
 from ingest.lean import Lean
+from ingest.peers import Peers
 from ingest.profile import Band, Profile
 from ingest.rhythm import Rhythm
 from telemetry.anomaly import AnomalyKind
@@ -33,9 +34,7 @@ SETTLED = 3  # looks until a kind has its name
 SLOWLY_S = 1800.0  # on its way for so long before it opened: a drift
 RENAMED = 12  # looks in which an instrument's own kind may still replace another
 NORMAL_S = 86_400.0  # told for so long: it is the new normal
-AGREES, DISAGREES = 0.6, 0.4  # half widths in the same direction
-HEARD_MS = 1_800_000  # who was heard so lately is asked
-CITY_SENSORS, CITY_SITES = 4, 3  # of a quantity: from so many on what they have in common is the weather
+STRANGE = 0.6  # of the threshold: what is as strange to most of the city is the weather, or the hour
 PEOPLE = (
     "pm",
     "noise",
@@ -65,10 +64,8 @@ TABLES: Mapping[str, Block] = {
     "leaving": ((), np.uint8),  # ... and looks at which it is still told to be over
     "since": ((), np.int64),
     "regime": ((), np.uint8),  # looks at which the new normal is still told of
-    "heard": ((), np.int64),
 }
 Found = list[tuple[AnomalyKind, Finding]]
-Group = tuple[str, str]  # site, quantity
 
 
 class Looks(NamedTuple):
@@ -92,23 +89,9 @@ class _Signs(NamedTuple):
 class Namer:
     """Lanes are numbered as the survey's."""
 
-    def __init__(self, bank: Bank, profile: Profile, lean: Lean, rhythm: Rhythm) -> None:
-        self._bank, self._profile, self._lean, self._rhythm = bank, profile, lean, rhythm
+    def __init__(self, bank: Bank, profile: Profile, lean: Lean, rhythm: Rhythm, peers: Peers) -> None:
+        self._bank, self._profile, self._lean, self._rhythm, self._peers = bank, profile, lean, rhythm, peers
         self.lanes = Lanes((), TABLES)
-        self._group: dict[int, Group] = {}
-        self._members: dict[Group, list[int]] = {}
-        self._sites: dict[str, set[str]] = {}  # by quantity
-
-    def place(self, lane: int, group: Group | None) -> None:
-        """Where the series is measured; None: nobody can be asked about it."""
-        before = self._group.get(lane)
-        if before == group or group is None:
-            return
-        if before is not None:
-            self._members[before].remove(lane)
-        self._group[lane] = group
-        self._members.setdefault(group, []).append(lane)
-        self._sites.setdefault(group[1], set()).add(group[0])
 
     def calm(self, lanes: I64) -> Bools:
         """Of which nothing is being told: they may learn what is usual."""
@@ -118,7 +101,7 @@ class Namer:
     def tell(self, frame: Frame, looks: Looks) -> Iterator[tuple[int, Found]]:
         """(column of the frame, what is found)."""
         tables, lanes = self.lanes.tables, frame.lanes
-        tables["heard"][lanes] = looks.at_ms
+        self._peers.look(lanes, looks.at_ms, frame.found["whole"] >= STRANGE * AT)
         leans = np.abs(self._lean.lanes.read(lanes)["lean"]) >= LEANS
         (near,) = np.nonzero(
             leans
@@ -147,7 +130,7 @@ class Namer:
         )
         bounded = bool(np.isfinite(high[column]))
         at_ms = int(looks.at_ms[column])
-        agree, against = self._ask(lane, at_ms)
+        agree, against = self._peers.ask(lane, at_ms)
         missing = self._rhythm.missing(lane)
         return Finding(
             0.0,
@@ -174,7 +157,7 @@ class Namer:
             yield TOLD[tables["left"][lane] - 1], 0.0
         zero, stuck = (float(frame.kinds[kind][column]) for kind in (AnomalyKind.ZERO, AnomalyKind.STUCK))
         sure = float(frame.found["whole"][column]) / AT
-        lean = abs(self._leaning(lane, at_ms)) / LEANS
+        lean = abs(self._peers.lean(lane, at_ms)) / LEANS
         score = max(sure, lean, *(one for one in (zero, stuck, 0.0) if one >= 1 or not one))
         if not tables["kind"][lane] and sure >= 1 and self._is_spike(looks, column, lane):
             yield AnomalyKind.SPIKE, max(2.0, sure)
@@ -208,8 +191,7 @@ class Namer:
         if self._rhythm.may_be_missing(lane):
             return False  # it did not move
         expected, high = float(looks.usual.expected[column]), float(looks.usual.high[column])
-        group = self._group.get(lane)
-        common = self._common(group[1], int(looks.at_ms[column])) if group is not None else 0.0
+        common = self._peers.common(lane, int(looks.at_ms[column]))
         return abs(float(looks.values[column]) - expected - common * (high - expected)) >= FAR * (
             high - expected
         )
@@ -237,7 +219,7 @@ class Namer:
         if has is not None:
             if has is not AnomalyKind.RHYTHM and self._misses(lane, at_ms, signs.lean):
                 return AnomalyKind.RHYTHM
-            return banks if banks in OWN and not self._ask(lane, at_ms)[0] else has
+            return banks if banks in OWN and not self._peers.ask(lane, at_ms)[0] else has
         return self._new_name(frame, column, at_ms, banks, signs.lean)
 
     def _new_name(
@@ -245,8 +227,10 @@ class Namer:
     ) -> AnomalyKind | None:
         lane = int(frame.lanes[column])
         raw, _, _, known = self._lean.of(lane)
+        if not known and self._peers.is_shared(lane, at_ms):
+            return None
         slow = float(self.lanes.tables["rose"][lane]) >= SLOWLY_S and self._lean.crept(lane)
-        agree, against = self._ask(lane, at_ms)
+        agree, against = self._peers.ask(lane, at_ms)
         if self._misses(lane, at_ms, lean):
             return AnomalyKind.RHYTHM
         if self._rhythm.may_be_missing(lane) and self.lanes.tables["waits"][lane] < RENAMED:
@@ -264,50 +248,15 @@ class Namer:
             weather = shared and abs(raw) >= LEAVE * LEANS
             # A spike is told by who looks at every reading.
             return banks if banks in TOLD and not weather else None
-        people = self._group.get(lane, ("", "pm"))[1].startswith(PEOPLE)
+        people = (self._peers.quantity(lane) or PEOPLE[0]).startswith(PEOPLE)
         return AnomalyKind.UNUSUAL if people else AnomalyKind.BIAS
 
     def _misses(self, lane: int, at_ms: int, lean: float) -> bool:
         """Whether its rhythm does not come: that is the city, unless the other sensors of the site have it."""
         if lean < 1 or self._rhythm.missing(lane) is None:
             return False
-        agree, against = self._ask(lane, at_ms)
+        agree, against = self._peers.ask(lane, at_ms)
         return agree >= against
-
-    def _leaning(self, lane: int, at_ms: int) -> float:
-        """How far the lane leans beyond what all of the city that measure the same have in common."""
-        lean, _, _, known = self._lean.of(lane)
-        group = self._group.get(lane)
-        if not known or group is None or abs(lean) < LEAVE * LEANS:
-            return lean
-        return lean - self._common(group[1], at_ms)
-
-    def _common(self, quantity: str, at_ms: int) -> float:
-        sites = self._sites.get(quantity, set())
-        if len(sites) < CITY_SITES:
-            return 0.0
-        lanes = np.array([lane for site in sorted(sites) for lane in self._members[site, quantity]], np.int64)
-        rows = self._lean.lanes.read(lanes)
-        sees = (rows["known"] > 0) & (at_ms - self.lanes.tables["heard"][lanes] <= HEARD_MS)
-        return float(np.median(rows["lean"][sees])) if sees.sum() >= CITY_SENSORS else 0.0
-
-    def _ask(self, lane: int, at_ms: int) -> tuple[int, int]:
-        """How many sensors of the site that measure the same see it too, and how many do not."""
-        group = self._group.get(lane)
-        known = self._lean.of(lane)[3]
-        if group is None or not known:
-            return 0, 0
-        common = self._common(group[1], at_ms)
-        mine = self._lean.of(lane)[0] - common
-        agree = against = 0
-        for other in self._members[group]:
-            theirs, _, _, sees = self._lean.of(other)
-            if other == lane or not sees or at_ms - self.lanes.tables["heard"][other] > HEARD_MS:
-                continue
-            along = theirs - common if mine > 0 else common - theirs
-            agree += along >= AGREES
-            against += along < DISAGREES
-        return agree, against
 
 
 def _banks(frame: Frame, column: int) -> AnomalyKind | None:

@@ -20,6 +20,7 @@ from ingest.detectors.lanes import F64, I64, Bools, Lanes
 from ingest.fleet import FEW, Fleet
 from ingest.lean import Lean
 from ingest.namer import TOLD, Looks, Namer
+from ingest.peers import Peers
 from ingest.profile import Band, Profile, inside
 from ingest.rhythm import Rhythm
 from telemetry.anomaly import AnomalyKind
@@ -61,13 +62,15 @@ class Survey:
         self._rhythm = Rhythm()
         self._agreement = Agreement(offset_ms)
         self._fleet = Fleet(self._bank.lanes, self._profile.lanes)
-        self._namer = Namer(self._bank, self._profile, self._lean, self._rhythm)
+        self._peers = Peers(self._lean)
+        self._namer = Namer(self._bank, self._profile, self._lean, self._rhythm, self._peers)
         self._parts = (
             self._open,
             self._bank.lanes,
             self._profile.lanes,
             self._lean.lanes,
             self._rhythm.lanes,
+            self._peers.lanes,
             self._namer.lanes,
             self._agreement.lanes,
         )
@@ -120,13 +123,16 @@ class Survey:
         return self._profile.band(np.full(len(at_ms), lane, np.int64), at_ms + self._offset_ms)
 
     def as_usual(self, series: Sequence[tuple[str, str]], of: I64, observed_ms: I64, values: F64) -> Bools:
-        """Which readings (of `series[of[i]]`) lie where their series usually does at that hour, as far as it is known."""
+        """Which readings (of `series[of[i]]`) lie where their series usually does at that hour; of an hour of which nothing is
+        known, those at a time that is strange to most of the city."""
         lanes = np.array([self._lane.get(series[number], -1) for number in of.tolist()], np.int64)
         (rows,) = np.nonzero(lanes >= 0)
         usual = np.zeros(len(of), bool)
         if len(rows):
             band = self._profile.band(lanes[rows], observed_ms[rows] + self._offset_ms, least=1)
             usual[rows] = inside(band, values[rows])
+            for row in rows[np.isnan(band.expected)].tolist():
+                usual[row] = self._peers.is_shared(int(lanes[row]), int(observed_ms[row]))
         return usual
 
     def calibrated(self, series: Sequence[tuple[str, str]], of: I64, observed_ms: I64) -> None:
@@ -183,7 +189,7 @@ class Survey:
             self._period.append(0.0)
             self._limit.append(rates.limit(key[1]))
         self._period[lane] = period_s
-        self._namer.place(lane, (site, key[1]) if site else None)
+        self._peers.place(lane, (site, key[1]) if site else None)
         self._agreement.place(lane, *key, site)
         return lane
 

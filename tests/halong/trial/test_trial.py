@@ -33,6 +33,14 @@ def test_what_was_done_is_found_and_what_is_told_is_mostly_true() -> None:
     assert true >= 0.5 * told
 
 
+def test_the_first_morning_is_no_news() -> None:
+    """Street lights go off and the sun rises where nobody has seen a morning yet."""
+    day = run(Trial(days=1, period_s=300.0, gateways=5, seed=7))
+    before = min(one.start_s for one in day.plan.done)
+    assert before > 8 * 3600
+    assert [one.text for one in day.anomalies.values() if one.start_ms < (START_S + before) * 1000] == []
+
+
 def test_a_trial_is_the_same_again() -> None:
     again = run(SHORT)
     assert again.anomalies == short().anomalies
