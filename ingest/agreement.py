@@ -28,6 +28,7 @@ HOURS = 3  # both must have of a day
 GONE = 14  # days without a neighbour: another is asked
 SITE = 2  # neighbours of the site: they are enough
 CITY, CITY_SITES = 3, 2  # else so many neighbours of the city, at so many sites beside the own
+ALONE = 0.5  # of the difference from the city: so much must be seen from beside
 OVER = 3  # days on which it is said that it is over
 STICKS = tuple(proxy.YARDSTICKS)
 TABLES: Mapping[str, Block] = {
@@ -43,7 +44,7 @@ TABLES: Mapping[str, Block] = {
     "days": ((ASKED,), np.uint8),
     "gone": ((ASKED,), np.uint8),
     "marked": ((ASKED,), np.uint8),  # the neighbour's `marks` when it was learned
-    "moments": ((ASKED, 6), np.float64),
+    "levels": ((2, ASKED, LEARNS), np.float32),  # the medians of the days it is learned from: mine, theirs
     "over": ((), np.uint8),
     **cusum.TABLES,
 }
@@ -88,9 +89,13 @@ class Agreement:
             return  # nothing was said since the last time
         if tables["walks"][lane]:
             tables["over"][lane] = OVER
-        for name in (*cusum.TABLES, "who", "days", "gone", "marked", "moments", "count", "day"):
+        for name in (*cusum.TABLES, "who", "days", "gone", "marked", "levels", "count", "day"):
             tables[name][lane] = 0
         tables["marks"][lane] = (int(tables["marks"][lane]) + 1) % 256
+
+    def drifts(self, lane: int) -> bool:
+        """Whether it is being told of."""
+        return bool(self.lanes.tables["walks"][lane])
 
     def look(self, lanes: I64, at_ms: I64, values: F64) -> Iterator[tuple[int, Finding]]:
         """A look each of these lanes, none twice: (place in `lanes`, what is found of the day before), once a day each."""
@@ -182,10 +187,12 @@ class Agreement:
         tables["gone"][lane][slots] = np.where(there, 0, tables["gone"][lane][slots] + 1)
         believed = there & (tables["days"][lane][slots] >= LEARNS)
         found = self._day(lane, others[believed], mine, theirs[believed], slots[believed], stick)
-        learns = there & ~believed
         shifted = mine - (found.off if found is not None else 0.0)
-        tables["moments"][lane][slots[learns]] += proxy.moments(shifted, theirs[learns], both[learns])
-        tables["days"][lane][slots[learns]] += 1
+        for place in np.flatnonzero(there & ~believed).tolist():
+            slot, hours = slots[place], both[place]
+            level = np.median(shifted[hours]), np.median(theirs[place, hours])
+            tables["levels"][lane][:, slot, tables["days"][lane][slot]] = level
+            tables["days"][lane][slot] += 1
         return found
 
     def _day(
@@ -193,9 +200,9 @@ class Agreement:
     ) -> Day | None:
         if not len(others):
             return None
-        known = proxy.match(self.lanes.tables["moments"][lane][slots])
-        expected = known.mine[:, None] + known.slope[:, None] * (theirs - known.theirs[:, None])
-        off = np.nanmedian(mine - expected, axis=1)
+        levels = self.lanes.tables["levels"][lane][:, slots].astype(np.float64)
+        known = proxy.match(levels[0], levels[1], stick.least)
+        off = np.nanmedian(mine - proxy.expected(known, theirs), axis=1)
         sites = self.lanes.tables["site"][others]
         beside: Bools = sites == self.lanes.tables["site"][lane]
 
@@ -210,8 +217,11 @@ class Agreement:
             return None
         far = proxy.median_nearest(off[city])
         if beside.any():
-            near = float(off[beside][0])  # who is beside it has it, too: it is the place
-            far = min(far, near, key=abs) if far * near > 0 else 0.0
+            near = float(off[beside][0])
+            alone = far * near > 0 and abs(near) >= ALONE * abs(far)
+            far = (
+                min(far, near, key=abs) if alone else 0.0
+            )  # else who is beside it has it, too: it is the place
         return of(np.ones(len(others), bool), far)
 
     def _renew(self, lane: int, slots: I64, others: I64) -> None:
@@ -219,7 +229,7 @@ class Agreement:
         tables = self.lanes.tables
         marks = tables["marks"][others]
         new = slots[tables["marked"][lane][slots] != marks]
-        tables["days"][lane][new], tables["moments"][lane][new] = 0, 0
+        tables["days"][lane][new] = 0
         tables["marked"][lane][slots] = marks
 
     def _seek(self, lane: int, day: int, stick: Yardstick) -> None:
@@ -245,7 +255,6 @@ class Agreement:
         free = free[: len(chosen)]
         who[free], tables["marked"][lane][free] = tables["id"][chosen], tables["marks"][chosen]
         tables["days"][lane][free], tables["gone"][lane][free] = 0, 0
-        tables["moments"][lane][free] = 0
 
     def _members(self, quantity: str) -> I64:
         """Lanes of all that measure it."""

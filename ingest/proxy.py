@@ -7,6 +7,7 @@ is left of the difference is the sensor's own.
 """
 
 from collections.abc import Mapping
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,9 @@ from ingest.detectors.lanes import F64, Bools
 
 SLOPES = 0.5, 2.0  # of a sensor against a neighbour: what lies beyond was learned in a week without weather
 LEAST = 1e-3  # in the unit: less is taken for so much before a logarithm
+ODD_DAYS, NEAR, FITTED = 2, 3.0, 2.0  # of a week; in spreads; numbers that a match is made of
+CLOSEST = 3.0  # times wider than the closest five of seven days all are: of 4,000 weeks of Gaussian noise
+ALIKE = 0.2  # slopes of neighbours are about 1, by so much: what a week without weather says of them counts little
 NIGHT, DAY, ALWAYS = tuple(range(6)), tuple(range(9, 15)), tuple(range(24))
 
 
@@ -53,7 +57,7 @@ YARDSTICKS: Mapping[str, Yardstick] = {
 
 
 class Match(NamedTuple):
-    """Per neighbour: what it reads is expected to be `mine + slope · (reads - theirs)` here, within `spread` of an hour's."""
+    """Per neighbour: what it reads is expected to be `mine + slope · (reads - theirs)` here, a day within `spread`."""
 
     slope: F64
     mine: F64
@@ -71,21 +75,39 @@ def unmeasured(stick: Yardstick, value: float) -> float:
     return float(np.exp(value)) - stick.offset if stick.scales else value
 
 
-def moments(mine: F64, theirs: F64, both: Bools) -> F64:
-    """(neighbours, 6): number, sums and products of the hours that both have. `mine` (hours,), `theirs` (neighbours, hours)."""
-    x, y = np.where(both, mine, 0.0), np.where(both, theirs, 0.0)
-    return np.stack([both.sum(1), x.sum(1), y.sum(1), (x * x).sum(1), (y * y).sum(1), (x * y).sum(1)], axis=1)
+def match(mine: F64, theirs: F64, least: float) -> Match:
+    """Of levels of the same days, (neighbours, days) each. Deviations are matched, not fitted: days without weather give slope 1,
+    not 0. Two odd days of a week do no harm: of all choices of the others the closest is taken, then the days that are near it,
+    where `least` is near in any case (reweighted least trimmed squares: Rousseeuw 1984, doi:10.1080/01621459.1984.10477105)."""
+    days = mine.shape[1]
+    choices = np.array(
+        [np.isin(np.arange(days), kept) for kept in combinations(range(days), days - ODD_DAYS)]
+    )
+    every = _fit(mine[:, None], theirs[:, None], np.broadcast_to(choices, (len(mine), *choices.shape)), 0.0)
+    best = every.spread.argmin(1)
+    rough = Match(*(part[np.arange(len(mine)), best] for part in every))
+    left = np.abs(mine - expected(rough, theirs))
+    near = NEAR * np.maximum(CLOSEST * rough.spread, least)
+    return _fit(mine, theirs, left <= near[:, None], FITTED)
 
 
-def match(sums: F64) -> Match:
-    """Of neighbours with these `moments`. Deviations are matched, not fitted: what has no weather in it has slope 1, not 0."""
-    number, x, y, xx, yy, xy = (sums[:, place] for place in range(6))
-    number = np.maximum(number, 1)
-    mine, theirs = x / number, y / number
-    var_x, var_y = np.maximum(xx / number - mine**2, 0), np.maximum(yy / number - theirs**2, 0)
-    slope = np.clip(np.sqrt(var_x / np.maximum(var_y, 1e-12)), *SLOPES)
-    left = var_x + slope**2 * var_y - 2 * slope * (xy / number - mine * theirs)
-    return Match(slope, mine, theirs, np.sqrt(np.maximum(left, 0)))
+def expected(known: Match, theirs: F64) -> F64:
+    """What the neighbours, (neighbours, any number), lead to expect."""
+    return known.mine[:, None] + known.slope[:, None] * (theirs - known.theirs[:, None])
+
+
+def _fit(mine: F64, theirs: F64, used: Bools, fitted: float) -> Match:
+    """Over the last axis, where `used`; the spread as of so many numbers fewer."""
+    count = np.maximum(used.sum(-1), 1)
+    mean = (np.where(used, mine, 0).sum(-1) / count, np.where(used, theirs, 0).sum(-1) / count)
+    off = (np.where(used, mine - mean[0][..., None], 0), np.where(used, theirs - mean[1][..., None], 0))
+    wide = [(one**2).sum(-1) for one in off]
+    slope = np.clip(np.sqrt(wide[0] / np.maximum(wide[1], 1e-12)), *SLOPES)
+    together = (off[0] * off[1]).sum(-1) ** 2 / np.maximum(wide[0] * wide[1], 1e-12)
+    unsure = np.maximum(1 - together, 0) / np.maximum(count - fitted, 1)  # its variance, as a share of it
+    slope = slope ** (1 / (1 + unsure / ALIKE**2))
+    left = ((off[0] - slope[..., None] * off[1]) ** 2).sum(-1)
+    return Match(slope, *mean, np.sqrt(left / np.maximum(count - fitted, 1)))
 
 
 def median_nearest(values: F64) -> float:

@@ -39,6 +39,8 @@ FLAT = (
     Kind.COUNT,
     Kind.RATE,
 )  # directions go round and counters only rise: not for the bank
+# What a calibration that drifts makes of what is usual: it is told already. What is open is still told to be over.
+EXPLAINED, CALM = (AnomalyKind.DRIFT, AnomalyKind.RHYTHM), 0.5
 TABLES = {
     "minute": ((), np.int64),  # the open one
     "sum": ((), np.float64),
@@ -249,7 +251,10 @@ class Survey:
         self._rhythm.look(lanes, frame.dt, at_ms, values, usual, self._lean.lanes.read(lanes)["lean"])
         slow = np.array([self._period[lane] for lane in lanes.tolist()]) >= SLOW_S
         for column, found in self._namer.tell(frame, Looks(values, at_ms, slow, usual)):
-            told.setdefault(int(rows[column]), []).extend(found)
+            if self._agreement.drifts(int(lanes[column])):
+                found = [one for one in found if one[0] not in EXPLAINED or one[1].score < CALM]
+            if found:
+                told.setdefault(int(rows[column]), []).extend(found)
         for column, finding in self._agreement.look(lanes, at_ms, values):
             told.setdefault(int(rows[column]), []).append((AnomalyKind.CALIBRATION, finding))
         self._bank.learn(frame)

@@ -9,24 +9,33 @@ from telemetry.quantities import QUANTITIES
 
 def test_mean_and_deviation_are_matched_and_what_is_left_is_the_spread() -> None:
     rng = np.random.default_rng(1)
-    weather = rng.normal(0, 3, 200)
-    mine = 20 + weather
-    theirs = np.stack([5 + 2 * weather, 20 + weather + rng.normal(0, 0.5, 200)])
-    known = proxy.match(proxy.moments(mine, theirs, np.ones(theirs.shape, bool)))
-    assert known.slope == pytest.approx([0.5, 1.0], abs=0.02)
-    expected = known.mine[:, None] + known.slope[:, None] * (theirs - known.theirs[:, None])
-    assert expected[0] == pytest.approx(mine)
-    assert known.spread == pytest.approx([0, 0.5], abs=0.06)
+    mine = 20 + rng.normal(0, 3, (300, 7))
+    known = proxy.match(mine, 5 + 1.5 * mine, 0.1)
+    assert known.slope == pytest.approx(np.full(300, 2 / 3), abs=0.01)
+    assert proxy.expected(known, 5 + 1.5 * mine) == pytest.approx(mine, abs=0.01)
+    noisy = mine + rng.normal(0, 0.5, mine.shape)
+    known = proxy.match(mine, noisy, 0.1)
+    assert np.median(known.slope) == pytest.approx(1, abs=0.03)
+    assert np.median(known.spread) == pytest.approx(0.43, abs=0.07)  # of 0.5: seven days are few
 
 
-def test_hours_that_one_of_them_lacks_count_for_nothing_and_calm_weather_has_slope_one() -> None:
+def test_two_odd_days_of_the_week_do_no_harm() -> None:
     rng = np.random.default_rng(2)
-    mine, theirs = 430 + rng.normal(0, 1, 60), 450 + rng.normal(0, 1, (1, 60))
-    mine[3], theirs[0, 5] = np.nan, np.nan
-    both = ~np.isnan(mine) & ~np.isnan(theirs)
-    sums = proxy.moments(mine, theirs, both)
-    assert sums[0, 0] == 58
-    assert proxy.match(sums).slope[0] == pytest.approx(1, abs=0.3)
+    weather = np.array([0.0, 2, 4, 5, 3, 1, -1])
+    mine = 20 + weather + rng.normal(0, 0.1, 7)
+    theirs = (22 + weather + rng.normal(0, 0.1, 7))[None]
+    mine[2] += 30
+    theirs[0, 5] = 0
+    known = proxy.match(mine[None], theirs, 0.1)
+    assert known.slope[0] == pytest.approx(1, abs=0.1)
+    assert proxy.expected(known, np.array([[24.0]]))[0, 0] == pytest.approx(22, abs=0.3)
+    assert known.spread[0] < 0.3
+
+
+def test_a_week_without_weather_has_slope_one() -> None:
+    rng = np.random.default_rng(3)
+    known = proxy.match(430 + rng.normal(0, 1, (20, 7)), 450 + rng.normal(0, 1, (20, 7)), 1.0)
+    assert known.slope == pytest.approx(np.ones(20), abs=0.3)
 
 
 def test_of_two_in_the_middle_the_nearer_to_nothing_counts() -> None:
