@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ingest.detectors import rarity
 from ingest.detectors.lanes import F32, I64, Bools, Lanes
-from ingest.detectors.rarity import BINS, FORGET
+from ingest.detectors.rarity import BINS, CUTS, FORGET, FRESH
 from ingest.detectors.residuals import SETTLED, SIDES, Frame
 
 NORM = 3.5  # `_powers` is written for it
@@ -22,8 +22,7 @@ STREAK, STREAK_FROM, STREAK_READINGS = 0.7, 2.0, 20.0
 LENGTH, LENGTH_READINGS = 1.0, (300.0, 8000.0)
 SUSPECT, SUSPECT_FROM = 5.5, 200
 ACCEPT = 300  # readings; a bank may be told another number
-FRESH = 64  # readings: so long what is too common to be looked at is not found anew ...
-AT_ONCE = 256  # ... and of so many lanes together: what that makes fits a processor's cache
+AT_ONCE = 256  # lanes whose cuts are found together: what that makes fits a processor's cache
 PEAK, PEAK_SHARE, PEAK_BLOCK, PEAK_BLOCKS = 1.06, 0.05, 10, 12
 TOLD_FROM = 1.0  # decades: less is no peak
 SHARE = 0.05  # of the suspect counts a third head counts; the score is the learning head's ...
@@ -48,9 +47,20 @@ GUARDED = (
     "better_cxx",
 )
 ROWS = (
-    "learned suspect streak streak_half streak_safe streak_whole held safe_high safe_low block "
-    + " ".join(f"cut_{side}" for side in SIDES)
-).split()
+    *[
+        "learned",
+        "suspect",
+        "streak",
+        "streak_half",
+        "streak_safe",
+        "streak_whole",
+        "held",
+        "safe_high",
+        "safe_low",
+        "block",
+    ],
+    *CUTS,
+)
 TABLES = {
     "counts": ((len(SIDES), BINS), np.uint16),
     "doubted": ((len(SIDES), BINS), np.uint16),
@@ -74,14 +84,13 @@ _LIFT = OPEN - np.array(list(GROUPS.values()), np.float32)
 _AGE = (np.arange(PEAK_BLOCKS)[:, None] - np.arange(PEAK_BLOCKS)) % PEAK_BLOCKS
 # by the block that is written and how many count: 1 where a block counts
 _RECENT = (_AGE[:, None] <= np.arange(PEAK_BLOCKS + 1)[:, None]).astype(np.float32)
-_CUTS = f"cut_{SIDES[0]}", f"cut_{SIDES[-1]}"
 
 
 def weigh(frame: Frame, lanes: Lanes) -> None:
     """Fill `found`: `score` (of new peaks only), `strange` (the learning head), `strange_safe` (the protecting one)."""
     n = frame.old["n"]
     place, bins = rarity.places(frame)
-    hot, side, column = rarity.asked(frame, place, lanes.block(*_CUTS)[:, frame.where])
+    hot, side, column = rarity.asked(frame, place, lanes.block(CUTS[0], CUTS[-1])[:, frame.where])
     joined = half = whole = every = grouped = np.zeros(len(frame), np.float32)
     frame.found["sides"] = np.zeros(frame.sides.shape, np.float32)
     if hot.size:
@@ -281,10 +290,10 @@ def _refresh(frame: Frame, lanes: Lanes) -> None:
     """Below which place a side is too common to be looked at; anew every 64 readings."""
     n = frame.old["n"]
     (due,) = np.nonzero((n == SETTLED + 10) | (_remainder(n, FRESH) == FRESH - 1))
-    rows = lanes.block(*_CUTS)
+    rows = lanes.block(CUTS[0], CUTS[-1])
     for first in range(0, due.size, AT_ONCE):
         some = due[first : first + AT_ONCE]
         at = frame.lanes[some]
         counts, doubted = (lanes.tables[table][at] for table in ("counts", "doubted"))
         learned, suspect = (frame.new[row][some] for row in ("learned", "suspect"))
-        rows[:, at] = rarity.cuts(counts, doubted, learned, suspect, FRESH).T
+        rows[:, at] = rarity.cuts(counts, doubted, learned, suspect)

@@ -49,7 +49,6 @@ def take_over(lanes: Lanes, lane: int, grown: I64, level: float) -> None:
     low = min(own["low"], level - float(np.median(rows["level"] - rows["low"])))
     new |= {"high": high, "low": low, "safe_high": high, "safe_low": low}
     new |= {"better_residual": 0.0, "better_mean8": 0.0, "better_mean96": 0.0}
-    new |= {cut: float(rows[cut].min()) for cut in lanes.names if cut.startswith("cut_")}
     new |= {"learned": COUNTED, "suspect": 0.0}
     usual = tables["day"][grown].astype(np.float64)
     shapes = usual - usual.mean(1, keepdims=True)
@@ -63,4 +62,6 @@ def take_over(lanes: Lanes, lane: int, grown: I64, level: float) -> None:
     counts = tables["counts"][grown].sum(0, dtype=np.float64)
     tables["counts"][lane] = np.round(COUNTED * counts / counts.sum(1, keepdims=True))
     tables["doubted"][lane] = 0
-    tables["ring"][lane] = own["before"]
+    seen = (np.array([readings], np.float32) for readings in (COUNTED, 0))
+    cuts = rarity.cuts(tables["counts"][[lane]], tables["doubted"][[lane]], *seen)
+    lanes.write(slice(lane, lane + 1), dict(zip(rarity.CUTS, cuts, strict=True)))

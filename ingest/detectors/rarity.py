@@ -33,6 +33,8 @@ BEYOND, BEYOND_SLOW, BEYOND_RETURN = (
 BODY = 0.05  # ... as steeply as it fell since this share, in decades a nat at least and at most:
 FLATTEST, STEEPEST = 0.5, 4.0
 ALL = np.float32(1)
+FRESH = 64  # readings: so long what is too common to be looked at is not found anew
+CUTS = tuple(f"cut_{side}" for side in SIDES)
 
 
 def _each(usual: float, **of: float) -> F32:
@@ -79,18 +81,18 @@ def asked(frame: Frame, place: F32, cut: F32) -> tuple[I64, I64, I64]:
     return hot[old_enough], side[old_enough], column[old_enough]
 
 
-def cuts(counts: Counts, doubted: Counts, learned: F32, suspect: F32, more: int) -> F32:
-    """(lanes, sides): below these places nothing is rare before `more` readings more are counted, with or without the doubted."""
+def cuts(counts: Counts, doubted: Counts, learned: F32, suspect: F32) -> F32:
+    """(sides, lanes): below these places nothing is rare before FRESH more are counted, with or without the doubted."""
     learned, total = (np.repeat(one, len(SIDES)) for one in (learned, learned + suspect))
     trusted = both = _tails(counts)
     if suspect.any():
         both = trusted + _tails(doubted)
     common = np.maximum(_many(both > np.float32(1.3 * RARE) * total) - 1, 0)
-    surely = _place(trusted, learned + more)
+    surely = _place(trusted, learned + FRESH)
     if both is not trusted:
-        surely = np.minimum(surely, _place(both, total + more))
-    surely[total + more > FORGET] = 0  # halved counts are rounded down
-    return np.maximum(common, surely).reshape(-1, len(SIDES))
+        surely = np.minimum(surely, _place(both, total + FRESH))
+    surely[total + FRESH > FORGET] = 0  # halved counts are rounded down
+    return np.maximum(common, surely).reshape(-1, len(SIDES)).T
 
 
 def _tails(counts: Counts) -> F32:

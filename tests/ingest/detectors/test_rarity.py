@@ -7,7 +7,7 @@ from ingest.detectors import rarity
 from ingest.detectors.rarity import BINS
 from ingest.detectors.residuals import SIDES
 
-MORE = 64
+MORE = rarity.FRESH
 
 
 def histograms(rng: np.random.Generator, lanes: int, readings: int) -> rarity.Counts:
@@ -26,7 +26,7 @@ def test_nothing_below_the_cut_is_rare_until_it_is_found_anew(readings: int) -> 
     counts = histograms(rng, lanes, readings)
     nobody = np.zeros(lanes, np.float32)
     total = np.full(lanes, readings, np.float32)
-    cut = rarity.cuts(counts, np.zeros_like(counts), total, nobody, MORE)
+    cut = rarity.cuts(counts, np.zeros_like(counts), total, nobody).T
     assert (cut > 0).mean() > 0.9
     counts[:, :, 0] += np.uint16(MORE)  # the worst that can come: all of it common
     side = np.tile(np.arange(len(SIDES)), lanes)
