@@ -4,14 +4,17 @@ import re
 from pathlib import Path
 
 import pytest
-from typer.main import get_command
 
 from api.app import DESCRIPTION, create
 from api.gate import Access
 from api.pages import Tiles
 from api.services import Services
-from halong.__main__ import app
+from edge.settings import EdgeConfig
+from halong.__main__ import COMMANDS
+from halong.hub import HubConfig
+from runtime.config import parse
 from telemetry.reading import Flag
+from tests.edge.test_source_docs import GATEWAY
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [*sorted(ROOT.glob("README*.md")), ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -68,10 +71,29 @@ def test_the_flags_are_all_explained() -> None:
     assert [int(number) for number in re.findall(r"(\d+) [a-z]", sentence)] == [int(flag) for flag in Flag]
 
 
-def test_every_command_is_in_the_readme_or_the_docs() -> None:
-    text = "\n".join(document.read_text(encoding="utf-8") for document in DOCUMENTS)
-    for name in get_command(app).commands:  # type: ignore[attr-defined]
-        assert f"halong {name}" in text or f"`{name}`" in text, name
+def test_the_table_of_commands_is_the_program() -> None:
+    text = (ROOT / "docs" / "running.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`halong [^|]*) \|", text.partition("## Commands")[2], re.MULTILINE)
+    named = {name for row in rows for name in re.findall(r"`halong (\w+)", row)}
+    assert named == set(COMMANDS)
+
+
+def test_the_examples_of_a_hubs_configuration_are_good() -> None:
+    """Those of an agent's are in `tests/edge/test_source_docs.py`."""
+    found = [
+        (page, example)
+        for page in ("alarms", "page", "security")
+        for example in re.findall(
+            r"^```toml\n(.*?)^```",
+            (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8"),
+            re.MULTILINE | re.DOTALL,
+        )
+    ]
+    assert len(found) == 5
+    for page, example in found:
+        parse(example, HubConfig, f"docs/{page}.md")
+        if page == "security":
+            parse(GATEWAY + example, EdgeConfig, f"docs/{page}.md")
 
 
 def test_every_test_that_the_threat_model_names_is_there() -> None:
