@@ -9,9 +9,9 @@ import msgspec
 from bench.race import Race
 from edge.drivers.plantower import pms5003
 from edge.packing import pack
-from telemetry.packs import decode_columns
+from telemetry.packcolumns import decode_columns
+from telemetry.packs import decode_pack, encode_pack
 from telemetry.reading import Reading
-from telemetry.senml import decode_pack, encode_pack
 
 FRAMES = 2000
 READINGS = 1000

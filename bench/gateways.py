@@ -24,9 +24,9 @@ from edge.delivery import LIVE_WINDOW_MS, Delivery, Lane
 from telemetry import topics
 from telemetry.inventory import Sensor, Site
 from telemetry.messages import DEFAULT_CREDIT, Ack, Birth
+from telemetry.packs import encode_pack
 from telemetry.quantities import QUANTITIES
 from telemetry.reading import Reading
-from telemetry.senml import encode_pack
 
 SENSORS = 25
 QUANTITIES_EACH = ("pm25", "pm10", "temperature", "humidity")

@@ -24,7 +24,7 @@ from halong.installation import free_port
 from halong.serving import ApiSettings
 from storage.lineprotocol import LINES_MAX, Encoder
 from storage.store import Columns
-from telemetry.packs import decode_columns
+from telemetry.packcolumns import decode_columns
 
 GATEWAYS = 40
 SECONDS = 100  # of data: 400,000 readings

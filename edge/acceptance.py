@@ -19,8 +19,9 @@ from edge.settings import EdgeConfig, Encoding
 from edge.tallies import Untold
 from edge.timekeeper import Timekeeper
 from edge.undated import Undated
+from telemetry.packs import decode_pack
 from telemetry.reading import Reading
-from telemetry.senml import SenmlError, decode_pack
+from telemetry.senml import SenmlError
 
 RETRY_S = 1.0
 JUST_NOW_MS = 10_000  # a gateway dates readings of so long ago at most; what is older was dated by a device

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from telemetry import undatable
+from telemetry.packs import decode_pack
 from telemetry.reading import Reading
-from telemetry.senml import SenmlError, decode_pack
+from telemetry.senml import SenmlError
 
 PIECE_PACKS = 200
 REORDER_MS = 600_000

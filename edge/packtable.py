@@ -8,7 +8,8 @@ from typing import NamedTuple
 from edge.journalfile import insert_packs
 from edge.packing import NewPack
 from telemetry.messages import Ranges
-from telemetry.senml import Pack, SenmlError, decode_pack
+from telemetry.packs import Pack, decode_pack
+from telemetry.senml import SenmlError
 
 _MAX_INTEGER = 2**63 - 1
 WAITING = "acknowledged_ms IS NULL"

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from edge.account import MAX_GAP_MS, Count
 from telemetry.manifest import HOUR_MS, Manifest
-from telemetry.senml import Pack
+from telemetry.packs import Pack
 
 SETTLED_MS = 60_000  # an hour is told so long after its end
 MOST_TOLD = 1000

@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 from edge.settings import EdgeConfig, Encoding
 from telemetry.inventory import Sensor
+from telemetry.packs import MAX_READINGS, encode_pack
 from telemetry.quantities import QUANTITIES
 from telemetry.reading import Reading
-from telemetry.senml import MAX_READINGS, encode_pack
 
 DAY_S = 86_400
 EVENT_S = 1.0  # a radar on a busy road: as if something passed every second of the day

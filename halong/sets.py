@@ -17,8 +17,9 @@ from halong.account import Gone, Timeless
 from halong.pairing import Sequences, Window
 from storage.store import Store
 from telemetry import undatable
+from telemetry.packs import decode_pack
 from telemetry.reading import Reading
-from telemetry.senml import SenmlError, decode_pack
+from telemetry.senml import SenmlError
 from telemetry.topics import PackName
 from telemetry.undatable import UndatablePack
 

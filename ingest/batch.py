@@ -13,7 +13,7 @@ from ingest.rows import Rows
 from storage.store import Columns
 from telemetry.anomaly import Anomaly
 from telemetry.manifest import Manifest
-from telemetry.packs import PackColumns
+from telemetry.packcolumns import PackColumns
 from telemetry.quarantine import Quarantined
 from telemetry.reading import Reading
 from telemetry.topics import PackName

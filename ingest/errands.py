@@ -17,8 +17,8 @@ from storage.backup import BackupError, back_up
 from storage.book import Book
 from storage.ledger import ledger
 from storage.store import Store, StoreUnavailableError
+from telemetry.packs import TIME_BELOW
 from telemetry.reading import Reading
-from telemetry.senml import TIME_BELOW
 
 Instant = Annotated[int, msgspec.Meta(ge=-TIME_BELOW * 1000, le=TIME_BELOW * 1000)]  # ms since 1970
 LEDGER_ROWS = 50_000  # a result is one row of the book

@@ -16,8 +16,8 @@ from ingest.registry import Newcomer, Registry
 from ingest.rows import Rows
 from ingest.sensorclocks import SensorClocks
 from ingest.survey import Survey, Told
-from telemetry import senml, topics, undatable
-from telemetry.packs import PackColumns, decode_columns
+from telemetry import packs, senml, topics, undatable
+from telemetry.packcolumns import PackColumns, decode_columns
 from telemetry.quarantine import Quarantined, Reason
 from telemetry.reading import NOT_MEASURING, Flag, Reading
 from telemetry.topics import PackName
@@ -71,13 +71,13 @@ class Intake:
             detail = f"checksum {topics.checksum(name, packet.payload)}, its topic says {given}"
             self._set_aside_whole(packet, batch, None, Reason.CORRUPTED, detail)
             return True
-        if len(packet.payload) > senml.MAX_PAYLOAD:
-            detail = f"{len(packet.payload)} bytes, at most {senml.MAX_PAYLOAD} are taken"
+        if len(packet.payload) > packs.MAX_PAYLOAD:
+            detail = f"{len(packet.payload)} bytes, at most {packs.MAX_PAYLOAD} are taken"
             self._set_aside_whole(packet, batch, name, Reason.TOO_LARGE, detail)
             return True
         try:
             pack = decode_columns(packet.payload)
-        except senml.PackTooLongError as error:
+        except packs.PackTooLongError as error:
             self._set_aside_whole(packet, batch, name, Reason.TOO_LARGE, str(error))
             return True
         except senml.SenmlError as error:
@@ -114,7 +114,7 @@ class Intake:
         if name is not None:
             batch.name(name)
         gateway = name.gateway if name is not None else ""
-        kept = packet.payload[: senml.MAX_PAYLOAD]
+        kept = packet.payload[: packs.MAX_PAYLOAD]
         batch.quarantined.append(Quarantined(reason, detail, packet.topic, gateway, "", kept))
 
     def check(self, batch: Batch) -> None:
@@ -267,7 +267,7 @@ class Intake:
         return {int(sure[place]): found for place, found in told.items()}
 
 
-def bad_record(bad: senml.BadRecord, site: str, packet: Packet, gateway: str) -> Quarantined:
+def bad_record(bad: packs.BadRecord, site: str, packet: Packet, gateway: str) -> Quarantined:
     """A record that is no reading as a quarantine entry."""
     name = bad.record.get("n")
     sensor = name.rpartition("/")[0] if isinstance(name, str) else ""

@@ -19,10 +19,10 @@ from ingest.registry import Registry
 from storage.book import Book
 from storage.quarantine import Outcome, Quarantine, QuarantineFilter, QuarantineRow, Replay, ReplayOrder
 from storage.store import Store
-from telemetry import senml, undatable
+from telemetry import packs, senml, undatable
 from telemetry.anomaly import Anomaly
 from telemetry.manifest import Manifest
-from telemetry.packs import PackColumns
+from telemetry.packcolumns import PackColumns
 from telemetry.quarantine import Quarantined, Reason
 from telemetry.reading import Reading
 
@@ -171,25 +171,25 @@ class Replayer:
                 case.refusal = reasons[0] if reasons else "it holds no reading"
         return case
 
-    def _decode(self, row: QuarantineRow, accept: Sequence[Reason]) -> senml.Pack:
+    def _decode(self, row: QuarantineRow, accept: Sequence[Reason]) -> packs.Pack:
         """The readings of an entry; of undatable ones only when somebody accepts a guess at their time. Raises SenmlError."""
         if not row.gateway:
             raise senml.SenmlError("its topic names no gateway")
         if row.reason in WHOLE:
-            return senml.decode_pack(row.payload)
+            return packs.decode_pack(row.payload)
         if row.reason is Reason.UNDATABLE:
             undated = undatable.decode(row.payload)
             if undated is None:
                 raise senml.SenmlError("not a pack of undatable readings")
             if Reason.UNDATABLE not in accept:
                 raise senml.SenmlError(f"{Reason.UNDATABLE}: {undated.words()}")
-            return senml.Pack(undated.site, undated.at_the_latest(), ())
+            return packs.Pack(undated.site, undated.at_the_latest(), ())
         try:
             record = msgspec.json.decode(row.payload, type=dict[str, Any])
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise senml.SenmlError(f"not a record: {error}") from error
         site = record.get("site") or self._registry.gateways().get(row.gateway, "")
-        return senml.decode_pack(msgspec.json.encode([{**record, "site": site}]))
+        return packs.decode_pack(msgspec.json.encode([{**record, "site": site}]))
 
     async def _look_up(self, case: _Case, taken: dict[tuple[str, str, int], float]) -> None:
         """Take out what the store holds already, or will in a moment."""

@@ -1,181 +1,172 @@
-"""Packs as columns: those our own gateways write, in JSON or CBOR, are read field by field. Pure.
+"""The packs that travel from gateway to ingest: plain SenML that any reader of RFC 8428 understands. Pure.
 
-Whatever is unusual (another writer's base fields, one bad record) goes to `telemetry.senml`, the general decoder; both give the
-same readings.
+Base name `<sensor>/` where it changes, name `<quantity>`, canonical unit, absolute time in seconds with three decimals. Two
+extension labels ride along, which other readers ignore as the RFC asks: `site` in the first record (the gateway's site) and
+`fl` (flags, when not 0).
+
+    [{"bn":"bai-chay-pm-1/","site":"bai-chay","n":"pm25","u":"ug/m3","t":1700000000.123,"v":12.0}, …]
 """
 
-from functools import lru_cache
-from itertools import chain
-from operator import eq
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import cbor2
 import msgspec
-import numpy as np
-from msgspec import UNSET, UnsetType
 
 from telemetry.inventory import check_id
-from telemetry.manifest import Manifest
-from telemetry.quantities import QUANTITIES
+from telemetry.manifest import Gathering, Manifest, to_records
+from telemetry.quantities import QUANTITIES, UnitMismatchError, UnknownQuantityError, to_canonical
+from telemetry.quarantine import Reason
+from telemetry.reading import Reading
 from telemetry.senml import (
-    CBOR_ERRORS,
     CBOR_NUMBERS,
-    MAX_PAYLOAD,
-    MAX_READINGS,
     RELATIVE_BELOW,
-    TIME_BELOW,
-    BadRecord,
-    decode_pack,
-    parse_cbor,
+    Base,
+    Record,
+    SenmlError,
+    parse_json,
+    parse_labelled_cbor,
 )
 
-_UNITS = {name: quantity.unit for name, quantity in QUANTITIES.items()}
-_NAMES = {name: name for name in QUANTITIES}  # one object each: hashed once, compared at a glance
-SENSORS_REMEMBERED = 50_000
-_FLAGS_BELOW = 2**31
-_BASE, _NAME, _UNIT, _TIME, _VALUE = (CBOR_NUMBERS[label] for label in ("bn", "n", "u", "t", "v"))
+MAX_PAYLOAD = 64 * 1024
+MAX_READINGS = 1000
+TIME_BELOW = 253_402_300_800  # the year 10000
 
 
-class PackColumns(NamedTuple):
-    """A decoded pack: reading i is (sensor[i], quantity[i], observed_at[i] in ms, value[i], flags[i]), in the order sent."""
+class PackTooLongError(SenmlError):
+    """More bytes or records than a pack may have."""
+
+
+class BadRecord(NamedTuple):
+    """One record of a pack that cannot become a Reading."""
+
+    reason: Reason
+    detail: str
+    record: Mapping[str, Any]
+
+
+class Pack(NamedTuple):
+    """A decoded uplink pack: its site, its readings in the order sent, the records that are no readings, and manifests."""
 
     site: str
-    sensor: list[str]
-    quantity: list[str]
-    observed_at: list[int]
-    value: list[float]
-    flags: list[int]
-    bad: tuple[BadRecord, ...] = ()
+    readings: tuple[Reading, ...]
+    bad: tuple[BadRecord, ...]
     manifests: tuple[Manifest, ...] = ()
 
-    def __len__(self) -> int:
-        return len(self.sensor)
+
+def encode_pack(site: str, readings: Sequence[Reading], *, cbor: bool = False) -> bytes:
+    """A pack in JSON (or CBOR) of readings that all come from one gateway at `site`."""
+    records: list[dict[str, Any]] = []
+    sensor = None
+    for reading in readings:
+        record: dict[str, Any] = {}
+        if reading.sensor != sensor:
+            sensor = reading.sensor
+            record["bn"] = f"{sensor}/"
+        if not records:
+            record["site"] = site
+        record["n"] = reading.quantity
+        record["u"] = QUANTITIES[reading.quantity].unit
+        record["t"] = reading.observed_at / 1000
+        record["v"] = reading.value
+        if reading.flags:
+            record["fl"] = int(reading.flags)
+        records.append(record)
+    return _written(records, cbor=cbor)
 
 
-class _Record(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    """A record as `senml.encode_pack` writes it."""
-
-    n: str
-    u: str
-    t: float
-    v: float
-    bn: str | UnsetType = UNSET
-    site: str | UnsetType = UNSET
-    fl: int | float = 0  # msgspec would take 1.0 for an integer
+def encode_manifests(site: str, manifests: Sequence[Manifest], *, cbor: bool = False) -> bytes:
+    """A pack in JSON (or CBOR) of manifests of one gateway at `site`."""
+    return _written(to_records(site, manifests), cbor=cbor)
 
 
-_RECORDS = msgspec.json.Decoder(list[_Record])
+def _written(records: Sequence[Mapping[str, Any]], *, cbor: bool) -> bytes:
+    if cbor:
+        return cbor2.dumps(
+            [{CBOR_NUMBERS.get(label, label): value for label, value in r.items()} for r in records]
+        )
+    return msgspec.json.encode(records)
 
 
-def decode_columns(payload: bytes) -> PackColumns:
-    """As `telemetry.senml.decode_pack`, in columns; raises SenmlError."""
-    columns = _decode_plain(payload)
-    if columns is not None:
-        return columns
-    pack = decode_pack(payload)
-    readings = pack.readings
-    return PackColumns(
-        pack.site,
-        [reading.sensor for reading in readings],
-        [reading.quantity for reading in readings],
-        [reading.observed_at for reading in readings],
-        [reading.value for reading in readings],
-        [reading.flags for reading in readings],
-        pack.bad,
-        pack.manifests,
-    )
+def decode_pack(payload: bytes) -> Pack:
+    """The pack in `payload` (JSON or CBOR, told apart by the first byte that is no blank).
 
-
-class _Cells(NamedTuple):
-    """What is written in each record, not yet looked at; a base name is UNSET where there is none."""
-
-    site: object
-    bases: list[Any]
-    names: list[Any]
-    units: list[Any]
-    times: list[Any]
-    values: list[Any]
-    flags: list[Any]
-
-
-def _decode_plain(payload: bytes) -> PackColumns | None:
-    """The pack when each of its records is a plain good one, else None."""
+    Raises SenmlError when nothing of it can be used; single records that are no readings are returned in `bad`.
+    Any SenML writer may send one: the only things asked beyond the RFC are the `site` label in the first record,
+    absolute times, and names `<sensor>/<quantity>`.
+    """
     if len(payload) > MAX_PAYLOAD:
-        return None
+        raise PackTooLongError(f"pack of {len(payload)} bytes is above {MAX_PAYLOAD}")
+    records = parse_json(payload) if payload.lstrip(b" \t\r\n")[:1] == b"[" else parse_labelled_cbor(payload)
+    if not records:
+        raise SenmlError("an empty pack")
+    if len(records) > MAX_READINGS:
+        raise PackTooLongError(f"pack of {len(records)} records is above {MAX_READINGS}")
+    site = records[0].get("site")
     try:
-        cells = _json_cells(payload) if payload.lstrip(b" \t\r\n")[:1] == b"[" else _cbor_cells(payload)
-        if not 0 < len(cells.names) <= MAX_READINGS or not isinstance(cells.site, str):
-            return None
-        sensors, site = _sensors(cells.bases), check_id(cells.site)
-    except (msgspec.MsgspecError, *CBOR_ERRORS, KeyError, AttributeError):
-        return None
-    names, flags = cells.names, cells.flags
-    if not all(map(eq, map(_UNITS.get, names), cells.units)):
-        return None
-    quantities = [_NAMES[name] for name in names]
-    if set(map(type, flags)) != {int} or min(flags) < 0 or max(flags) >= _FLAGS_BELOW:
-        return None
-    seconds = np.array(cells.times, np.float64)
-    values = np.array(cells.values, np.float64) + 0.0  # the base value, which makes -0.0 a 0.0
-    if not (seconds.min() >= RELATIVE_BELOW and seconds.max() < TIME_BELOW and np.isfinite(values).all()):
-        return None
-    observed_at = np.rint(seconds * 1000).astype(np.int64).tolist()
-    return PackColumns(site, sensors, quantities, observed_at, values.tolist(), flags)
+        check_id(site if isinstance(site, str) else "")
+    except ValueError as error:
+        raise SenmlError(f"site: {error}") from error
+    base = Base()
+    readings: list[Reading] = []
+    bad: list[BadRecord] = []
+    manifests = Gathering()
+    for fields in records:
+        base.take(fields)
+        try:
+            record = base.resolve(fields)
+            if record is not None and not _is_count(record, manifests):
+                readings.append(_to_reading(record, fields))
+        except UnknownQuantityError as error:
+            bad.append(BadRecord(Reason.UNKNOWN_QUANTITY, str(error), _whole(base, fields)))
+        except UnitMismatchError as error:
+            bad.append(BadRecord(Reason.UNIT, str(error), _whole(base, fields)))
+        except ValueError as error:  # SenmlError is one
+            bad.append(BadRecord(Reason.BAD_RECORD, str(error), _whole(base, fields)))
+    return Pack(str(site), tuple(readings), tuple(bad), manifests.manifests())
 
 
-def _json_cells(payload: bytes) -> _Cells:
-    """Raises MsgspecError for what is not of this kind."""
-    records = _RECORDS.decode(payload)
-    return _Cells(
-        records[0].site if records else None,
-        [record.bn for record in records],
-        [record.n for record in records],
-        [record.u for record in records],
-        [record.t for record in records],
-        [record.v for record in records],
-        [record.fl for record in records],
+def _is_count(record: Record, manifests: Gathering) -> bool:
+    """Whether the record is part of a manifest and was taken as such; raises ValueError."""
+    if "/manifest/" not in record.name:
+        return False
+    return manifests.take(record.name, record.unit, _absolute_ms(record), record.value)
+
+
+def _absolute_ms(record: Record) -> int:
+    if record.time < RELATIVE_BELOW:
+        raise SenmlError(f"{record.name} has a relative time")
+    if record.time >= TIME_BELOW:
+        raise SenmlError(f"{record.name} has a time after the year 9999")
+    return round(record.time * 1000)
+
+
+def _to_reading(record: Record, fields: Mapping[str, Any]) -> Reading:
+    sensor, slash, quantity = record.name.rpartition("/")
+    if not slash:
+        raise SenmlError(f"name {record.name!r} is not <sensor>/<quantity>")
+    if record.value is None:
+        raise SenmlError(f"{record.name} has no number")
+    observed_at = _absolute_ms(record)
+    value = to_canonical(
+        quantity, record.value, record.unit or QUANTITIES[quantity].unit if quantity in QUANTITIES else ""
     )
+    if not math.isfinite(value):
+        raise SenmlError(f"{record.name} is too large in its canonical unit")
+    flags = fields.get("fl", 0)
+    if not isinstance(flags, int) or isinstance(flags, bool) or not 0 <= flags < 2**31:
+        raise SenmlError("fl must be an integer from 0 to 2147483647")
+    return Reading(check_id(sensor), quantity, observed_at, value, flags)
 
 
-def _cbor_cells(payload: bytes) -> _Cells:
-    """Raises one of CBOR_ERRORS, KeyError or AttributeError for what is not of this kind."""
-    records = parse_cbor(payload)
-    fields = sum(map(len, records))
-    cells = _Cells(
-        records[0].get("site") if records else None,
-        [record.get(_BASE, UNSET) for record in records],
-        [record[_NAME] for record in records],
-        [record[_UNIT] for record in records],
-        [record[_TIME] for record in records],
-        [record[_VALUE] for record in records],
-        [record.get("fl", 0) for record in records],
-    )
-    known = 4 * len(records) + sum(
-        sum([label in record for record in records]) for label in (_BASE, "site", "fl")
-    )
-    numbers = set(map(type, cells.times)) | set(map(type, cells.values))
-    labels = set(map(type, chain.from_iterable(records)))  # true and simple(1) are no labels, and equal to 1
-    if fields != known or not labels <= {int, str} or not numbers <= {int, float}:
-        raise ValueError("not as we write it")
-    if set(map(type, cells.names)) != {str}:
-        raise ValueError("not as we write it")
-    return cells
-
-
-@lru_cache(SENSORS_REMEMBERED)
-def _sensor(base: str) -> str:
-    """The sensor of a base name `<sensor>/`; raises ValueError."""
-    if base[-1:] != "/":
-        raise ValueError("no base name of ours")
-    return check_id(base[:-1])
-
-
-def _sensors(bases: list[Any]) -> list[str]:
-    """Of each record, from the last base name; raises ValueError."""
-    sensor, sensors = "", []
-    for base in bases:
-        if base is not UNSET:
-            sensor = _sensor(base)
-        sensors.append(sensor)
-    if not sensors[0]:
-        raise ValueError("no base name")
-    return sensors
+def _whole(base: Base, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The record with its base name written out and the base fields in force, so that it can be understood on its own."""
+    name = fields.get("n", "")
+    inherited = {"bt": base.time, "bu": base.unit, "bv": base.value, "bs": base.sum}
+    kept = {label: value for label, value in fields.items() if label not in ("bn", "n", "site", *inherited)}
+    return {
+        "n": f"{base.name}{name}",
+        **{label: value for label, value in inherited.items() if value},
+        **kept,
+    }

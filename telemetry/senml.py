@@ -1,34 +1,18 @@
-"""SenML (RFC 8428): resolving any pack, and the packs that travel from gateway to ingest.
-
-A pack of ours is a plain SenML pack: base name `<sensor>/` where it changes, name `<quantity>`, canonical unit, absolute
-time in seconds with three decimals. Two extension labels ride along, which other readers ignore as the RFC asks:
-`site` in the first record (the gateway's site) and `fl` (flags, when not 0).
-
-    [{"bn":"bai-chay-pm-1/","site":"bai-chay","n":"pm25","u":"ug/m3","t":1700000000.123,"v":12.0}, …]
-"""
+"""SenML (RFC 8428), in JSON and CBOR: what the records of any pack say. Pure. Packs of ours are in `telemetry.packs`."""
 
 import base64
 import binascii
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from io import BytesIO
 from typing import Any, NamedTuple
 
 import cbor2
 import msgspec
 
-from telemetry.inventory import check_id
-from telemetry.manifest import Gathering, Manifest, to_records
-from telemetry.quantities import QUANTITIES, UnitMismatchError, UnknownQuantityError, to_canonical
-from telemetry.quarantine import Reason
-from telemetry.reading import Reading
-
-MAX_PAYLOAD = 64 * 1024
-MAX_READINGS = 1000
 SUPPORTED_VERSION = 10
 RELATIVE_BELOW = 2**28  # RFC 8428 section 4.5.3: smaller times are relative to now
-TIME_BELOW = 253_402_300_800  # the year 10000
 
 _CBOR_LABELS = {
     -1: "bver", -2: "bn", -3: "bt", -4: "bu", -5: "bv", -6: "bs",
@@ -53,10 +37,6 @@ class SenmlError(ValueError):
     """The pack breaks RFC 8428; nothing of it may be used."""
 
 
-class PackTooLongError(SenmlError):
-    """More bytes or records than a pack may have."""
-
-
 class Record(NamedTuple):
     """One resolved record.
 
@@ -72,36 +52,19 @@ class Record(NamedTuple):
     sum: float | None = None
 
 
-class BadRecord(NamedTuple):
-    """One record of a pack that cannot become a Reading."""
-
-    reason: Reason
-    detail: str
-    record: Mapping[str, Any]
-
-
-class Pack(NamedTuple):
-    """A decoded uplink pack: its site, its readings in the order sent, the records that are no readings, and manifests."""
-
-    site: str
-    readings: tuple[Reading, ...]
-    bad: tuple[BadRecord, ...]
-    manifests: tuple[Manifest, ...] = ()
-
-
 def decode_json(payload: bytes) -> list[Record]:
     """The resolved records of a SenML JSON pack; raises SenmlError."""
-    return list(resolve(_parse_json(payload)))
+    return list(resolve(parse_json(payload)))
 
 
 def decode_cbor(payload: bytes) -> list[Record]:
     """The resolved records of a SenML CBOR pack; raises SenmlError."""
-    return list(resolve(_labelled_cbor(payload)))
+    return list(resolve(parse_labelled_cbor(payload)))
 
 
 def resolve(records: Iterable[Mapping[str, Any]]) -> Iterator[Record]:
     """Resolve base fields (RFC 8428 section 4.6), record by record, in the pack's order; raises SenmlError."""
-    base = _Base()
+    base = Base()
     for fields in records:
         base.take(fields)
         resolved = base.resolve(fields)
@@ -109,7 +72,7 @@ def resolve(records: Iterable[Mapping[str, Any]]) -> Iterator[Record]:
             yield resolved
 
 
-class _Base:
+class Base:
     """The base fields in force, and the rules for one record. A record is first taken, then resolved."""
 
     def __init__(self) -> None:
@@ -206,7 +169,8 @@ def _text(fields: Mapping[str, Any], label: str, default: Any) -> Any:
     return value
 
 
-def _parse_json(payload: bytes) -> list[dict[str, Any]]:
+def parse_json(payload: bytes) -> list[dict[str, Any]]:
+    """The records as they are written, nothing resolved; raises SenmlError."""
     try:
         return msgspec.json.decode(payload, type=list[dict[str, Any]])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -224,7 +188,8 @@ def parse_cbor(payload: bytes) -> list[dict[Any, Any]]:
     return pack
 
 
-def _labelled_cbor(payload: bytes) -> list[dict[str, Any]]:
+def parse_labelled_cbor(payload: bytes) -> list[dict[str, Any]]:
+    """The same of CBOR, with the labels of JSON; raises SenmlError."""
     try:
         pack = parse_cbor(payload)
     except CBOR_ERRORS as error:
@@ -243,123 +208,3 @@ def _labelled_cbor(payload: bytes) -> list[dict[str, Any]]:
 def base64url(data: bytes) -> str:
     """`vd` as JSON writes it: base64url without padding."""
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-# Packs between gateway and ingest.
-
-
-def encode_pack(site: str, readings: Sequence[Reading], *, cbor: bool = False) -> bytes:
-    """A pack in JSON (or CBOR) of readings that all come from one gateway at `site`."""
-    records: list[dict[str, Any]] = []
-    sensor = None
-    for reading in readings:
-        record: dict[str, Any] = {}
-        if reading.sensor != sensor:
-            sensor = reading.sensor
-            record["bn"] = f"{sensor}/"
-        if not records:
-            record["site"] = site
-        record["n"] = reading.quantity
-        record["u"] = QUANTITIES[reading.quantity].unit
-        record["t"] = reading.observed_at / 1000
-        record["v"] = reading.value
-        if reading.flags:
-            record["fl"] = int(reading.flags)
-        records.append(record)
-    return _written(records, cbor=cbor)
-
-
-def encode_manifests(site: str, manifests: Sequence[Manifest], *, cbor: bool = False) -> bytes:
-    """A pack in JSON (or CBOR) of manifests of one gateway at `site`."""
-    return _written(to_records(site, manifests), cbor=cbor)
-
-
-def _written(records: Sequence[Mapping[str, Any]], *, cbor: bool) -> bytes:
-    if cbor:
-        return cbor2.dumps(
-            [{CBOR_NUMBERS.get(label, label): value for label, value in r.items()} for r in records]
-        )
-    return msgspec.json.encode(records)
-
-
-def decode_pack(payload: bytes) -> Pack:
-    """The pack in `payload` (JSON or CBOR, told apart by the first byte that is no blank).
-
-    Raises SenmlError when nothing of it can be used; single records that are no readings are returned in `bad`.
-    Any SenML writer may send one: the only things asked beyond the RFC are the `site` label in the first record,
-    absolute times, and names `<sensor>/<quantity>`.
-    """
-    if len(payload) > MAX_PAYLOAD:
-        raise PackTooLongError(f"pack of {len(payload)} bytes is above {MAX_PAYLOAD}")
-    records = _parse_json(payload) if payload.lstrip(b" \t\r\n")[:1] == b"[" else _labelled_cbor(payload)
-    if not records:
-        raise SenmlError("an empty pack")
-    if len(records) > MAX_READINGS:
-        raise PackTooLongError(f"pack of {len(records)} records is above {MAX_READINGS}")
-    site = records[0].get("site")
-    try:
-        check_id(site if isinstance(site, str) else "")
-    except ValueError as error:
-        raise SenmlError(f"site: {error}") from error
-    base = _Base()
-    readings: list[Reading] = []
-    bad: list[BadRecord] = []
-    manifests = Gathering()
-    for fields in records:
-        base.take(fields)
-        try:
-            record = base.resolve(fields)
-            if record is not None and not _is_count(record, manifests):
-                readings.append(_to_reading(record, fields))
-        except UnknownQuantityError as error:
-            bad.append(BadRecord(Reason.UNKNOWN_QUANTITY, str(error), _whole(base, fields)))
-        except UnitMismatchError as error:
-            bad.append(BadRecord(Reason.UNIT, str(error), _whole(base, fields)))
-        except ValueError as error:  # SenmlError is one
-            bad.append(BadRecord(Reason.BAD_RECORD, str(error), _whole(base, fields)))
-    return Pack(str(site), tuple(readings), tuple(bad), manifests.manifests())
-
-
-def _is_count(record: Record, manifests: Gathering) -> bool:
-    """Whether the record is part of a manifest and was taken as such; raises ValueError."""
-    if "/manifest/" not in record.name:
-        return False
-    return manifests.take(record.name, record.unit, _absolute_ms(record), record.value)
-
-
-def _absolute_ms(record: Record) -> int:
-    if record.time < RELATIVE_BELOW:
-        raise SenmlError(f"{record.name} has a relative time")
-    if record.time >= TIME_BELOW:
-        raise SenmlError(f"{record.name} has a time after the year 9999")
-    return round(record.time * 1000)
-
-
-def _to_reading(record: Record, fields: Mapping[str, Any]) -> Reading:
-    sensor, slash, quantity = record.name.rpartition("/")
-    if not slash:
-        raise SenmlError(f"name {record.name!r} is not <sensor>/<quantity>")
-    if record.value is None:
-        raise SenmlError(f"{record.name} has no number")
-    observed_at = _absolute_ms(record)
-    value = to_canonical(
-        quantity, record.value, record.unit or QUANTITIES[quantity].unit if quantity in QUANTITIES else ""
-    )
-    if not math.isfinite(value):
-        raise SenmlError(f"{record.name} is too large in its canonical unit")
-    flags = fields.get("fl", 0)
-    if not isinstance(flags, int) or isinstance(flags, bool) or not 0 <= flags < 2**31:
-        raise SenmlError("fl must be an integer from 0 to 2147483647")
-    return Reading(check_id(sensor), quantity, observed_at, value, flags)
-
-
-def _whole(base: _Base, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The record with its base name written out and the base fields in force, so that it can be understood on its own."""
-    name = fields.get("n", "")
-    inherited = {"bt": base.time, "bu": base.unit, "bv": base.value, "bs": base.sum}
-    kept = {label: value for label, value in fields.items() if label not in ("bn", "n", "site", *inherited)}
-    return {
-        "n": f"{base.name}{name}",
-        **{label: value for label, value in inherited.items() if value},
-        **kept,
-    }

@@ -1,6 +1,6 @@
 """Packs of readings whose time can never be known: their boot ended before any clock was trusted. Pure.
 
-A SenML pack whose first record carries two labels more than ours (see `telemetry.senml`): `boot`, the id of that boot, and
+A SenML pack whose first record carries two labels more than ours (see `telemetry.packs`): `boot`, the id of that boot, and
 `undatable_`, the earliest and the latest time in seconds that its readings can have. By its underscore (RFC 8428 section
 4.4) a reader that does not know it must leave the whole pack alone. `t` is in seconds since that boot.
 
@@ -15,9 +15,9 @@ from typing import NamedTuple
 import msgspec
 
 from telemetry.inventory import check_id
+from telemetry.packs import MAX_READINGS, TIME_BELOW
 from telemetry.quantities import QUANTITIES
 from telemetry.reading import Flag, Reading
-from telemetry.senml import MAX_READINGS, TIME_BELOW
 
 LABEL = "undatable_"
 

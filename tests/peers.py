@@ -20,8 +20,9 @@ from runtime.mqtt import BrokerUrl, Connection, Message, keep_connected
 from telemetry import topics, undatable
 from telemetry.manifest import Manifest
 from telemetry.messages import Ack, Birth, Ranges, State
+from telemetry.packs import decode_pack
 from telemetry.reading import Reading
-from telemetry.senml import SenmlError, decode_pack
+from telemetry.senml import SenmlError
 from telemetry.undatable import UndatablePack
 from tests.waiting import PATIENCE_S, until
 

@@ -19,8 +19,8 @@ from halong.trial.plan import DAY_S, Plan
 from ingest.batch import Packet
 from telemetry.inventory import Sensor
 from telemetry.messages import Birth
+from telemetry.packs import encode_pack
 from telemetry.reading import Reading
-from telemetry.senml import encode_pack
 from telemetry.topics import PackName, up
 
 ROOT = "halong/v1"

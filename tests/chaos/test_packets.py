@@ -15,7 +15,7 @@ from halong.chaos.packets import (
     topic_of,
     without_confirmation,
 )
-from telemetry.senml import MAX_PAYLOAD
+from telemetry.packs import MAX_PAYLOAD
 from telemetry.topics import PackName, checksum, parse_up, up
 
 NAME = PackName("gw-1", "00aa11bb22cc33dd", 12345)

@@ -14,8 +14,8 @@ from storage.facts import KEEP_DAYS, note_facts
 from storage.ledger import HOUR_MS, Figures, total
 from storage.open import open_store
 from telemetry import undatable
+from telemetry.packs import encode_pack
 from telemetry.reading import Reading
-from telemetry.senml import encode_pack
 from telemetry.topics import PackName
 from tests.contracts.ledger_city import (
     PERIOD_S,

@@ -24,9 +24,9 @@ from telemetry.anomaly import AnomalyKind
 from telemetry.corrections import Correction
 from telemetry.inventory import Sensor, Site
 from telemetry.messages import Birth
+from telemetry.packs import encode_pack
 from telemetry.quarantine import Quarantined, Reason
 from telemetry.reading import Reading
-from telemetry.senml import encode_pack
 from tests.api.conftest import alarm
 
 ROOT = Path(__file__).parents[2]

@@ -21,8 +21,8 @@ from runtime.mqtt import BrokerUrl, Connection, keep_connected
 from telemetry import topics
 from telemetry.inventory import Sensor, Site
 from telemetry.messages import Birth
+from telemetry.packs import encode_pack
 from telemetry.reading import Reading
-from telemetry.senml import encode_pack
 from telemetry.topics import PackName
 from tests.peers import agent, living
 from tests.secured import Secured

@@ -23,8 +23,9 @@ from edge.settings import ClockSettings, EdgeConfig, JournalSettings, Trust
 from edge.timekeeper import Timekeeper
 from telemetry import undatable
 from telemetry.inventory import Site
+from telemetry.packs import decode_pack
 from telemetry.reading import Reading
-from telemetry.senml import SenmlError, decode_pack
+from telemetry.senml import SenmlError
 from tests.thorough import examples
 
 BOOT = 1_790_000_000_000

@@ -30,8 +30,8 @@ from edge.timekeeper import Timekeeper
 from halong.installation import free_port
 from runtime.config import ConfigError
 from telemetry.messages import Epoch
+from telemetry.packs import decode_pack
 from telemetry.reading import InstrumentState, Reading
-from telemetry.senml import decode_pack
 from tests.peers import NOBODY, SETTLE_S, Centre, agent, edge_config, speed
 from tests.waiting import until
 

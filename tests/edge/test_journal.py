@@ -14,8 +14,8 @@ import pytest
 from edge.journal import DAY_MS, Journal, JournalUnavailableError
 from edge.journalthread import JournalThread
 from edge.packing import NewPack, pack
+from telemetry.packs import decode_pack
 from telemetry.reading import Reading
-from telemetry.senml import decode_pack
 
 NOW = 1_700_000_000_000
 SITE = "bai-chay"

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.packing import pack
+from telemetry.packs import MAX_PAYLOAD, MAX_READINGS, decode_pack
 from telemetry.reading import Reading
-from telemetry.senml import MAX_PAYLOAD, MAX_READINGS, decode_pack
 from tests.thorough import examples
 
 NOW = 1_700_000_000_000

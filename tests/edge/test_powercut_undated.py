@@ -14,8 +14,8 @@ import pytest
 from edge.clock import UNDATED_MS
 from edge.journal import Journal
 from edge.packing import pack
+from telemetry.packs import decode_pack
 from telemetry.reading import Reading
-from telemetry.senml import decode_pack
 from tests.edge.powercut import Disk, Files, Recorder
 from tests.thorough import TIMES
 

@@ -16,8 +16,8 @@ import pytest
 
 from edge.config import EdgeConfig, check
 from edge.settings import SerialDevice
+from telemetry.packs import decode_pack
 from telemetry.reading import Reading
-from telemetry.senml import decode_pack
 from tests.peers import NOBODY, SETTLE_S, Centre, Host, agent, edge_config, now_ms, speed
 from tests.waiting import until
 

@@ -8,8 +8,8 @@ from random import Random
 from edge.clock import UNDATED_MS, ClockEvent, Kind, Rung
 from edge.journal import Journal
 from edge.packing import NewPack, pack
+from telemetry.packs import decode_pack
 from telemetry.reading import Reading
-from telemetry.senml import decode_pack
 
 NOW = 1_790_000_000_000
 V1 = """

@@ -18,8 +18,8 @@ from runtime.mqtt import BrokerUrl, Connection, keep_connected
 from storage.embedded import EmbeddedStore
 from storage.store import Columns
 from telemetry import topics
+from telemetry.packs import encode_pack
 from telemetry.reading import Reading
-from telemetry.senml import encode_pack
 from telemetry.topics import PackName
 from tests.peers import living, now_ms
 

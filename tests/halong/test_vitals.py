@@ -32,8 +32,8 @@ from telemetry import topics
 from telemetry.anomaly import Anomaly, AnomalyKind, Severity
 from telemetry.inventory import Sensor, Site
 from telemetry.messages import Birth, ClockState, PortCounters, State
+from telemetry.packs import encode_pack
 from telemetry.reading import Reading
-from telemetry.senml import encode_pack
 from telemetry.topics import PackName
 from tests.peers import living
 

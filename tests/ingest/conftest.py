@@ -27,9 +27,9 @@ from telemetry.alarm import Alarm
 from telemetry.anomaly import Anomaly
 from telemetry.inventory import Sensor, Site
 from telemetry.messages import Ack, Birth, Epoch, SensorCounters, State, decode_message
+from telemetry.packs import encode_pack
 from telemetry.quantities import Aggregate
 from telemetry.reading import Reading
-from telemetry.senml import encode_pack
 from telemetry.topics import PackName
 from tests.waiting import until
 

@@ -14,9 +14,9 @@ from ingest.intake import Intake
 from ingest.judge import Judge
 from ingest.registry import Registry
 from storage.book import Book
+from telemetry.packs import encode_pack
 from telemetry.quarantine import Reason
 from telemetry.reading import Reading
-from telemetry.senml import encode_pack
 from telemetry.topics import PackName, partition, up
 from tests.thorough import examples
 

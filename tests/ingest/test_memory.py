@@ -18,8 +18,8 @@ from storage.book import Book
 from telemetry.anomaly import Anomaly, AnomalyKind, Severity
 from telemetry.inventory import Sensor, Site
 from telemetry.messages import Birth
+from telemetry.packs import encode_pack
 from telemetry.reading import Flag, Reading
-from telemetry.senml import encode_pack
 from telemetry.topics import PackName, up
 
 HOUR_MS = 3_600_000

@@ -11,9 +11,9 @@ from telemetry.anomaly import AnomalyKind
 from telemetry.inventory import Sensor
 from telemetry.manifest import HOUR_MS, Manifest
 from telemetry.messages import SensorCounters
+from telemetry.packs import encode_manifests
 from telemetry.quarantine import Reason
 from telemetry.reading import Flag, Reading
-from telemetry.senml import encode_manifests
 
 
 def now_ms() -> int:

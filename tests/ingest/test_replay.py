@@ -12,9 +12,9 @@ from storage.quarantine import QuarantineFilter, QuarantineRow, ReplayOrder
 from telemetry import topics, undatable
 from telemetry.inventory import Sensor
 from telemetry.manifest import Manifest
+from telemetry.packs import encode_manifests, encode_pack
 from telemetry.quarantine import Quarantined, Reason
 from telemetry.reading import Flag, Reading
-from telemetry.senml import encode_manifests, encode_pack
 from telemetry.topics import PackName
 
 DAY_MS = 86_400_000

@@ -16,8 +16,8 @@ from ingest.survey import Survey, Told
 from storage import snapshots
 from storage.book import Book
 from telemetry.anomaly import AnomalyKind
+from telemetry.packs import encode_pack
 from telemetry.reading import Flag, Reading
-from telemetry.senml import encode_pack
 from telemetry.topics import PackName, up
 
 T = 1_767_200_400_000  # 2026-01-01 00:00 in Hạ Long

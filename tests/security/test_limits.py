@@ -9,8 +9,9 @@ from edge.driver import BadFrameError
 from edge.payloads import MAX_PAYLOAD as MAX_PUBLISHED
 from edge.payloads import FieldSpec, JsonMapping, SenmlMapping
 from telemetry.messages import MAX_MESSAGE, Ack, BadMessageError, Birth, State, decode_message
-from telemetry.packs import decode_columns
-from telemetry.senml import MAX_PAYLOAD, SenmlError, decode_pack
+from telemetry.packcolumns import decode_columns
+from telemetry.packs import MAX_PAYLOAD, decode_pack
+from telemetry.senml import SenmlError
 
 PARSERS: list[tuple[str, Callable[[bytes], Any], int, type[Exception]]] = [
     ("pack in columns", decode_columns, MAX_PAYLOAD, SenmlError),

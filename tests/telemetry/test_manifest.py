@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telemetry.manifest import COUNTS, HOUR_MS, MOST, Manifest
-from telemetry.packs import decode_columns
+from telemetry.packcolumns import decode_columns
+from telemetry.packs import MAX_READINGS, decode_pack, encode_manifests, encode_pack
 from telemetry.quarantine import Reason
 from telemetry.reading import Reading
-from telemetry.senml import MAX_READINGS, decode_cbor, decode_json, decode_pack, encode_manifests, encode_pack
+from telemetry.senml import decode_cbor, decode_json
 
 HOUR = 1_699_999_200_000
 counts = st.integers(0, MOST - 1)

@@ -5,9 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telemetry import undatable
-from telemetry.packs import decode_columns
+from telemetry.packcolumns import decode_columns
+from telemetry.packs import decode_pack, encode_pack
 from telemetry.reading import Flag, Reading
-from telemetry.senml import SenmlError, decode_pack, encode_pack
+from telemetry.senml import SenmlError
 
 SPAN = (1_790_000_000_000, 1_790_000_060_000)
 READINGS = [

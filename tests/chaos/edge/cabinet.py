@@ -18,7 +18,7 @@ from edge.journal import Journal
 from edge.journalthread import JournalThread
 from edge.outside import Outside
 from edge.timekeeper import Timekeeper
-from telemetry.senml import decode_pack
+from telemetry.packs import decode_pack
 from tests.chaos.edge.centre import Centre
 from tests.chaos.edge.street import Street
 from tests.edge.powercut import Disk, Recorder

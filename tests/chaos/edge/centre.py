@@ -10,8 +10,8 @@ from runtime.mqtt import BrokerUrl, LinkLostError, Message, Will
 from telemetry import topics, undatable
 from telemetry.manifest import Manifest
 from telemetry.messages import Ack, Epoch, Ranges
+from telemetry.packs import decode_pack
 from telemetry.reading import Reading
-from telemetry.senml import decode_pack
 
 ROUND_TRIP_S = 0.05
 AGAIN_S = (0.2, 5.0)

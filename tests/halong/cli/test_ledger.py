@@ -17,8 +17,8 @@ from telemetry import topics
 from telemetry.inventory import Sensor, Site
 from telemetry.manifest import Manifest
 from telemetry.messages import Birth
+from telemetry.packs import encode_manifests, encode_pack
 from telemetry.reading import Reading
-from telemetry.senml import encode_manifests, encode_pack
 from telemetry.topics import PackName
 from tests.halong.test_hub import config, now_ms, publish_raw, running  # noqa: F401  # `config` is a fixture
 
