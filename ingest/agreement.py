@@ -36,6 +36,7 @@ TABLES: Mapping[str, Block] = {
     "id": ((), np.int64),
     "site": ((), np.int64),
     "marks": ((), np.uint8),  # how often it was calibrated
+    "corrected": ((), np.int64),  # the newest correction that was heard of
     "day": ((2,), np.int64),  # of the hours below: this one and the one before, by turns
     "sum": ((2, 24), np.float32),
     "count": ((2, 24), np.uint8),
@@ -92,6 +93,14 @@ class Agreement:
         for name in (*cusum.TABLES, "who", "days", "gone", "marked", "levels", "count", "day"):
             tables[name][lane] = 0
         tables["marks"][lane] = (int(tables["marks"][lane]) + 1) % 256
+
+    def corrected(self, lane: int, correction: int) -> bool:
+        """A correction, by its number, is in force; False when that is no news. It is as good as a calibration."""
+        if correction <= self.lanes.tables["corrected"][lane]:
+            return False
+        self.lanes.tables["corrected"][lane] = correction
+        self.calibrated(lane)
+        return True
 
     def drifts(self, lane: int) -> bool:
         """Whether it is being told of."""

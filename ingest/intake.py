@@ -26,6 +26,7 @@ JUDGE_DEEP = 20  # readings of each series in one go, if they are alike: a few m
 JUDGE_READINGS = 200  # ... and so many in any case
 DOUBTED = NOT_MEASURING | int(Flag.DEVICE)
 CALIBRATING = int(Flag.CALIBRATING)
+AMENDED_MS = 60_000  # so often the book is asked for new corrections
 UNNAMED = "a topic below up/ that is not up/<partition>/<gateway>/<journal>/<number>"
 
 
@@ -46,6 +47,7 @@ class Intake:
         self._root, self._registry, self._judge, self._account = root, registry, judge, account
         self.clocks = SensorClocks()
         self._survey, self._policy, self._may_judge = survey, policy, may_judge
+        self._amended_ms = 0
 
     def for_replay(self) -> "Intake":
         """For what was counted when it came: with an account of its own, and not surveyed."""
@@ -228,6 +230,9 @@ class Intake:
     def judge(self, batch: Batch, now_ms: int, at_most: int = JUDGE_READINGS) -> bool:
         """Judge the next readings of the batch; False when all are judged."""
         columns = batch.columns
+        if self._survey is not None and now_ms - self._amended_ms >= AMENDED_MS:
+            self._survey.corrected(self._registry.corrected(now_ms))
+            self._amended_ms = now_ms
         done = len(columns.flags)
         rows = batch.rows().take(slice(done, done + max(at_most, JUDGE_DEEP * len(batch.series))))
         flags, changes = self._judge.judge(

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Set
 from typing import NamedTuple
 
 from ingest.telling import Known
+from storage.amendments import Amendments, Pages
 from storage.book import Book
 from storage.inventory import Inventory, SensorRow
 from telemetry.inventory import Sensor, Site
@@ -31,6 +32,8 @@ class Registry:
         self._births: dict[str, tuple[Site, tuple[Sensor, ...]]] = {}
         self._gateways: dict[str, str] = {}
         self._online: dict[str, bool] | None = None
+        self._pages = Pages(book)
+        self._amendments: Amendments | None = None
 
     def sensors(self) -> dict[str, Known]:
         """Every sensor that is listed or adopted now."""
@@ -98,6 +101,16 @@ class Registry:
             self._births[birth.gateway] = content
             self._owners = None
         return refused
+
+    def corrected(self, now_ms: int) -> dict[tuple[str, str], int]:
+        """The number of the newest linear correction in force of each series that has one."""
+        self._amendments = self._pages.amendments(self._amendments)
+        found: dict[tuple[str, str], int] = {}
+        for series, corrections in self._amendments.corrections.items():
+            numbers = [one.id for one in corrections if one.correction.linear and one.holds(now_ms)]
+            if numbers:
+                found[series] = max(numbers)
+        return found
 
     def forget(self) -> None:
         """The book has changed under us: read it again."""

@@ -7,7 +7,7 @@ day (`ingest.agreement`).
 """
 
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -145,6 +145,13 @@ class Survey:
             if lane is not None and at_ms > self._open.tables["last"][lane]:
                 self._changed.add(lane)
                 self._agreement.calibrated(lane)
+
+    def corrected(self, corrections: Mapping[tuple[str, str], int]) -> None:
+        """The newest correction in force of each series that has one: a new one is as good as a calibration."""
+        for key, number in corrections.items():
+            lane = self._lane.get(key)
+            if lane is not None and self._agreement.corrected(lane, number):
+                self._changed.add(lane)
 
     def look(
         self,

@@ -14,8 +14,10 @@ from ingest.intake import Intake
 from ingest.judge import Judge
 from ingest.registry import Registry
 from ingest.survey import Survey
+from storage.amendments import Pages
 from storage.book import Book
 from telemetry.anomaly import Anomaly, AnomalyKind, Severity
+from telemetry.corrections import Correction
 from telemetry.inventory import Sensor, Site
 from telemetry.messages import Birth
 from telemetry.packs import encode_pack
@@ -150,16 +152,31 @@ def test_restarts_kills_and_what_comes_again_change_nothing(plain: Hub, tmp_path
     assert hub.flags == plain.flags
 
 
-def test_a_silence_of_a_day_does_not_end_it_and_a_calibration_does(tmp_path: Path) -> None:
+@pytest.mark.parametrize("amended", ["at the cabinet", "in the book"])
+def test_a_silence_of_a_day_does_not_end_it_and_a_calibration_or_a_correction_does(
+    amended: str, tmp_path: Path
+) -> None:
     values = warmth()
-    calibration = int(Flag.CALIBRATING)
     with Book(tmp_path / "book.sqlite") as book:
         hub = Hub(book)
         for hour in range(DAYS * 24):
-            if 18 * 24 <= hour < BACK:
+            if BACK - 24 <= hour < BACK:
                 assert hub.judge.expire(START_MS + hour * HOUR_MS) == []
                 continue
-            hub.hear(hour, values[:, hour], calibration if hour == CALIBRATED else 0)
+            if hour == CALIBRATED and amended == "in the book":
+                now_ms = START_MS + hour * HOUR_MS
+                Pages(book).correct(
+                    "s-0",
+                    "temperature",
+                    Correction(offset=-4.4),
+                    now_ms,
+                    None,
+                    reason="drifts",
+                    who="a",
+                    now_ms=now_ms,
+                )
+            calibrating = hour == CALIBRATED and amended == "at the cabinet"
+            hub.hear(hour, values[:, hour], int(Flag.CALIBRATING) if calibrating else 0)
         ((_, told),) = hub.told
         end_ms = hub.anomalies[told].end_ms
         assert end_ms is not None
