@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence, Set
 
 import structlog
 
-from ingest import checks, memory
+from ingest import checks, memory, warmup
 from ingest.account import Account
 from ingest.alarms.desk import Desk
 from ingest.batch import Batch
@@ -22,9 +22,7 @@ from telemetry.anomaly import Anomaly
 from telemetry.messages import State
 from telemetry.reading import Reading
 
-WARM_UP_MS = 1_800_000
 WARM_UP_SERIES = 2_000
-WARM_UP_READINGS = 200  # of each series
 RELIVED_READINGS = 2_000  # of each that is remembered: some minutes
 WARM_UP_TOGETHER = 20_000  # readings that are learned in one go
 OPEN_ANOMALIES = 10_000
@@ -69,20 +67,19 @@ class Watchman:
         known = [row.id for row in self._book.gateways() if row.state is not None and row.id not in gone]
         past: list[Reading] = []
         later: list[tuple[Known, Reading]] = []
-        for last in (await store.latest(now_ms - WARM_UP_MS))[:WARM_UP_SERIES]:
+        for last in (await store.latest(now_ms - warmup.WARM_UP_MS))[:WARM_UP_SERIES]:
             remembered = self._judge.newest_ms(last.series)
-            start_ms, end_ms = max(now_ms - WARM_UP_MS, remembered + 1), last.observed_at + 1
+            start_ms, end_ms = max(now_ms - warmup.WARM_UP_MS, remembered + 1), last.observed_at + 1
             if start_ms >= end_ms:
                 continue
-            limit = RELIVED_READINGS if remembered else WARM_UP_READINGS
-            readings = await store.readings(
-                last.sensor, last.quantity, start_ms, end_ms, limit=limit, descending=True
-            )
             if remembered:
                 about = self._registry.known(last.sensor, "", "")
+                readings = await store.readings(
+                    last.sensor, last.quantity, start_ms, end_ms, limit=RELIVED_READINGS, descending=True
+                )
                 later += [(about, reading) for reading in readings]
                 continue
-            past += reversed(readings)
+            past += await warmup.lately(store, last, now_ms)
             if len(past) >= WARM_UP_TOGETHER:
                 self._judge.learn(past)
                 past = []

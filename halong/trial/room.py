@@ -15,7 +15,7 @@ from ingest.judge import Judge
 from ingest.registry import Registry
 from ingest.silence import Silence
 from ingest.survey import Survey
-from ingest.watchman import WARM_UP_READINGS
+from ingest.warmup import WARM_UP_READINGS
 from storage.book import Book
 from telemetry.alarm import Alarm, AlarmState
 from telemetry.anomaly import Anomaly

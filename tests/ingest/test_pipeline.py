@@ -247,6 +247,22 @@ async def test_an_anomaly_is_told_once_survives_a_restart_and_is_closed(city, ev
             assert pipeline.account.anomalies_opened == 0
 
 
+async def test_what_stood_still_long_before_the_start_is_stuck_by_how_it_moved_before_that(city, eventually):
+    """Nothing is remembered, and the last 200 readings are all alike."""
+    at = now_ms() // 1000 * 1000
+    stuck = [pm(at - 1000 * age, 42.0) for age in range(1, 3000)]
+    moving = [pm(at - 1000 * age, 20.0 + age % 7) for age in range(3000, 6000)]
+    for one in stuck + moving:
+        city.store.rows[one.sensor, one.quantity, one.observed_at] = one
+        city.store.rows["pm-2", one.quantity, one.observed_at] = pm(one.observed_at, 42.0, sensor="pm-2")
+    async with city.running(), city.gateway() as gateway:
+        await gateway.pack(0, [pm(at, 42.0), pm(at, 42.0, sensor="pm-2")])
+        await eventually(lambda: gateway.alarms)
+        assert [(one.kind, one.sensor) for one in city.anomalies] == [(AnomalyKind.STUCK, "pm-1")]
+        assert city.store.rows["pm-1", "pm25", at].flags == Flag.STUCK
+        assert city.store.rows["pm-2", "pm25", at].flags == 0  # it never changed: nobody knows
+
+
 async def test_silence_of_a_sensor_and_of_its_gateway_are_told_apart(city, eventually):
     async with city.running() as pipeline, city.gateway() as gateway:
         sensors = [Sensor(name, "pms5003", ("pm25",), 1.0) for name in ("pm-1", "pm-2")]
