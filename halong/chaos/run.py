@@ -19,6 +19,8 @@ from firmware_sim import city
 from halong import broker, influxd, sets, street
 from halong.broker import BrokerKind
 from halong.chaos import plan
+from halong.chaos.asking import Asking
+from halong.chaos.asking import paths as paths_to_ask
 from halong.chaos.faults import City
 from halong.chaos.memory import Memory
 from halong.chaos.plan import Fault, Target
@@ -113,18 +115,22 @@ async def chaos(options: Options, *, stop: asyncio.Event, console: Console) -> i
             f" {kind}, store {options.store}; data {paths.data}",
             highlight=False,
         )
+        asking = Asking(api_port, paths_to_ask(streets.gateways[0].devices, began_ms))
         journals = [paths.journal(gateway) for gateway in gateways]
         played: Counter[str] = Counter()
         async with asyncio.TaskGroup() as group:
-            watching = group.create_task(memory.watch(), name="memory")
-            telling = group.create_task(_tell(played, journals, memory, console), name="progress")
+            meanwhile = [
+                group.create_task(memory.watch(), name="memory"),
+                group.create_task(asking.run(), name="asking"),
+                group.create_task(_tell(played, journals, memory, console), name="progress"),
+            ]
             await _play(schedule, hurt, played, paths, stop)
             console.print("all faults are over: stopping the devices, draining the journals …")
             await asyncio.sleep(SETTLE_S)
             await processes.stop("sim")
             drained = await drain(journals, console, DRAIN_S)
-            watching.cancel()
-            telling.cancel()
+            for task in meanwhile:
+                task.cancel()
         await processes.stop(*gateways)
         await processes.stop("hub")
         direct = (
@@ -142,6 +148,7 @@ async def chaos(options: Options, *, stop: asyncio.Event, console: Console) -> i
     report |= {"store": options.store, "broker": str(kind), "faults": sum(played.values())}
     report |= {"faults_by_kind": dict(sorted(played.items())), "restarts": dict(processes.restarts)}
     report |= {"meddled_packets": sum(wire.touched for wire in wires.values()), "rubbish": hurt.rubbish}
+    report |= {"asked": dict(sorted(asking.answers.items())), "bugs": +asking.bugs}
     report |= judge(report, paths, processes, memory)
     if options.report is not None:
         options.report.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

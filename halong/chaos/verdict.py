@@ -32,6 +32,7 @@ def judge(report: Mapping[str, Any], paths: Paths, processes: Processes, memory:
     passed = (
         report["balanced"]
         and report["foreign"] == 0
+        and not report["bugs"]
         and not (unexplained or tracebacks or crashes or processes.stuck or memory.excessive)
     )
     return {
@@ -93,7 +94,8 @@ def print_verdict(report: Mapping[str, Any], console: Console) -> None:
         f"   foreign {report['foreign']}",
         highlight=False,
     )
-    for name in ("crashes", "stuck", "tracebacks", "quarantine_unexplained", "memory_excessive"):
+    console.print(f"  answers of the API {report['asked']}", highlight=False)
+    for name in ("bugs", "crashes", "stuck", "tracebacks", "quarantine_unexplained", "memory_excessive"):
         if report[name]:
             console.print(f"  [red]{name.replace('_', ' ')}: {report[name]}", highlight=False)
     console.print("[bold green]passed" if report["passed"] else "[bold red]NOT passed")
