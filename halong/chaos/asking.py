@@ -9,19 +9,20 @@ from firmware_sim.city import DevicePlan
 
 EVERY_S = 0.25
 PATIENCE_S = 5.0
-NAMES = "latest overview sensors sites gateways alarms anomalies aqi traffic quarantine mutes maintenance corrections validity session"
+NAMES = "latest overview sensors sites gateways alarms anomalies aqi traffic quarantine mutes maintenance corrections validity"
 WHOLE = ["/healthz", "/readyz", "/metrics", "/", "/sta/v1.1/Things", "/sta/v1.1/Datastreams?$top=5"]
 
 
 def paths(devices: Sequence[DevicePlan], start_ms: int) -> list[str]:
     """What is asked: everything at once, and the last hour before `start_ms` and a day after it of some sensors."""
-    span = f"start={start_ms - 3_600_000}&end={start_ms + 86_400_000}"
-    of_one = [
-        f"/v1/{name}?sensor={device.sensor}&quantity={device.quantities[0]}&{span}"
-        + "&window=PT1M" * (name == "aggregate")
-        for device in devices
-        for name in ("readings", "aggregate", "usual")
-    ]
+    of_one = []
+    for device in devices:
+        span = f"quantity={device.quantities[0]}&start={start_ms - 3_600_000}&end={start_ms + 86_400_000}"
+        of_one += [
+            f"/v1/readings?sensor={device.sensor}&{span}",
+            f"/v1/aggregate?sensor={device.sensor}&{span}&window=PT1M",
+            f"/v1/sensors/{device.sensor}/usual?{span}",
+        ]
     return [*WHOLE, *(f"/v1/{name}" for name in NAMES.split()), *of_one]
 
 
