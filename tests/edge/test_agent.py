@@ -1,10 +1,6 @@
 """The agent as a whole: a real pty, a real broker, a real journal, and an ingest of twenty lines."""
 
 import asyncio
-import sqlite3
-import sys
-import time
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random
@@ -13,14 +9,13 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from edge import logbookfile, statusfile
+from edge import statusfile
 from edge.account import Count
 from edge.agent import Agent, run
-from edge.config import EdgeConfig, check
+from edge.config import check
 from edge.hostclock import LinuxHost
 from edge.journal import JournalUnavailableError
 from edge.journalthread import JournalThread
-from edge.logbook import Period, Swap
 from edge.packing import NewPack
 from edge.packtable import PackRow
 from edge.publishers import HttpListener, HttpSensor
@@ -30,60 +25,12 @@ from edge.timekeeper import Timekeeper
 from halong.installation import free_port
 from runtime.config import ConfigError
 from telemetry.messages import Epoch
-from telemetry.packs import decode_pack
-from telemetry.reading import InstrumentState, Reading
-from tests.peers import NOBODY, SETTLE_S, Centre, agent, edge_config, speed
+from tests.edge.whole_agent import configured, journalled, values
+from tests.peers import NOBODY, SETTLE_S, Centre, agent, speed
 from tests.waiting import until
 
 if TYPE_CHECKING:
     from conftest import PtyPort
-
-ROOT = Path(__file__).parents[2]
-CONFIG = """
-[broker]
-url = "{url}"
-root = "{root}"
-[clock]
-trust = "system"
-[journal]
-path = "{directory}/journal.db"
-commit_ms = 20
-[[serial]]
-path = "{directory}/ttyTEST0"
-protocol = "ops243"
-sensor = "radar-1"
-period_s = 0
-[[mqtt]]
-topic = "{root}/devices/co2"
-sensor = "co2-1"
-fields = {{ co2 = {{ path = "v" }} }}
-time = "at"
-"""
-
-
-def configured(directory: Path, url: str) -> EdgeConfig:
-    return edge_config(CONFIG, directory=directory, url=url)
-
-
-def journalled(config: EdgeConfig) -> list[tuple[Reading, bool]]:
-    """Every reading in the journal and whether it is acknowledged, by a reader of our own."""
-    path = Path(config.journal.path)
-    if not path.exists():
-        return []
-    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as database:
-        rows = database.execute(
-            "SELECT payload, acknowledged_ms FROM packs ORDER BY formed_ms, seq"
-        ).fetchall()
-    database.close()
-    return [
-        (reading, acknowledged is not None)
-        for payload, acknowledged in rows
-        for reading in decode_pack(zlib.decompress(payload)).readings
-    ]
-
-
-def values(readings: Sequence[Reading]) -> list[float]:
-    return sorted(reading.value for reading in readings)
 
 
 async def test_readings_go_from_the_street_to_ingest_and_are_acknowledged(
@@ -143,23 +90,6 @@ async def test_it_tells_how_it_does_in_a_file_and_in_its_state(
     assert hub.states[-1].config == config_hash(config)
 
 
-async def test_without_a_broker_it_collects_and_a_later_life_delivers(
-    pty_port: "PtyPort", tmp_path: Path, mosquitto_url: str
-) -> None:
-    config = configured(tmp_path, NOBODY)
-    pty_port.plug()
-    async with agent(config):
-        await asyncio.sleep(SETTLE_S)
-        pty_port.send(speed(30.5) + speed(41.5))
-        await until(lambda: len(journalled(config)) == 2)
-    assert [acknowledged for _, acknowledged in journalled(config)] == [False] * 2
-    later = configured(tmp_path, mosquitto_url)
-    async with Centre(later).running() as hub, agent(later):
-        await until(lambda: len(hub.readings) == 2)
-    assert [acknowledged for _, acknowledged in journalled(later)] == [True] * 2
-    assert values(hub.readings) == [30.5, 41.5]
-
-
 async def test_the_last_group_is_committed_at_the_end(pty_port: "PtyPort", tmp_path: Path) -> None:
     config = configured(tmp_path, NOBODY)
     slow = msgspec.structs.replace(config, journal=msgspec.structs.replace(config.journal, commit_ms=10_000))
@@ -170,51 +100,6 @@ async def test_the_last_group_is_committed_at_the_end(pty_port: "PtyPort", tmp_p
         await asyncio.sleep(SETTLE_S)
         assert journalled(slow) == []
     assert [reading.value for reading, _ in journalled(slow)] == [30.5]
-
-
-def killable(config: EdgeConfig) -> str:
-    """A program that is this agent."""
-    return f"""
-import asyncio, msgspec
-from edge.agent import run
-from edge.config import EdgeConfig
-asyncio.run(run(msgspec.json.decode({msgspec.json.encode(config)!r}, type=EdgeConfig), stop=asyncio.Event()))
-"""
-
-
-async def test_an_hour_split_by_kills_gets_manifests_that_add_up(
-    pty_port: "PtyPort", tmp_path: Path, mosquitto_url: str
-) -> None:
-    config = configured(tmp_path, mosquitto_url)
-    pty_port.plug()
-    sent = 0
-    async with Centre(config).running() as hub:
-        for life in (1, 2):
-            killed = await asyncio.create_subprocess_exec(sys.executable, "-c", killable(config), cwd=ROOT)
-            await until(lambda life=life: len({b.session[0] for b in hub.births}) == life)  # type: ignore[misc]
-            await asyncio.sleep(SETTLE_S)
-            pty_port.send(speed(30.0 + life) + b'{"unit":"kmph","speed":"x"}\r\n' + speed(40.0 + life))
-            await hub.publish("devices/co2", b'{"v": 400, "at": 1700000000}')
-            sent += 2
-            await until(lambda sent=sent: len(journalled(config)) == sent + 1)  # type: ignore[misc]
-            killed.kill()
-            await killed.wait()
-        assert hub.manifests == {} or len({journal for _, journal, _ in hub.manifests}) == 1
-        async with agent(config):
-            await asyncio.sleep(SETTLE_S)
-            await hub.publish("devices/co2", b'{"v": 400, "at": 1700000000}')
-            await until(lambda: len({journal for _, journal, _ in hub.manifests}) >= 2)
-        await until(lambda: not hub.states[-1].online)
-    radar = [one for one in hub.manifests.values() if one.sensor == "radar-1"]
-    assert (sum(one.read for one in radar), sum(one.accepted for one in radar)) == (4, 4)
-    assert all(one.expected is None for one in radar)
-    assert sum(one.bad for one in radar) == 2
-    told = [one for one in hub.manifests.values() if one.hour_ms == 1_699_999_200_000]
-    assert {one.sensor for one in told} == {"co2-1"}
-    assert (sum(one.accepted for one in told), sum(one.late for one in told)) == (1, 1)
-    assert sum(one.duplicate for one in told) >= 1  # those of a killed life only when a commit followed
-    assert all(one.read == one.accepted + one.duplicate for one in hub.manifests.values())
-    assert sum(one.accepted for one in hub.manifests.values()) == len(journalled(config))
 
 
 async def test_a_push_is_journalled_and_counted(tmp_path: Path, mosquitto_url: str) -> None:
@@ -242,21 +127,6 @@ async def test_a_push_is_journalled_and_counted(tmp_path: Path, mosquitto_url: s
         f"http 127.0.0.1:{port}": 1,
         f"http 127.0.0.1:{port} node-1": 1,
     }
-
-
-async def test_what_a_source_repeats_after_a_restart_is_known(tmp_path: Path, mosquitto_url: str) -> None:
-    config = configured(tmp_path, mosquitto_url)
-    payload = b'{"v": 400, "at": 1700000000}'
-    async with Centre(config).running() as hub:
-        for life in (1, 2):
-            async with agent(config):
-                await until(lambda life=life: len({b.session[0] for b in hub.births}) == life)  # type: ignore[misc]
-                await asyncio.sleep(SETTLE_S)
-                await hub.publish("devices/co2", payload)
-                await until(lambda: bool(journalled(config)))
-                await asyncio.sleep(SETTLE_S)
-        await until(lambda: hub.states[-1].duplicates == 1)
-    assert len(journalled(config)) == 1
 
 
 async def test_a_new_ingest_hears_the_birth_again_and_gets_what_waits(
@@ -319,43 +189,3 @@ async def test_a_journal_that_refuses_is_tried_again_with_the_same_readings(
         stop.set()
         await task
     assert reluctant.refused == 1
-
-
-async def test_what_is_said_of_an_instrument_marks_its_readings_from_then_on_and_after_a_restart(
-    pty_port: "PtyPort", tmp_path: Path, mosquitto_url: str
-) -> None:
-    config = configured(tmp_path, mosquitto_url)
-    book = logbookfile.beside(Path(config.journal.path))
-    pty_port.plug()
-    async with Centre(config).running() as hub:
-        async with agent(config):
-            await until(lambda: bool(hub.births))
-            await asyncio.sleep(SETTLE_S)
-            pty_port.send(speed(9.0))
-            await until(lambda: len(hub.readings) == 1)
-            calibrating = Period("radar-1", InstrumentState.CALIBRATING, time.time_ns() // 1_000_000)
-            logbookfile.write(book, lambda logbook: logbook.said(calibrating))
-            logbookfile.write(
-                book, lambda logbook: logbook.swapped(Swap("radar-1", 1_700_000_000_000, "B-2"))
-            )
-            pty_port.send(speed(1.0))
-            await until(lambda: len(hub.readings) == 2)
-            await until(lambda: len(hub.births) >= 2)
-        async with agent(config):
-            await until(lambda: any(birth.session > hub.births[0].session for birth in hub.births))
-            await asyncio.sleep(SETTLE_S)
-            pty_port.send(speed(2.0))
-            await until(lambda: len(hub.readings) == 3)
-            measuring = Period("radar-1", InstrumentState.MEASURING, time.time_ns() // 1_000_000)
-            logbookfile.write(book, lambda logbook: logbook.said(measuring))
-            pty_port.send(speed(3.0))
-            await until(lambda: len(hub.readings) == 4)
-    assert [(one.value, one.flags) for one in hub.readings] == [(9, 0), (1, 32), (2, 32), (3, 0)]
-    described = [
-        (sensor.serial, sensor.installed_ms)
-        for birth in hub.births
-        for sensor in birth.sensors
-        if sensor.id == "radar-1"
-    ]
-    assert described[0] == ("", None)
-    assert set(described[1:]) == {("B-2", 1_700_000_000_000)}
