@@ -8,9 +8,8 @@ from storage.store import Store
 from telemetry import aqi, us_aqi
 from telemetry.aqi import NOWCAST_HOURS, Index, Pollutant
 from telemetry.quantities import Aggregate
-from telemetry.times import rfc3339
+from telemetry.times import HOUR_MS, rfc3339
 
-HOUR_MS = 3_600_000
 QUANTITIES = ("pm25", "pm10", "o3", "no2", "so2", "co")
 GASES = {
     Pollutant.O3_1H: "o3",

@@ -33,9 +33,9 @@ from storage.influx import InfluxStore
 from storage.influx_http import InfluxUrl
 from storage.store import Store
 from telemetry.quantities import Aggregate
+from telemetry.times import DAY_MS, HOUR_MS
 
 ROUNDS, WARM = 25, 3
-HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 ONE, PLACE = month.sensor(4321), month.site(4321)
 AT_PLACE = [month.sensor(number) for number in range(month.SENSORS) if month.site(number) == PLACE]
 

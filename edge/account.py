@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from telemetry.inventory import Sensor
-from telemetry.manifest import HOUR_MS
 from telemetry.reading import Reading
+from telemetry.times import HOUR_MS
 
 LATE_MS = 60_000
 MAX_GAP_MS = 7 * 24 * HOUR_MS  # so far back a life claims the time in which no agent ran

@@ -24,11 +24,11 @@ from edge.tallies import Untold
 from edge.undated import Undated
 from telemetry.messages import Ranges
 from telemetry.reading import Reading
+from telemetry.times import DAY_MS
 
 ROOM_PACKS = 256  # how many of the oldest packs go at once when max_mb is reached
 SCRUB_PACKS = 2000  # some 2 MB of reading a call
 PRUNE_PACKS = 1000  # at most so many a call: an append never waits long behind it
-DAY_MS = 86_400_000
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")

@@ -8,9 +8,10 @@ import msgspec
 
 from edge.clock import Bracket, uptime_of
 from telemetry import undatable
-from telemetry.manifest import HOUR_MS, Manifest
+from telemetry.manifest import Manifest
 from telemetry.packs import MAX_PAYLOAD, MAX_READINGS, encode_manifests, encode_pack
 from telemetry.reading import Reading
+from telemetry.times import HOUR_MS
 
 MANIFESTS = 100  # in a pack: at most 700 records
 

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from edge.account import MAX_GAP_MS, Count
-from telemetry.manifest import HOUR_MS, Manifest
+from telemetry.manifest import Manifest
 from telemetry.packs import Pack
+from telemetry.times import HOUR_MS
 
 SETTLED_MS = 60_000  # an hour is told so long after its end
 MOST_TOLD = 1000

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halong.pairing import Key, Sequences, Series, Window, match, same
+from telemetry.times import HOUR_MS
 
-HOUR_MS = 3_600_000
 CLOSE_MS = 100  # a device's last byte and the agent's clock, when nothing is wrong
 
 

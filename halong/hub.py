@@ -33,7 +33,7 @@ from ingest.alarms.annotator import Annotator
 from ingest.alarms.channels import Channel
 from ingest.alarms.notifier import heartbeat
 from ingest.alarms.settings import AlarmSettings
-from ingest.checks import DAY_MS, Policy, TimeWindow
+from ingest.checks import Policy, TimeWindow
 from ingest.pipeline import Pipeline
 from runtime import limits
 from runtime.brokerurl import Access
@@ -48,6 +48,7 @@ from storage.open import open_store
 from storage.store import Store, StoreUnavailableError
 from storage.view import HUMIDITY, View
 from telemetry.reading import Reading
+from telemetry.times import DAY_MS
 from telemetry.topics import DEFAULT_ROOT
 
 log = structlog.get_logger(__name__)

@@ -11,10 +11,10 @@ from storage.book import Book, BookUnavailableError
 from storage.embedded import EmbeddedStore
 from storage.manifests import forget
 from storage.store import StoreUnavailableError
+from telemetry.times import DAY_MS
 
 EVERY_S = 3600.0
 RETRY_S = 60.0
-DAY_MS = 86_400_000
 DAYS_MAX = 36_500
 
 log = structlog.get_logger(__name__)

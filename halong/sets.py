@@ -20,6 +20,7 @@ from telemetry import undatable
 from telemetry.packs import decode_pack
 from telemetry.reading import Reading
 from telemetry.senml import SenmlError
+from telemetry.times import HOUR_MS
 from telemetry.topics import PackName
 from telemetry.undatable import UndatablePack
 
@@ -28,7 +29,6 @@ UNDATED = "waiting for a date"
 GIVEN_UP = "given up, journal full"
 UNDATED_GIVEN_UP = "given up before it had a date, journal full"
 DAMAGED = "journal damaged"
-HOUR_MS = 3_600_000
 FOR_EVER_MS = 2**62
 
 

@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 
-from api.air import HOUR_MS, QUANTITIES, Place, hourly_means, of_hour
+from api.air import QUANTITIES, Place, hourly_means, of_hour
 from halong import vitals
 from storage.inventory import SensorRow
 from storage.points import Point
 from storage.store import Store
 from telemetry.aqi import NOWCAST_HOURS
-
-MINUTE_MS = 60_000
+from telemetry.times import HOUR_MS, MINUTE_MS
 
 
 async def indices(store: Store, sensors: Sequence[SensorRow], hours: int, now_ms: int) -> list[Point]:

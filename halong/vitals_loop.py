@@ -14,10 +14,11 @@ from runtime.limits import Limit
 from storage import retirement
 from storage.book import Book, BookUnavailableError
 from storage.influx import InfluxStore
-from storage.ledger import HOUR_MS, ledger
+from storage.ledger import ledger
 from storage.points import Point
 from storage.store import Store, StoreUnavailableError
 from telemetry.anomaly import AnomalyKind
+from telemetry.times import HOUR_MS
 
 TIMEOUT_S, LEDGER_TIMEOUT_S = 10.0, 60.0  # then this round is given up
 SENSORS_EVERY = 2  # rounds

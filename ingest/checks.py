@@ -10,8 +10,8 @@ from ingest.hubclock import HOLD_S
 from telemetry.quantities import QUANTITIES
 from telemetry.quarantine import Quarantined, Reason
 from telemetry.reading import Flag, Reading
+from telemetry.times import DAY_MS
 
-DAY_MS = 86_400_000
 LATE_MS = 60_000  # up to here an arrival is not late
 BACKLOG_MS = 300_000  # what arrives later than this is backlog: range checks only
 RANGE = int(Flag.RANGE)

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storage.store import Columns, Rejected, Series
+from telemetry.times import HOUR_MS
 
 CLUSTER_GAP_MS = 60_000
-HOUR_MS = 3_600_000
 CLUSTERS_MAX = 16  # a wider look costs less than a longer list of ranges
 INT32_MAX = 2**31 - 1
 TIME_MAX_MS = 9_223_372_036_854  # InfluxDB keeps ns in 64 bits: until the year 2262

@@ -12,6 +12,7 @@ import structlog
 from storage import rollup
 from storage.batch import Batch, prepare, refuse
 from storage.store import Columns, Outcome, Series, StoreBusyError, StoreUnavailableError
+from telemetry.times import HOUR_MS
 
 MEMORY_LIMIT = "512MB"
 THREADS = 2
@@ -240,7 +241,7 @@ class DuckFile:
 
     def distrust(self, start_ms: int, end_ms: int) -> int:
         """Take the rolled hours that touch the range out again; how many. Raises duckdb.Error."""
-        hours = {hour for hour in self._rolled if start_ms - rollup.HOUR_MS < hour < end_ms}
+        hours = {hour for hour in self._rolled if start_ms - HOUR_MS < hour < end_ms}
         if hours:
             self._take_out(self.connection, hours)
             self._rolled -= hours
@@ -252,19 +253,17 @@ class DuckFile:
         connection, now = self.connection, self._clock()
         if self._waiting is None:
             found = connection.execute(
-                f"SELECT DISTINCT observed_at - observed_at % {rollup.HOUR_MS} FROM readings"
+                f"SELECT DISTINCT observed_at - observed_at % {HOUR_MS} FROM readings"
             ).fetchall()
             self._waiting = dict.fromkeys({hour for (hour,) in found} - self._rolled, 0)
         ready = sorted(
             hour
             for hour, touched in self._waiting.items()
-            if hour + rollup.HOUR_MS <= now and touched <= now - QUIET_MS
+            if hour + HOUR_MS <= now and touched <= now - QUIET_MS
         )[:most]
         if not ready:
             return 0
-        condition = " OR ".join(
-            f"observed_at >= {hour} AND observed_at < {hour + rollup.HOUR_MS}" for hour in ready
-        )
+        condition = " OR ".join(f"observed_at >= {hour} AND observed_at < {hour + HOUR_MS}" for hour in ready)
         connection.execute("BEGIN")
         try:
             connection.execute(f"INSERT INTO hours {rollup.figures_sql(condition)} ORDER BY start_ms, series")

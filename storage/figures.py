@@ -14,10 +14,10 @@ from itertools import groupby, pairwise
 
 from storage.influxql import identifier
 from storage.lineprotocol import tag
-from storage.rollup import HOUR_MS
 from storage.store import Bucket
 from storage.windows import mean_direction
 from telemetry.quantities import QUANTITIES, Aggregate
+from telemetry.times import HOUR_MS
 
 MARKS = "Hours"
 LINES_MAX = 5000  # of one request

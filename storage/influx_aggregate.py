@@ -9,10 +9,10 @@ from storage.figures import FIELDS, Hours
 from storage.influx_hours import HourKeeper
 from storage.influx_measure import hours_of, increases
 from storage.influx_tables import Ask, numbers
-from storage.rollup import HOUR_MS
 from storage.store import Bucket
 from storage.windows import mean_direction
 from telemetry.quantities import Aggregate
+from telemetry.times import HOUR_MS
 
 PIECES_MAX = 8  # ranges between hours with figures, a question each; with more of them every reading is read
 

@@ -17,8 +17,8 @@ from storage.figures import BASIC, FIELDS, Hours
 from storage.influx_http import LinesRefusedError, QueryRefusedError
 from storage.influx_measure import basic, hours_of
 from storage.influx_tables import Ask, numbers
-from storage.rollup import HOUR_MS
 from storage.store import StoreUnavailableError
+from telemetry.times import HOUR_MS
 
 QUIET_MS = 600_000
 TOUCH_EVERY_MS = QUIET_MS // 2

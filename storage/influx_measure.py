@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from storage import figures, influxql
 from storage.figures import FIELDS, Hours
 from storage.influx_tables import Ask, chunks, numbers, readings
-from storage.rollup import HOUR_MS
 from storage.windows import IncreaseFold
 from telemetry.quantities import Aggregate
+from telemetry.times import HOUR_MS
 
 
 async def hours_of(

@@ -19,9 +19,8 @@ from storage.quarantine import Quarantine
 from storage.store import Store
 from telemetry.anomaly import AnomalyKind, Severity
 from telemetry.quantities import Aggregate
+from telemetry.times import DAY_MS, HOUR_MS
 
-HOUR_MS = 3_600_000
-DAY_MS = 24 * HOUR_MS
 TOLD_LATE_MS = 300_000  # a manifest may come so long after its hour's end
 GATEWAYS = 10_000
 WHOLE = 0.98  # a manifest that expects less than this of what the period promises may be a part

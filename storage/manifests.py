@@ -4,8 +4,7 @@ import sqlite3
 from collections.abc import Iterable
 
 from telemetry.manifest import Manifest
-
-DAY_MS = 86_400_000
+from telemetry.times import DAY_MS
 
 _COLUMNS = (
     "gateway, journal, sensor, hour_ms, expected, read, bad, accepted, duplicate, late, given_up, received_ms"

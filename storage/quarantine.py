@@ -18,11 +18,10 @@ import msgspec
 
 from telemetry import undatable
 from telemetry.quarantine import Quarantined, Reason
-from telemetry.times import rfc3339
+from telemetry.times import HOUR_MS, rfc3339
 
 ROWS_MAX = 10_000
 BYTES_MAX = 64 * 1024 * 1024
-HOUR_MS = 3_600_000
 _NUMBERED = re.compile(r"/\d+(/[0-9a-f]{8})?\Z")  # a pack's number, and its checksum
 _TIME_MAX_S = 9_223_372_036  # what an InfluxDB can hold
 

@@ -8,8 +8,8 @@ it: figures and readings never disagree, an hour that is not rolled is read from
 from collections.abc import Iterable
 
 from telemetry.quantities import Aggregate
+from telemetry.times import HOUR_MS
 
-HOUR_MS = 3_600_000
 LEAST_HOURS = 24  # of a question; below it the readings themselves are as quick
 RANGES_MAX = 48  # pieces between rolled hours; with more of them every reading is read
 

@@ -14,7 +14,8 @@ from typing import Any
 
 import msgspec
 
-HOUR_MS = 3_600_000
+from telemetry.times import HOUR_MS
+
 MOST = 2**53  # from here on a JSON number is no longer every integer
 COUNTS = ("read", "expected", "bad", "accepted", "duplicate", "late", "given_up")
 _NAME = re.compile(r"([a-z0-9][a-z0-9-]{0,63})/manifest/([0-9a-f]{4,32})/([a-z_]{1,32})")

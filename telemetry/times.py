@@ -1,9 +1,10 @@
 """Times as people and programs write them, and the hour of the city. Pure."""
 
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 
-CITY_OFFSET_MS = 7 * 3_600_000
+MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
+CITY_OFFSET_MS = 7 * HOUR_MS
 CITY_ZONE = timezone(
     timedelta(milliseconds=CITY_OFFSET_MS)
 )  # Asia/Ho_Chi_Minh: no daylight saving since 1975
@@ -34,6 +35,16 @@ def rfc3339(ms: int) -> str:
     return (_EPOCH + timedelta(milliseconds=ms)).isoformat(timespec="milliseconds").removesuffix(
         "+00:00"
     ) + "Z"
+
+
+def midnight_ms(day: date) -> int:
+    """When the city's day begins."""
+    return (datetime(day.year, day.month, day.day, tzinfo=CITY_ZONE) - _EPOCH) // timedelta(milliseconds=1)
+
+
+def city_date(ms: int) -> date:
+    """The city's day of an instant."""
+    return datetime.fromtimestamp(ms // 1000, CITY_ZONE).date()
 
 
 def city_time(ms: int) -> str:

@@ -19,12 +19,11 @@ from api.services import Services, known_quantity, view
 from storage.inventory import SensorRow
 from telemetry.names import did_you_mean
 from telemetry.quantities import QUANTITIES, Aggregate
-from telemetry.times import CITY_OFFSET_MS, rfc3339
+from telemetry.times import CITY_OFFSET_MS, HOUR_MS, rfc3339
 
 MAX_WINDOWS = 50_000
 MAX_SENSORS = 200
 MAX_READINGS = 50_000_000  # behind an answer, when windows are not whole hours
-HOUR_MS = 3_600_000
 
 router = APIRouter(prefix="/v1", tags=["readings"], dependencies=[Depends(strict_query)])
 

@@ -1,21 +1,20 @@
 """VN_AQI of sensors, sites and the city: now, an hour, a day, history. The US index stands beside it."""
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 
-from api.air import HOUR_MS, QUANTITIES, Place, head, hourly_means, of_day, of_hour
+from api.air import QUANTITIES, Place, head, hourly_means, of_day, of_hour
 from api.examples import example
 from api.params import span, strict_query, time_ms
 from api.problems import ProblemError
 from api.services import Services, view
 from telemetry.aqi import DAY_HOURS, NOWCAST_HOURS
-from telemetry.times import CITY_OFFSET_MS
+from telemetry.times import CITY_OFFSET_MS, DAY_MS, HOUR_MS, MINUTE_MS, city_date, midnight_ms
 
-MINUTE_MS, DAY_MS = 60_000, 86_400_000
 MAX_INDICES = 20_000
 CITY_NAME = "Hạ Long"
 
@@ -101,7 +100,7 @@ async def day(
 
     `hours` counts the hours with dust in them, fewer than 18 is not `complete`.
     """
-    start_ms = _midnight(on) if on is not None else _midnight(_city_date(hub.clock()))
+    start_ms = _midnight(on) if on is not None else _midnight(city_date(hub.clock()))
     return {"items": await _days(request, hub, places(hub, by, site, sensor), start_ms, 1), "next": None}
 
 
@@ -169,13 +168,8 @@ async def _days(
     ]
 
 
-def _city_date(at_ms: int) -> date:
-    return datetime.fromtimestamp((at_ms + CITY_OFFSET_MS) / 1000, UTC).date()
-
-
 def _midnight(day: date) -> int:
     """The start of a day of the city, in ms; raises ProblemError for one that no clock shows."""
     if not date(1970, 1, 2) <= day <= date(9998, 12, 31):
         raise ProblemError(400, f"there is no day {day} here")
-    since = datetime(day.year, day.month, day.day, tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)
-    return since // timedelta(milliseconds=1) - CITY_OFFSET_MS
+    return midnight_ms(day)

@@ -12,10 +12,9 @@ from api.orders import WAIT_S, ask, who
 from api.params import span, strict_query, time_ms
 from api.problems import ProblemError
 from api.services import Services, services, view
-from storage.ledger import HOUR_MS, Figures, LedgerRow, ledger, total
-from telemetry.times import CITY_OFFSET_MS, rfc3339
+from storage.ledger import Figures, LedgerRow, ledger, total
+from telemetry.times import CITY_OFFSET_MS, DAY_MS, HOUR_MS, rfc3339
 
-DAY_MS = 24 * HOUR_MS
 MAX_DAYS = 31
 
 router = APIRouter(prefix="/v1", tags=["completeness"], dependencies=[Depends(strict_query)])

@@ -14,10 +14,9 @@ from storage import quiet
 from storage.quiet import Maintenance, Mute, Verdict
 from telemetry.anomaly import AnomalyKind
 from telemetry.names import did_you_mean
-from telemetry.times import rfc3339
+from telemetry.times import DAY_MS, rfc3339
 
 HOURS_MAX = 8784.0  # a year
-DAY_MS = 86_400_000
 
 router = APIRouter(prefix="/v1", tags=["alarms"], dependencies=[Depends(strict_query)])
 Hub = Annotated[Services, Depends(services)]

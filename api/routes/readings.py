@@ -17,10 +17,9 @@ from api.services import Services, known_quantity, view
 from runtime.feed import Latest, encode_latest
 from telemetry.quantities import QUANTITIES
 from telemetry.reading import Reading
-from telemetry.times import rfc3339
+from telemetry.times import HOUR_MS, rfc3339
 
 MAX_READINGS = 10_000
-HOUR_MS = 3_600_000
 
 router = APIRouter(prefix="/v1", tags=["readings"], dependencies=[Depends(strict_query)])
 Hub = Annotated[Services, Depends(view)]

@@ -14,9 +14,8 @@ from storage.inventory import SensorRow
 from storage.store import Store
 from telemetry.families import Family, family
 from telemetry.quantities import Aggregate
-from telemetry.times import rfc3339
+from telemetry.times import HOUR_MS, rfc3339
 
-HOUR_MS = 3_600_000
 DEFAULT_MS = 900_000
 LONGEST_MS = 7 * 24 * HOUR_MS
 SPEEDS = 20_000  # single speeds looked at for a percentile

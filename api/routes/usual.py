@@ -9,9 +9,8 @@ from api.params import span, strict_query
 from api.problems import ProblemError
 from api.services import Services, known_quantity, view
 from telemetry.quantities import QUANTITIES
-from telemetry.times import rfc3339
+from telemetry.times import DAY_MS, rfc3339
 
-DAY_MS = 86_400_000
 LONGEST_DAYS = 92
 
 router = APIRouter(prefix="/v1", tags=["anomalies"], dependencies=[Depends(strict_query)])

@@ -13,9 +13,8 @@ from storage.backup import BackupError, Label, back_up, read_label
 from storage.backup import restore as put_back
 from storage.book import Book
 from storage.store import StoreBusyError, StoreUnavailableError
-from telemetry.times import CITY_ZONE, rfc3339
+from telemetry.times import CITY_ZONE, DAY_MS, rfc3339
 
-DAY_MS = 86_400_000
 PATIENCE_S = 3600.0
 
 

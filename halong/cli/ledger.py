@@ -1,7 +1,7 @@
 """`halong ledger` and `halong gateway`: is yesterday complete, and whom nobody should wait for any more."""
 
 import asyncio
-from datetime import date, datetime, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -29,7 +29,7 @@ from storage.book import Book
 from storage.ledger import Figures, LedgerRow, total
 from storage.ledger import ledger as draw_up
 from storage.store import StoreBusyError, StoreUnavailableError
-from telemetry.times import CITY_ZONE, rfc3339
+from telemetry.times import DAY_MS, city_date, midnight_ms, rfc3339
 
 SHOWN = (
     "expected",
@@ -60,16 +60,11 @@ def ledger(
     nothing is lost.
     """
     try:
-        wanted = (
-            date.fromisoformat(day)
-            if day is not None
-            else datetime.fromtimestamp(now_ms() / 1000, CITY_ZONE).date()
-        )
+        wanted = date.fromisoformat(day) if day is not None else city_date(now_ms())
     except ValueError:
         raise fail(f"--day must look like 2026-11-23, not {day!r}", 2) from None
-    start = datetime(wanted.year, wanted.month, wanted.day, tzinfo=CITY_ZONE)
-    start_ms = round(start.timestamp() * 1000)
-    end_ms = round((start + timedelta(days=1)).timestamp() * 1000)
+    start_ms = midnight_ms(wanted)
+    end_ms = start_ms + DAY_MS
     rows = (
         _asked(Remote(url), start_ms, end_ms, sensor)
         if url is not None

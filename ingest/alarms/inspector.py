@@ -6,17 +6,17 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from ingest.alarms.rules import HOUR_MS, HourMean, Rules
+from ingest.alarms.rules import HourMean, Rules
 from ingest.registry import Registry
 from runtime.limits import Limit
 from storage.book import Book, BookUnavailableError
 from storage.store import Store, StoreUnavailableError
 from telemetry.anomaly import Anomaly, AnomalyKind
 from telemetry.quantities import QUANTITIES
+from telemetry.times import DAY_MS, HOUR_MS
 
 GRACE_MS = 300_000  # after the hour: what comes later counts in the longer means
 LOOK_EVERY_S = 5.0
-DAY_MS = 24 * HOUR_MS
 SENSORS_AT_ONCE = 500
 
 log = structlog.get_logger(__name__)

@@ -16,9 +16,8 @@ from runtime.limits import Limit
 from telemetry.aggregates import aggregate
 from telemetry.anomaly import Anomaly, AnomalyKind, anomaly_id
 from telemetry.quantities import QUANTITIES, Kind
-from telemetry.times import CITY_ZONE
+from telemetry.times import CITY_ZONE, HOUR_MS
 
-HOUR_MS = 3_600_000
 COMPLETE = 0.75
 RELEASE, RELEASE_DB = 0.95, 1.0
 SILENT_HOURS = 3  # without a mean for so long, what was open ends

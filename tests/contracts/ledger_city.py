@@ -21,12 +21,13 @@ from ingest.intake import Intake
 from ingest.judge import Judge
 from ingest.registry import Registry
 from storage.book import Book
-from storage.ledger import HOUR_MS, LedgerRow, ledger
+from storage.ledger import LedgerRow, ledger
 from storage.store import Store
 from telemetry import topics
 from telemetry.inventory import Sensor, Site
 from telemetry.messages import Birth, to_ranges
 from telemetry.reading import Reading
+from telemetry.times import HOUR_MS
 from telemetry.topics import PackName
 
 PERIOD_S = 10

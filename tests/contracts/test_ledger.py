@@ -11,11 +11,12 @@ from ingest.silence import Silence
 from storage import retirement
 from storage.book import Book
 from storage.facts import KEEP_DAYS, note_facts
-from storage.ledger import HOUR_MS, Figures, total
+from storage.ledger import Figures, total
 from storage.open import open_store
 from telemetry import undatable
 from telemetry.packs import encode_pack
 from telemetry.reading import Reading
+from telemetry.times import HOUR_MS
 from telemetry.topics import PackName
 from tests.contracts.ledger_city import (
     PERIOD_S,

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from edge.account import LATE_MS, MAX_GAP_MS, Account, Count
 from telemetry.inventory import Sensor
-from telemetry.manifest import HOUR_MS
 from telemetry.reading import Reading
+from telemetry.times import HOUR_MS
 
 HOUR = 1_699_999_200_000
 PM = Sensor("pm-1", "pms5003", ("pm25", "pm10"), 1.0)

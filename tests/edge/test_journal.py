@@ -11,11 +11,12 @@ from random import Random
 
 import pytest
 
-from edge.journal import DAY_MS, Journal, JournalUnavailableError
+from edge.journal import Journal, JournalUnavailableError
 from edge.journalthread import JournalThread
 from edge.packing import NewPack, pack
 from telemetry.packs import decode_pack
 from telemetry.reading import Reading
+from telemetry.times import DAY_MS
 
 NOW = 1_700_000_000_000
 SITE = "bai-chay"

@@ -16,9 +16,10 @@ from typing import Any, NamedTuple
 import pytest
 import structlog.testing
 
-from edge.journal import DAY_MS, Journal, Key
+from edge.journal import Journal, Key
 from edge.packing import NewPack, pack
 from telemetry.reading import Reading
+from telemetry.times import DAY_MS
 from tests.edge.powercut import Disk, Files, Recorder
 from tests.thorough import TIMES
 

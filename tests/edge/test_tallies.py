@@ -8,12 +8,13 @@ from pathlib import Path
 from random import Random
 
 from edge.account import Count
-from edge.journal import DAY_MS, Journal
+from edge.journal import Journal
 from edge.packing import pack, pack_manifests
 from edge.tallies import SETTLED_MS, expected
-from telemetry.manifest import HOUR_MS, Manifest
+from telemetry.manifest import Manifest
 from telemetry.packs import MAX_PAYLOAD, MAX_READINGS, decode_pack
 from telemetry.reading import Reading
+from telemetry.times import DAY_MS, HOUR_MS
 
 ROOT = Path(__file__).parents[2]
 HOUR = 1_699_999_200_000

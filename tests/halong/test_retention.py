@@ -10,10 +10,9 @@ from runtime.config import ConfigError
 from storage.book import Book
 from storage.embedded import EmbeddedStore
 from storage.store import Columns
-from telemetry.manifest import HOUR_MS, Manifest
+from telemetry.manifest import Manifest
 from telemetry.reading import Reading
-
-DAY_MS = retention.DAY_MS
+from telemetry.times import DAY_MS, HOUR_MS
 
 
 @pytest.mark.parametrize("today", [9, 20_000])  # the second is a clock that has jumped ahead

@@ -9,11 +9,12 @@ import pytest
 from telemetry.alarm import AlarmState
 from telemetry.anomaly import AnomalyKind
 from telemetry.inventory import Sensor
-from telemetry.manifest import HOUR_MS, Manifest
+from telemetry.manifest import Manifest
 from telemetry.messages import SensorCounters
 from telemetry.packs import encode_manifests
 from telemetry.quarantine import Reason
 from telemetry.reading import Flag, Reading
+from telemetry.times import HOUR_MS
 
 
 def now_ms() -> int:

@@ -7,10 +7,10 @@ from uuid import uuid4
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from storage.rollup import HOUR_MS
 from storage.store import Columns, Store
 from telemetry.quantities import Aggregate
 from telemetry.reading import Reading
+from telemetry.times import HOUR_MS
 from tests.storage.buckets import VALUES, assert_alike, expected
 from tests.thorough import examples
 

@@ -13,10 +13,10 @@ from storage.figures import FIELDS
 from storage.influx import InfluxStore
 from storage.influx_hours import FRESH_MS, QUIET_MS
 from storage.influx_http import InfluxUrl
-from storage.rollup import HOUR_MS
 from storage.store import Bucket
 from telemetry.quantities import QUANTITIES, Aggregate
 from telemetry.reading import Reading
+from telemetry.times import HOUR_MS
 from tests.storage.hourly import HOURS, T0, Clock, cases, check_late_readings_count, hourly, write
 
 pytestmark = pytest.mark.influxd

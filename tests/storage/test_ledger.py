@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.inventory import SensorPeriod
-from storage.ledger import HOUR_MS, Figures, figures, promises, total
+from storage.ledger import Figures, figures, promises, total
 from storage.manifests import ManifestRow
 from telemetry.inventory import Sensor
+from telemetry.times import HOUR_MS
 
 T = 1_767_200_400_000 - 1_767_200_400_000 % HOUR_MS
 

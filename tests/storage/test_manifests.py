@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from storage.book import Book
-from telemetry.manifest import HOUR_MS, Manifest
+from telemetry.manifest import Manifest
+from telemetry.times import HOUR_MS
 
 HOUR = 1_699_999_200_000
 FIRST = Manifest(sensor="pm-1", hour_ms=HOUR, journal="aaaa", expected=3600, read=3590, bad=10, accepted=3590)

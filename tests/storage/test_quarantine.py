@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from storage.book import Book
-from storage.quarantine import HOUR_MS, Outcome, Quarantine, QuarantineFilter, Replay, observed_hour
+from storage.quarantine import Outcome, Quarantine, QuarantineFilter, Replay, observed_hour
 from telemetry import undatable
 from telemetry.quarantine import Quarantined, Reason
 from telemetry.reading import Reading
+from telemetry.times import HOUR_MS
 
 T = 1_767_200_400_000 - 1_767_200_400_000 % HOUR_MS
 

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from storage import rollup
 from storage.embedded import EmbeddedStore
-from storage.rollup import HOUR_MS, applies, inner, unrolled
+from storage.rollup import applies, inner, unrolled
 from telemetry.quantities import Aggregate
 from telemetry.reading import Reading
+from telemetry.times import HOUR_MS
 from tests.storage.hourly import HOURS, T0, Clock, cases, check_late_readings_count, hourly, write
 
 

@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry.manifest import COUNTS, HOUR_MS, MOST, Manifest
+from telemetry.manifest import COUNTS, MOST, Manifest
 from telemetry.packcolumns import decode_columns
 from telemetry.packs import MAX_READINGS, decode_pack, encode_manifests, encode_pack
 from telemetry.quarantine import Reason
 from telemetry.reading import Reading
 from telemetry.senml import decode_cbor, decode_json
+from telemetry.times import HOUR_MS
 
 HOUR = 1_699_999_200_000
 counts = st.integers(0, MOST - 1)

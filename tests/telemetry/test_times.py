@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry.times import CITY_ZONE, LAST_MS, city_time, read, rfc3339
+from telemetry.times import CITY_ZONE, DAY_MS, LAST_MS, city_date, city_time, midnight_ms, read, rfc3339
 
 
 @given(st.integers(0, LAST_MS))
@@ -32,3 +32,10 @@ def test_the_zone_is_the_texts_own_or_the_one_given() -> None:
 def test_what_is_no_time_says_why(text: str, why: str) -> None:
     with pytest.raises(ValueError, match=why):
         read(text)
+
+
+@given(st.integers(0, LAST_MS))
+def test_a_day_of_the_city_begins_at_its_midnight(ms: int) -> None:
+    begins = midnight_ms(city_date(ms))
+    assert begins <= ms < begins + DAY_MS
+    assert city_time(begins).endswith("T00:00:00+07:00")

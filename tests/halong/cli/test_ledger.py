@@ -12,13 +12,13 @@ from halong.__main__ import app
 from halong.hub import HubConfig
 from storage.book import Book
 from storage.embedded import EmbeddedStore
-from storage.ledger import HOUR_MS
 from telemetry import topics
 from telemetry.inventory import Sensor, Site
 from telemetry.manifest import Manifest
 from telemetry.messages import Birth
 from telemetry.packs import encode_manifests, encode_pack
 from telemetry.reading import Reading
+from telemetry.times import HOUR_MS
 from telemetry.topics import PackName
 from tests.halong.test_hub import config, now_ms, publish_raw, running  # noqa: F401  # `config` is a fixture
 

@@ -19,13 +19,13 @@ from storage import alarms as page
 from storage.amendments import Pages
 from storage.book import Book
 from storage.keys import Keys, Role
-from storage.ledger import HOUR_MS
 from storage.notes import Notes
 from telemetry import topics
 from telemetry.inventory import Sensor, Site
 from telemetry.messages import Birth
 from telemetry.quarantine import Reason
 from telemetry.reading import Reading
+from telemetry.times import HOUR_MS
 from tests.api.test_alarms import HERE, SPIKE
 from tests.halong.test_hub import config, now_ms, publish, publish_raw, running  # noqa: F401  # `config` is a fixture
 

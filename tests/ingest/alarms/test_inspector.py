@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from ingest.alarms.inspector import GRACE_MS, Inspector
-from ingest.alarms.rules import HOUR_MS
 from ingest.registry import Registry
 from runtime.limits import Limit
 from storage.amendments import Pages
@@ -18,6 +17,7 @@ from telemetry.anomaly import Anomaly
 from telemetry.inventory import Sensor, Site
 from telemetry.messages import Birth
 from telemetry.reading import Reading
+from telemetry.times import HOUR_MS
 
 T = 1_795_395_600_000
 LIMITS = [Limit("r", "noise_laeq", 1, 70.0), Limit("r", "no2", 1, 200.0)]

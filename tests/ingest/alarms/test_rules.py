@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from ingest.alarms.rules import HOUR_MS, HourMean, Rules
+from ingest.alarms.rules import HourMean, Rules
 from ingest.telling import Known
 from runtime.config import ConfigError
 from runtime.limits import Limit, read
 from telemetry.anomaly import Anomaly, AnomalyKind
+from telemetry.times import HOUR_MS
 
 T = 1_795_395_600_000  # 2026-11-23T08:00 in Hạ Long
 KNOWN = {
