@@ -1,8 +1,10 @@
 """`halong up` and `halong chaos`: the whole city as processes, and what befalls it."""
 
+import asyncio
 import math
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -45,16 +47,10 @@ def up(
     from rich.console import Console
 
     from halong.broker import BrokerKind
-    from halong.installation import UpError
     from halong.up import Kill, Options
     from halong.up import up as run_up
-    from runtime import log
-    from storage.store import StoreUnavailableError
 
-    if store not in ("embedded", "influx"):
-        raise fail(f"--store must be embedded or influx, not {store!r}", 2)
-    if embedded_broker is not None and embedded_broker not in list(BrokerKind):
-        raise fail(f"--embedded-broker must be one of {', '.join(BrokerKind)}, not {embedded_broker!r}", 2)
+    _check(store, embedded_broker, "--embedded-broker")
     options = Options(
         data=data,
         for_s=seconds(for_) if for_ is not None else None,
@@ -70,12 +66,30 @@ def up(
         kills=tuple(Kill(at, name) for name, at in map(_kill, kill or ())),
         faults=fault,
     )
-    log.configure(process="up", level="error")
+    _play("up", lambda stop: run_up(options, stop=stop, console=Console()))
+
+
+def _play(name: str, city: Callable[[asyncio.Event], Coroutine[Any, Any, int]]) -> None:
+    """Run it until its end or a signal; its verdict is the exit."""
+    from halong.installation import UpError
+    from runtime import log
+    from storage.store import StoreUnavailableError
+
+    log.configure(process=name, level="error")
     try:
-        code = run(lambda stop: run_up(options, stop=stop, console=Console()))
+        code = run(city)
     except (UpError, StoreUnavailableError) as error:
         raise fail(str(error)) from None
     raise typer.Exit(code)
+
+
+def _check(store: str, broker: str | None, option: str) -> None:
+    from halong.broker import BrokerKind
+
+    if store not in ("embedded", "influx"):
+        raise fail(f"--store must be embedded or influx, not {store!r}", 2)
+    if broker is not None and broker not in list(BrokerKind):
+        raise fail(f"{option} must be one of {', '.join(BrokerKind)}, not {broker!r}", 2)
 
 
 def _kill(text: str) -> tuple[str, float]:
@@ -119,14 +133,8 @@ def chaos(
     from halong.broker import BrokerKind
     from halong.chaos.run import Options, fresh_seed
     from halong.chaos.run import chaos as run_chaos
-    from halong.installation import UpError
-    from runtime import log
-    from storage.store import StoreUnavailableError
 
-    if store not in ("embedded", "influx"):
-        raise fail(f"--store must be embedded or influx, not {store!r}", 2)
-    if broker is not None and broker not in list(BrokerKind):
-        raise fail(f"--broker must be one of {', '.join(BrokerKind)}, not {broker!r}", 2)
+    _check(store, broker, "--broker")
     seed = fresh_seed() if seed is None else seed
     options = Options(
         data=data or Path("halong-data") / f"chaos-{seed}",
@@ -138,9 +146,4 @@ def chaos(
         every_s=every,
         report=report,
     )
-    log.configure(process="chaos", level="error")
-    try:
-        code = run(lambda stop: run_chaos(options, stop=stop, console=Console()))
-    except (UpError, StoreUnavailableError) as error:
-        raise fail(str(error)) from None
-    raise typer.Exit(code)
+    _play("chaos", lambda stop: run_chaos(options, stop=stop, console=Console()))
