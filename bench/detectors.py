@@ -1,7 +1,7 @@
 """The bank of detectors: readings a second on one core, every series by its own clock, beside one plain pass of numpy.
 
 What is timed are grown series: before, each has taken WARM_ROUNDS readings 40 to 60 minutes apart, so that every side is asked,
-those of the day and the week too. More than 10,000 series get WARM_ROUNDS_MANY: all sides but `residual_96`. The timed rounds are
+those of the day and the week too. More than 10,000 series get WARM_ROUNDS_MANY: all sides but `residual_48`. The timed rounds are
 as many as lie between two refreshes of what is too common to look at, so one of them is among the rounds, as the slowest. On a
 machine that does other things too, the clock on the wall counts those: so the mean of all rounds by the processor's clock stands
 beside the rounds by the wall's.

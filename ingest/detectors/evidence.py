@@ -69,13 +69,13 @@ TABLES = {
 GROUPS: dict[
     tuple[str, ...], float
 ] = {  # sides that flags join, and the decades that open one: as often each
-    ("step", "return", "day_high", "day_low", "high", "low"): 5.2,
-    ("level_24", "level_shift", "day_sum", "residual_96"): 7.0,
-    ("rougher", "steps"): 6.75,
+    ("step", "return", "day_high", "day_low", "high", "low"): 4.9,
+    ("level_24", "level_shift", "day_sum", "residual_48"): 6.7,
+    ("rougher", "steps"): 5.95,
 }
-OPEN = 5.2  # groups are brought to this
+OPEN = 4.9  # groups are brought to this
 EARLY, EARLY_READINGS = 3.0, 1000  # decades more a flag takes at first, falling to 0 at so many readings
-UNSCORED = {"return", "level_24", "residual_96", "steps"}
+UNSCORED = {"return", "level_24", "residual_48", "steps"}
 _SCORED = np.array([side not in UNSCORED for side in SIDES], np.float32)
 _GROUP = np.full(len(SIDES), len(GROUPS), np.int64)
 for _number, _sides in enumerate(GROUPS):

@@ -18,7 +18,7 @@ SCALES = (
     "return_scale",
     "step_scale",
     "step16_scale",
-    "mean24_scale",
+    "bounded24_scale",
     "shift_scale",
     "steps16",
     "steps16_scale",
@@ -28,7 +28,7 @@ SCALES = (
     "better_cxx",
     "better_scale",
     "better_mean8_scale",
-    "better_mean96_scale",
+    "better_bounded48_scale",
     "level_share",
 )
 RUNS = tuple(f"{runs}_{row}" for runs in ("exact", "near", "zero") for row in ("share", "longest"))
@@ -44,11 +44,11 @@ def take_over(lanes: Lanes, lane: int, grown: I64, level: float) -> None:
     new |= {name: float(rows[name].max()) for name in RUNS}
     bits = np.r_[rows["bit"], np.float32(own["bit"])]
     new["bit"] = float(bits[bits > 0].min()) if bits.any() else 0.0
-    new |= {"n": READINGS, "level": level, "mean500": level, "mean8": own["level"], "mean24": own["level"]}
+    new |= {"n": READINGS, "level": level, "mean500": level, "mean8": own["level"], "bounded24": 0.0}
     high = max(own["high"], level + float(np.median(rows["high"] - rows["level"])))
     low = min(own["low"], level - float(np.median(rows["level"] - rows["low"])))
     new |= {"high": high, "low": low, "safe_high": high, "safe_low": low}
-    new |= {"better_residual": 0.0, "better_mean8": 0.0, "better_mean96": 0.0}
+    new |= {"better_residual": 0.0, "better_mean8": 0.0, "better_bounded48": 0.0}
     new |= {"learned": COUNTED, "suspect": 0.0}
     usual = tables["day"][grown].astype(np.float64)
     shapes = usual - usual.mean(1, keepdims=True)

@@ -18,7 +18,7 @@ SIDES = (
     "day_low",  # against the half hour of the day
     "day_sum",  # a leaky mean of 24 residuals from the daily profile
     "residual_shift",
-    "residual_96",  # the last 8, and 96, residuals from the better profile
+    "residual_48",  # the last 8, and bounded 48, residuals from the better profile
     "week_high",
     "week_low",  # against the hour of the week
     "high",
@@ -27,7 +27,7 @@ SIDES = (
     "step_16",  # against the reading 16 before
     "return",  # out and back at once: the lesser of two steps that undo each other
     "level_shift",
-    "level_24",  # the last 8, and 24, readings against the last 500
+    "level_24",  # the last 8, and bounded 24, readings against the last 500
     "rougher",
     "calmer",  # the logarithm of the mean step of 16 readings against its usual
     "steps",  # that mean step itself
@@ -41,6 +41,9 @@ DAILY, DAILY_SLOW, WEEKLY, PLAIN, PLAIN_SLOW = (
 )
 DAY_BINS, WEEK_BINS, HOURS = 48, 168, 24
 PROFILE_RATE = 0.05
+# times the usual size: more of a deviation does not count in the two bounded means. So a short great excursion is not taken for a
+# lasting small one, which then stands out.
+BOUNDED, BOUNDED_LEVEL = 0.6, 2.0
 MEMORY, LEVEL_MEMORY, SHIFT_MEMORY = 1000.0, 2000.0, 500.0
 OUTLIER = 6.0  # times the scale: more of an outlier is not learned ...
 OUTLIER_FROM = 30  # ... after so many readings
@@ -73,8 +76,8 @@ ROWS = [
     "day_sum_scale",
     "week_scale",
     "mean8",
-    "mean24",
-    "mean24_scale",
+    "bounded24",
+    "bounded24_scale",
     "mean500",
     "shift_scale",
     "steps16",
@@ -87,8 +90,8 @@ ROWS = [
     "better_scale",
     "better_mean8",
     "better_mean8_scale",
-    "better_mean96",
-    "better_mean96_scale",
+    "better_bounded48",
+    "better_bounded48_scale",
 ]
 TABLES = {
     "ring": ((16,), np.float32),
@@ -211,8 +214,12 @@ def measure(frame: Frame, lanes: Lanes) -> None:
     size = np.abs(mean8 - old["mean500"])
     out[13] = size / (old["shift_scale"] + floor)
     new["shift_scale"] = old["shift_scale"] + rate * (size - old["shift_scale"])
-    new["mean24"] = mean24 = old["mean24"] + (v - old["mean24"]) / np.minimum(count, np.float32(24))
-    against(14, np.abs(mean24 - old["mean500"]), "mean24_scale", rate)
+    bound = np.float32(BOUNDED_LEVEL) * old["level_scale"] + floor
+    bounded = np.clip(v - old["mean500"], -bound, bound)
+    new["bounded24"] = mean24 = old["bounded24"] + (bounded - old["bounded24"]) / np.minimum(
+        count, np.float32(24)
+    )
+    against(14, np.abs(mean24), "bounded24_scale", rate)
     new["mean500"] = old["mean500"] + (v - old["mean500"]) / np.minimum(count, np.float32(SHIFT_MEMORY))
     _roughness(frame, step, floor, count, rate, out[15:17])
     against(17, new["steps16"], "steps16_scale", rate)
@@ -310,7 +317,8 @@ def _better(
 ) -> None:
     """The profile that has been better so far; its innovation in the scale of this hour of the day."""
     old, new, here = frame.old, frame.new, frame.here
-    residual = np.where(week_seen & (old["week_scale"] < old["day_scale"]), week, day)
+    weekly = week_seen & (old["week_scale"] < old["day_scale"])
+    residual = np.where(weekly, week, day)
     past, phi = old["better_residual"], np.clip(old["better_cxy"] / (old["better_cxx"] + TINY), 0, 1)
     innovation = residual - phi * past
     size = np.abs(innovation)
@@ -332,8 +340,13 @@ def _better(
     new["better_cxy"] = old["better_cxy"] + rate * (residual * past - old["better_cxy"])
     new["better_cxx"] = old["better_cxx"] + rate * (residual * residual - old["better_cxx"])
     new["better_residual"] = residual
-    for side, row, readings in ((4, "better_mean8", 8), (5, "better_mean96", 96)):
-        new[row] = mean = old[row] + (residual - old[row]) / np.float32(readings)
+    bound = np.float32(BOUNDED) * np.where(weekly, old["week_scale"], old["day_scale"]) + floor
+    bounded = np.clip(residual, -bound, bound)
+    for side, row, value, readings in (
+        (4, "better_mean8", residual, 8),
+        (5, "better_bounded48", bounded, 48),
+    ):
+        new[row] = mean = old[row] + (value - old[row]) / np.float32(readings)
         size, scale = np.abs(mean), old[f"{row}_scale"]
         out[side] = size / (scale + floor)
         new[f"{row}_scale"] = scale + rate * (np.minimum(size, np.float32(OUTLIER) * scale + cut) - scale)

@@ -2,7 +2,7 @@
 
 The first reading far out is a spike, or a drift where only means have moved. Three on the same side and it is a bias, sides
 in turn and it is a noise burst, a constant factor and it is a unit that jumped. What lasted until the heads accept it is a
-change of regime.
+change of regime. A series of which much was told is asked for more: what comes again and again is its way.
 """
 
 from collections.abc import Mapping
@@ -17,6 +17,7 @@ from ingest.detectors.lanes import F32, I64, Block, Bools, Lanes
 from ingest.detectors.residuals import SIDES, Frame
 from telemetry.anomaly import AnomalyKind
 
+RISES, LATELY = 1.0, 3000.0  # decades more for each but one that opened in so many readings
 CLOSE, CALM = 3.5, 8  # below this for so many readings and it is over
 NAMED = (
     AnomalyKind.SPIKE,
@@ -36,27 +37,30 @@ JUMP, JUMP_FADES = 5.0, 0.97  # an innovation so large not long ago: it was no d
 TURNS = 0.3  # of the readings far out change sides: noise
 FACTORS = np.log10(np.array([10.0, 100.0, 1000.0, 0.1, 0.01, 0.001], np.float32))
 FACTOR_WITHIN = 0.15  # decades
+FOLLOWED = ("open", "quiet", "kind", "far", "turns", "side", "units")
 
 
 class Unusual:
     """The shared past is the two heads'; this remembers one open episode per series."""
 
     kinds = NAMED
-    rows = ("open", "quiet", "kind", "far", "turns", "side", "units", "jump")
+    rows = (*FOLLOWED, "jump", "opened")
     tables: Mapping[str, Block] = MappingProxyType({})
 
     def score(self, frame: Frame, lanes: Lanes) -> dict[AnomalyKind, F32]:
         """See Detector: at least 1 where an episode opens, and where it gets another name."""
         old, new = frame.old, frame.new
         strange = frame.found["strange_safe"]
-        opens = (old["open"] == 0) & (strange >= OPEN) & frame.warm & (frame.found["known"] == 0)
+        bar = OPEN + np.float32(RISES) * np.maximum(old["opened"] - 1, 0)
+        opens = (old["open"] == 0) & (strange >= bar) & frame.warm & (frame.found["known"] == 0)
+        new["opened"] = np.float32(1 - 1 / LATELY) * old["opened"] + opens
         size = np.abs(frame.v - frame.expected) / frame.scale
         new["jump"] = np.maximum(old["jump"] * np.float32(JUMP_FADES), size * frame.warm)
         (at,) = np.nonzero(opens | (old["open"] > 0))
         out = {kind: np.zeros(len(frame), np.float32) for kind in NAMED}
         if not at.size:
             return out
-        for row in self.rows[:-1]:
+        for row in FOLLOWED:
             new[row] = old[row].copy()
         self._follow(frame, at, opens[at])
         before, kind = old["kind"][at], new["kind"][at]
