@@ -1,6 +1,7 @@
 """`halong edge scan`: every port at once, with progress; what was found as a table, as JSON, and as a configuration."""
 
 import asyncio
+import os
 import re
 import socket
 from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ from edge.scanning import configure, probes
 from edge.scanning.found import Found
 from edge.scanning.port import Outcome, Plan, PortScan, Report
 from edge.serialports import SerialPort
+from telemetry.names import did_you_mean
 
 _WORDS = {
     Outcome.SILENT: "silent: no byte at any setting, no answer",
@@ -31,12 +33,28 @@ class ScanError(Exception):
 
 
 def ports_of(patterns: Sequence[str]) -> list[SerialPort]:
-    """The named ports, else all there are; raises ScanError when there is none."""
+    """The named ports, else all there are; raises ScanError when there is none, or none like one of the patterns."""
+    missing = [pattern for pattern in patterns if not serialports.given([pattern])]
     ports = serialports.given(list(patterns)) if patterns else serialports.found()
-    if not ports:
-        where = f"no port like {', '.join(patterns)}" if patterns else "this machine has no serial port"
+    if missing or not ports:
+        where = f"no port like {missing[0]}" if missing else "this machine has no serial port"
         raise ScanError(f"{where}: is the adapter plugged in? A port can also be named by its path")
     return ports
+
+
+def names_of(texts: Sequence[str], ports: Sequence[SerialPort]) -> configure.Names:
+    """What --values gives, by the lasting names of the ports. Raises ScanError for a port that is not scanned, ValueError."""
+    names: dict[str, Sequence[tuple[str, str]]] = {}
+    for port, given in configure.parse_names(texts).items():
+        if not port:
+            names[""] = given
+            continue
+        paths = [one.path for one in ports if os.path.realpath(port) == one.device]
+        if not paths:
+            known = did_you_mean(port, [one.path for one in ports])
+            raise ScanError(f"--values: {port} is not among the ports, {known}")
+        names[paths[0]] = given
+    return names
 
 
 def units_of(text: str) -> range:

@@ -62,9 +62,9 @@ def scan(
         gateway or scanning.gateway_name(), Site(site, site, latitude, longitude), broker
     )
     try:
-        names = configure.parse_names(values or ())
         configure.written(header, ())
         found_ports = scanning.ports_of(ports or ())
+        names = scanning.names_of(values or (), found_ports)
         if write is not None and write.exists() and not force:
             raise scanning.ScanError(f"{write} is there already: give another name, or --force to replace it")
         work = scanning.scan(

@@ -174,6 +174,8 @@ class TestScan:
             (["/tmp/no-such-*"], "is the adapter plugged in?"),
             (["x", "--units", "0-300"], "--units must be like 1-10"),
             (["x", "--place", "here"], "--place must be LATITUDE,LONGITUDE"),
+            (["x", "/tmp/no-such-*"], "no port like /tmp/no-such-*"),
+            (["x", "y", "--values", "z=temperature"], "--values: z is not among the ports, known: x, y"),
             (["x", "--values", "warmth"], "unknown quantity 'warmth'"),
             (["x", "--gateway", "A B"], "id 'A B'"),
             (["x", "--map", "none.toml"], "no register map 'none.toml'"),
