@@ -54,16 +54,22 @@ Told = list[tuple[AnomalyKind, Finding]]
 
 
 class Survey:
-    """`holidays` are days since 1970, `offset_ms` is the civil time's distance from UTC."""
+    """`holidays` are days since 1970, `offset_ms` is the civil time's distance from UTC. With `priors` a new series begins with
+    what others of its quantity have shown."""
 
     def __init__(
-        self, holidays: frozenset[int], *, offset_ms: int = CITY_OFFSET_MS, max_series: int = MAX_SERIES
+        self,
+        holidays: frozenset[int],
+        *,
+        offset_ms: int = CITY_OFFSET_MS,
+        max_series: int = MAX_SERIES,
+        priors: bool = True,
     ) -> None:
         self._bank, self._profile, self._lean = Bank(holidays, accept=ACCEPT), Profile(holidays), Lean()
         self._open = Lanes((), TABLES)
         self._rhythm = Rhythm()
         self._agreement = Agreement(offset_ms)
-        self._fleet = Fleet(self._bank.lanes, self._profile.lanes)
+        self._fleet = Fleet(self._bank.lanes, self._profile.lanes) if priors else None
         self._peers = Peers(self._lean)
         self._namer = Namer(self._bank, self._profile, self._lean, self._rhythm, self._peers)
         self._parts = (
@@ -194,7 +200,8 @@ class Survey:
             for part in self._parts:
                 if part is not self._bank.lanes:
                     part.add()
-            self._fleet.add(lane, *key)
+            if self._fleet is not None:
+                self._fleet.add(lane, *key)
             self._period.append(0.0)
             self._limit.append(rates.limit(key[1]))
         self._period[lane] = period_s
@@ -267,5 +274,5 @@ class Survey:
         self._bank.learn(frame)
         self._profile.learn(lanes, local_ms, values, ~self._namer.calm(lanes))
         new = frame.new["n"] == FEW
-        if new.any():
+        if self._fleet is not None and new.any():
             self._fleet.begin(lanes[new], local_ms[new])

@@ -139,17 +139,13 @@ def city(
     from halong.trial import report
     from halong.trial.run import Trial, run
 
-    def say(share: float) -> None:
-        if sys.stderr.isatty():
-            print(f"\r{share:4.0%} ", end="", file=sys.stderr, flush=True)
-
     try:
         page = write.read_text(encoding="utf-8") if write is not None else ""
         if write is not None:
             report.put_into(page, "")
     except (OSError, ValueError) as error:
         raise fail(f"cannot write into {write}: {error}", 2) from None
-    result = run(Trial(days, period, gateways, seed), say=say)
+    result = run(Trial(days, period, gateways, seed), say=_say)
     if write is not None:
         picture = write.with_suffix(".svg")
         picture.write_text(report.svg(result), encoding="utf-8")
@@ -158,6 +154,35 @@ def city(
         print_json(report.as_json(result))
     else:
         print(("\r" if sys.stderr.isatty() else "") + report.text(result))
+
+
+@app.command()
+def newcomers(
+    days: Annotated[float, typer.Option(min=0.1, max=366, help="How long before the first joins.")] = 14.0,
+    period: Annotated[
+        float, typer.Option(min=1, max=300, help="Seconds between the readings of a sensor.")
+    ] = 300.0,
+    gateways: Annotated[int, typer.Option(min=1, max=12, help="How many places of the city.")] = 12,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same city and the same faults.")] = 7,
+    as_json: AsJson = False,
+) -> None:
+    """Sensors that join the simulated city later, with faults in their first hours and days: what is found when they begin with
+    what others of their quantity have shown, and when they begin with nothing. Two weeks take some minutes.
+    """
+    from halong.trial import newcomers as trial
+
+    joining = trial.Newcomers(days, period, gateways, seed)
+    alone, among = trial.run(joining, say=_say)
+    if as_json:
+        print_json(trial.as_json(joining, alone, among))
+    else:
+        print(("\r" if sys.stderr.isatty() else "") + trial.text(joining, alone, among))
+
+
+def _say(share: float) -> None:
+    """What share is done, to people who wait."""
+    if sys.stderr.isatty():
+        print(f"\r{share:4.0%} ", end="", file=sys.stderr, flush=True)
 
 
 @app.command()

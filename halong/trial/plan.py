@@ -4,8 +4,9 @@ Nothing begins while the detectors have seen little (two days, or two fifths of 
 day around whatever is done to it; but for ageing, which takes weeks and begins when there was one without.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from random import Random
+from types import MappingProxyType
 from typing import NamedTuple
 
 from firmware_sim.city import City, DevicePlan, GatewayPlan
@@ -88,12 +89,13 @@ class Outage(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """Times in seconds since the start of the trial."""
+    """Times in seconds since the start of the trial; sensors that `joins` names say nothing before theirs."""
 
     faults: tuple[Fault, ...]
     happenings: tuple[Happening, ...]
     outages: tuple[Outage, ...]
     done: tuple[Done, ...]
+    joins: Mapping[str, float] = MappingProxyType({})
 
 
 def schedule(city: City, *, days: float, seed: int, period_s: float) -> Plan:
@@ -153,11 +155,10 @@ def _devices(city: City) -> Iterator[tuple[GatewayPlan, DevicePlan]]:
 
 
 def _fault(diary: _Diary, kind: FaultKind, lasts_s: float) -> list[Fault]:
-    fits = _FITS.get(kind, _jumps)
     for _ in range(DRAWS):
         gateway, device = diary.rng.choice(list(_devices(diary.city)))
-        quantities: list[str | None] = [None] if kind in WHOLE else [q for q in device.quantities if fits(q)]
-        if device.replay or not quantities or not _speaks(kind, device):
+        quantities = concerned(kind, device)
+        if not quantities:
             continue
         quantity = diary.rng.choice(quantities)
         start_s = diary.when([device.sensor], lasts_s)
@@ -167,6 +168,14 @@ def _fault(diary: _Diary, kind: FaultKind, lasts_s: float) -> list[Fault]:
             diary.done.append(done)
             return [Fault(device.sensor, kind, start_s, lasts_s, quantity)]
     return []
+
+
+def concerned(kind: FaultKind, device: DevicePlan) -> list[str | None]:
+    """The quantities of a device that such a fault can be put into, None = all at once; empty where it cannot."""
+    if device.replay or not _speaks(kind, device):
+        return []
+    fits = _FITS.get(kind, _jumps)
+    return [None] if kind in WHOLE else [one for one in device.quantities if fits(one)]
 
 
 def _speaks(kind: FaultKind, device: DevicePlan) -> bool:

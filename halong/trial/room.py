@@ -31,8 +31,9 @@ SNAPSHOT_MS, SNAPSHOT_STEPS = (
 class Room:
     """`book` is for the inventory alone. `anomalies` and `alarms` are all that were ever told, in their last state."""
 
-    def __init__(self, book: Book, births: Iterable[Birth], now_ms: int) -> None:
-        self._book = book
+    def __init__(self, book: Book, births: Iterable[Birth], now_ms: int, *, priors: bool = True) -> None:
+        """`priors`: a new series begins with what others of its quantity have shown."""
+        self._book, self._priors = book, priors
         for birth in births:
             self._book.register(birth, now_ms)
         self.anomalies: dict[str, Anomaly] = {}
@@ -83,7 +84,7 @@ class Room:
     def _begin(self, now_ms: int) -> None:
         self._registry = Registry(self._book)
         self._judge, self._silence, self._grouping = Judge(), Silence(), Grouping()
-        self._survey = Survey(holidays_vn_around(now_ms))
+        self._survey = Survey(holidays_vn_around(now_ms), priors=self._priors)
         memory.load(((*series, state) for series, state in self._snapshot.items()), self._judge, self._survey)
         opened = [one for one in self.anomalies.values() if one.end_ms is None]
         sensors = self._registry.sensors()

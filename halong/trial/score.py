@@ -6,7 +6,7 @@ end. Right name = one of those has a kind that stands for what was done. An anom
 it was told, else false. Ageing lasts for weeks, in which much else is told: only its own name speaks of it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 from typing import NamedTuple
 
@@ -86,9 +86,9 @@ def score(
 ) -> Score:
     """`start_s` is when the trial began, in seconds since 1970."""
     everything, every_told, every_alarm = list(done), list(told), list(alarms)
-    hits = {one: [t for t in every_told if _meets(one, t.anomaly, start_s)] for one in everything}
+    hits = {one: [t for t in every_told if meets(one, t.anomaly, start_s)] for one in everything}
     recall = {
-        kind: _recall([(one, hits[one]) for one in everything if one.kind == kind], every_alarm, start_s)
+        kind: recalled([(one, hits[one]) for one in everything if one.kind == kind], every_alarm, start_s)
         for kind in NAMES
         if any(one.kind == kind for one in everything)
     }
@@ -111,7 +111,8 @@ def _span(one: Done, start_s: float) -> tuple[float, float]:
     return (start_s + one.start_s) * 1000, (start_s + one.end_s + after) * 1000
 
 
-def _meets(one: Done, anomaly: Anomaly, start_s: float) -> bool:
+def meets(one: Done, anomaly: Anomaly, start_s: float) -> bool:
+    """Whether this was told of that, or as good as."""
     begin, end = _span(one, start_s)
     if anomaly.start_ms > end or (anomaly.end_ms or end) < begin:
         return False
@@ -123,7 +124,8 @@ def _meets(one: Done, anomaly: Anomaly, start_s: float) -> bool:
     return place and (not one.quantities or anomaly.quantity in ("", *one.quantities))
 
 
-def _recall(pairs: list[tuple[Done, list[Told]]], alarms: list[Alarm], start_s: float) -> Recall:
+def recalled(pairs: Sequence[tuple[Done, list[Told]]], alarms: Sequence[Alarm], start_s: float) -> Recall:
+    """Of what was done, each with what was told of it."""
     found = [(one, told) for one, told in pairs if told]
     named = sum(any(t.anomaly.kind in NAMES[one.kind] for t in told) for one, told in found)
     delays = [min(t.told_ms for t in told) / 1000 - start_s - one.start_s for one, told in found]

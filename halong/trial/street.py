@@ -125,6 +125,7 @@ class _Device:
             for one in plan.happenings
             if one.site == gateway.site.id and set(one.quantities) & set(device.quantities)
         ]
+        self._joins_s = plan.joins.get(device.sensor, 0.0)
         self._injector = Injector(device.sensor, self._faults, start_s=START_S, rng=self._rng)
         series = {quantity: replay.load(quantity) for quantity in device.quantities} if device.replay else {}
         self._recording = Recording(series, start_s=START_S + self._offset, period_s=period_s)
@@ -153,7 +154,7 @@ class _Device:
                 (one, _rounded(one, measure(one, at_s) if strange else columns[one][row]))
                 for one in device.quantities
             ]
-            if not device.period_s and self._rng.random() >= PASSES:
+            if at_s - START_S < self._joins_s or (not device.period_s and self._rng.random() >= PASSES):
                 values = []
             if strange:
                 emissions = self._injector.spoil([Emission(b"\0" * 32, tuple(values))], at_s)
