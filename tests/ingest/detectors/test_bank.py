@@ -130,6 +130,22 @@ def test_a_fault_does_not_become_normal_and_a_new_regime_does() -> None:
     assert [kinds for _, kinds in told[regime[0] + 1 :] if kinds] == []
 
 
+def test_what_comes_again_and_again_is_told_seldomer_and_what_is_worse_still_is_told() -> None:
+    rng = np.random.default_rng(4)
+    values = 50 + rng.normal(0, 1, 4000)
+    usual, worse = range(1000, 3800, 100), 3850
+    for begin in usual:
+        values[begin] += 15 * rng.choice([-1, 1])
+    values[worse] += 150
+    bank = Bank()
+    bank.lanes.add(1)
+    told = judge(bank, 0, T + np.arange(4000) * STEP, values)
+    found = [begin for begin in usual if told[begin][1]]
+    assert found[0] == usual[0]
+    assert 2 <= len(found) <= len(usual) // 3
+    assert told[worse][1]
+
+
 @pytest.mark.parametrize("value", [0.0, -3.0, 1e300, 5e-324, 1e9])
 def test_a_constant_series_of_any_size_is_calm(value: float) -> None:
     bank = Bank()
