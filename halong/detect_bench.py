@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from halong import nab, replay, seeded
+from halong import nab, replay, replay_files, seeded
 
 STRETCHES = (
     "realKnownCause/ambient_temperature_system_failure",
@@ -34,10 +34,12 @@ def read(folder: Path) -> tuple[dict[str, replay.Series], Windows]:
             f"no labels in {labels} ({error}): NAB's data and combined_windows.json are at github.com/numenta/NAB"
         ) from None
     windows = {
-        name: [(replay.time_ms(begin, name), replay.time_ms(end, name)) for begin, end in spans]
+        name: [(replay_files.time_ms(begin, name), replay_files.time_ms(end, name)) for begin, end in spans]
         for name, spans in given.items()
     }
-    files = {name: replay.read(folder, Path(name)) for name in sorted(windows) if (folder / name).exists()}
+    files = {
+        name: replay_files.read(folder, Path(name)) for name in sorted(windows) if (folder / name).exists()
+    }
     if not files:
         raise replay.ReplayError(f"none of the files in {labels} is in {folder}")
     return files, windows

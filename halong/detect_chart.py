@@ -23,6 +23,7 @@ HEALTH = frozenset(
         AnomalyKind.NOISE,
     }
 )
+LARGEST = 1e304  # beyond it a difference is no number
 Window = tuple[int, int]
 Number = NDArray[Any] | float
 Scale = Callable[[Number], NDArray[np.float64]]
@@ -33,9 +34,9 @@ def svg(series: Series, windows: Sequence[Window] = ()) -> str:
     if not len(series.at_ms):
         return _page(series, ['<text x="600" y="200" text-anchor="middle">no rows</text>'])
     first, last = int(series.at_ms.min()), max(int(series.at_ms.max()), int(series.at_ms.min()) + 1)
-    finite = series.values[np.isfinite(series.values)]
+    finite = np.clip(series.values[np.isfinite(series.values)], -LARGEST, LARGEST)
     low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
-    margin = 0.06 * (high - low) or 1.0
+    margin = 0.06 * ((high - low) or abs(high)) or 1.0
     low, high = low - margin, high + margin
     plot = HEIGHT - TOP - BOTTOM - SCORES
 

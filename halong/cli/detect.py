@@ -6,17 +6,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import quote
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import msgspec
 import typer
 
-from halong.cli.records import DATA, AsJson, Data, check_sensor, no_sensor, opened, print_json, shown
-from halong.cli.remote import Remote, Url
-from halong.console import TIME, fail, instant_ms
-from ingest import usual, words
-from telemetry.times import CITY_OFFSET_MS
-from telemetry.usual import UsualHour
+from halong.cli.explain import explain
+from halong.cli.records import AsJson, print_json
+from halong.console import fail
 
 if TYPE_CHECKING:
     from halong.replay import Series
@@ -39,6 +35,12 @@ def replay(
         float, typer.Option(min=0, help="Seconds between readings, when declared: gaps are judged by it.")
     ] = 0.0,
     holidays: Annotated[bool, typer.Option(help="Vietnamese public holidays count as Sundays.")] = False,
+    zone: Annotated[
+        str | None,
+        typer.Option(
+            help="Whose hours and summer time hold, like Europe/Berlin; without it hours are taken as they are written."
+        ),
+    ] = None,
     chart: Annotated[bool, typer.Option(help="An SVG beside each file: value, band, what was told.")] = False,
     labels: Annotated[
         Path | None, typer.Option(help="JSON {file: [[from, to], …]}: windows to draw, as in NAB.")
@@ -48,33 +50,82 @@ def replay(
 
     Row by row, in one pass: nothing of a file's name, length or later rows is used. Flags are the kinds that begin at
     the row, joined by |, and empty when nothing alerts. All files of a folder are judged side by side, each by itself.
+    Times are ISO 8601 or s, ms, µs or ns since 1970; cells are parted by comma, semicolon or tab. Rows that cannot be read
+    pass through with score 0. A file that cannot be read is told, the others are judged, and the exit code is 2.
     """
-    from halong import detect_chart
+    from halong import detect_chart, replay_files
     from halong import replay as files
 
     if labels is not None and not chart:
         raise fail("--labels goes with --chart: they are drawn into it", 2)
+    if out.resolve() == (source if source.is_dir() else source.parent).resolve():
+        raise fail(f"--out is where the files are, and would replace them: take a folder other than {out}", 2)
     try:
         windows = _windows(labels)
-        series = [files.read(source, path) for path in files.find(source)]
-        if labels is not None and not any(one.path.as_posix() in windows for one in series):
+        paths = replay_files.find(source, out)
+        if labels is not None and not any(path.as_posix() in windows for path in paths):
             raise files.ReplayError(f"{labels} names none of the files in {source}")
-        days = _holidays(series) if holidays else frozenset()
-        files.judge(series, periods_s=[period] * len(series), holidays=days, bands=chart)
+        place = _zone(zone)
+    except files.ReplayError as error:
+        raise fail(str(error), 2) from None
+    series = _read(source, paths, place)
+    days = _holidays(series) if holidays else frozenset()
+    files.judge(series, periods_s=[period] * len(series), holidays=days, bands=chart, say=_say)
+    try:
         for one in series:
-            files.write(one, out)
+            replay_files.write(one, out)
             if chart:
                 picture = detect_chart.svg(one, windows.get(one.path.as_posix(), ()))
                 (out / one.path.with_suffix(".svg")).write_text(picture, encoding="utf-8")
-    except files.ReplayError as error:
-        raise fail(str(error), 2) from None
     except OSError as error:
         raise fail(f"cannot write to {out}: {error.strerror or error}", 2) from None
     rows, told = (
         sum(len(one.rows) for one in series),
         sum(bool(kinds) for one in series for kinds in one.told),
     )
-    print(f"{len(series)} files, {rows:,} rows, {told} alerts: {out}")
+    left = rows - sum(int(one.fresh.sum()) for one in series)
+    why = f" ({left:,} not judged: no number, or not newer than a row before)" if left else ""
+    end = "\r" if sys.stderr.isatty() else ""
+    print(f"{end}{_many(len(series), 'file')}, {_many(rows, 'row')}{why}, {_many(told, 'alert')}: {out}")
+    if len(series) < len(paths):
+        raise typer.Exit(2)
+
+
+def _read(source: Path, paths: Sequence[Path], zone: ZoneInfo | None) -> "list[Series]":
+    """What can be read; what cannot is told. Nothing at all ends the command."""
+    from halong import replay_files
+    from halong.replay import ReplayError
+
+    series = []
+    for path in paths:
+        try:
+            series.append(replay_files.read(source, path, zone))
+        except ReplayError as error:
+            print(f"halong: {error}", file=sys.stderr)
+    if not series:
+        raise typer.Exit(2)
+    for one in series:
+        if one.unread:
+            (line, text), more = one.unread[0], len(one.unread) - 1
+            others = f" (nor in {_many(more, 'more row')})" if more else ""
+            said = f"halong: {one.path}, line {line}: {text!r} is no time{others}: passed through"
+            print(said, file=sys.stderr)
+    return series
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
+def _zone(name: str | None) -> ZoneInfo | None:
+    from halong.replay import ReplayError
+
+    if name is None:
+        return None
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ReplayError(f"--zone {name}: no such zone, write one like Europe/Berlin") from None
 
 
 @app.command()
@@ -185,80 +236,12 @@ def _say(share: float) -> None:
         print(f"\r{share:4.0%} ", end="", file=sys.stderr, flush=True)
 
 
-@app.command()
-def explain(
-    sensor: Annotated[str, typer.Argument(help="The sensor's id, or a gateway's.")],
-    at: Annotated[str, typer.Option(help=f"When: {TIME}.")],
-    data: Data = DATA,
-    as_json: AsJson = False,
-    url: Url = None,
-) -> None:
-    """Why a sensor (or gateway) was told of at a time: each anomaly that lasted then, with what was expected, the band and the
-    score; and what is usual for each of its quantities at that hour.
-
-    Read from the hub's book, also while it runs, or asked of its API (--url). Nothing to explain is no error.
-    """
-    at_ms = instant_ms(at, "--at")
-    if url is not None:
-        found, hours = _asked(Remote(url), sensor, at_ms)
-    else:
-        found, hours = _looked_up(data, sensor, at_ms)
-    if as_json:
-        print_json(found)
-        return
-    for one in found:
-        print(f"{one['text']}\n{one['text_vi']}")
-        bounded = one["low"] is not None and one["high"] is not None
-        band = f", usual {one['low']:.6g} to {one['high']:.6g}" if bounded else ""
-        expected = "" if one["expected"] is None else f", expected {one['expected']:.6g}"
-        value = "" if one["value"] is None else f", value {one['value']:.6g}"
-        print(f"  {one['kind']} from {shown(one['start_ms'])}, score {one['score']:g}{value}{expected}{band}")
-    if not found:
-        print(f"{sensor} had no anomaly at {shown(at_ms)}")
-    for quantity, hour in sorted(hours.items()):
-        if hour.low is not None and hour.high is not None and hour.expected is not None:
-            when = words.at_hour(hour.start_ms + CITY_OFFSET_MS, hour.holiday)
-            print(
-                f"  {words.title(quantity)}: usual for {when} is {words.band(quantity, hour.low, hour.high)},"
-                f" expected {words.amount(quantity, hour.expected)} (as it is known now)"
-            )
-
-
-def _looked_up(data: Path, sensor: str, at_ms: int) -> tuple[list[dict[str, Any]], dict[str, UsualHour]]:
-    with opened(data) as book:
-        found = book.anomalies(sensor=sensor, start_ms=at_ms, end_ms=at_ms + 1, limit=100)
-        quantities = next((row.quantities for row in book.sensors() if row.id == sensor), ())
-        if not found and sensor not in [row.id for row in book.gateways()]:
-            check_sensor(book, sensor)
-        hours = {one: usual.hours(book, sensor, one, at_ms, at_ms + 1)[0] for one in quantities}
-    return [msgspec.to_builtins(one) for one in found], hours
-
-
-def _asked(hub: Remote, sensor: str, at_ms: int) -> tuple[list[dict[str, Any]], dict[str, UsualHour]]:
-    span = {"start": str(at_ms), "end": str(at_ms + 1)}
-    found = hub.listed("/v1/anomalies", 100, sensor=sensor, **span)["items"]
-    known = {row["id"]: row for row in hub.get("/v1/sensors")["items"]}
-    if not found and sensor not in known:
-        gateways = [row["id"] for row in hub.get("/v1/gateways")["items"]]
-        if sensor not in gateways:
-            raise no_sensor(sensor, known)
-    quantities = [one["name"] for one in known[sensor]["quantities"]] if sensor in known else []
-    hours = {}
-    for quantity in quantities:
-        (item,) = hub.get(f"/v1/sensors/{quote(sensor, safe='')}/usual", quantity=quantity, **span)["items"]
-        hours[quantity] = UsualHour(
-            item["t"],
-            item["low"],
-            item["expected"],
-            item["high"],
-            item["holiday"] or "",
-            item["holiday_vi"] or "",
-        )
-    return found, hours
+app.command()(explain)
 
 
 def _windows(labels: Path | None) -> dict[str, list[tuple[int, int]]]:
-    from halong.replay import ReplayError, time_ms
+    from halong.replay import ReplayError
+    from halong.replay_files import time_ms
 
     if labels is None:
         return {}

@@ -37,10 +37,11 @@ class Bank:
         self.lanes = Lanes(rows, tables)
         self._holidays = holidays
 
-    def score(self, lanes: I64, local_ms: I64, values: F64) -> Frame:
+    def score(self, lanes: I64, local_ms: I64, values: F64, wall_ms: I64 | None = None) -> Frame:
         """What is said of one reading each of these lanes (rising, none twice), before it is learned. Changes nothing.
 
         `local_ms` is the civil time of the place, in ms since 1970, and newer than what the lane has learned; values are finite.
+        Where summer time sets the clock on the wall, `wall_ms` is what that shows.
         """
         where: Where = lanes
         if len(lanes) and lanes[-1] - lanes[0] + 1 == len(lanes):
@@ -51,7 +52,7 @@ class Bank:
         start = np.where(n == 0, values, origin[:, 0])
         v = np.clip(values - start, -residuals.LARGEST, residuals.LARGEST).astype(np.float32)
         dt = np.where(n == 0, 0, (local_ms - origin[:, 1]) / 1000).astype(np.float32)
-        clock = Clock.of(local_ms // 1000, self._holidays)
+        clock = Clock.of((local_ms if wall_ms is None else wall_ms) // 1000, self._holidays)
         frame = Frame(where, lanes, local_ms, values, v, old, clock, dt, n > rarity.WARM, self._accept)
         frame.found["start"] = start
         residuals.measure(frame, self.lanes)

@@ -162,7 +162,7 @@ def test_an_anomaly_is_explained_while_it_lasted(tmp_path: Path) -> None:
     ("text", "says"),
     [
         ("when,what\n1,2\n", "timestamp and value"),
-        ("timestamp,value\n2026-05-01,1\nyesterday,2\n", "line 3: 'yesterday' is no time"),
+        ("timestamp,value\nyesterday,1\nyesterday,2\n", "line 2: 'yesterday' is no time"),
         ("timestamp,value\n2026-05-01,1,2\n", "line 2: 3 columns"),
     ],
 )
@@ -172,6 +172,41 @@ def test_a_file_that_cannot_be_read_is_told_in_one_line(tmp_path: Path, text: st
     assert result.exit_code == 2
     assert says in result.output
     assert len(result.output.strip().splitlines()) == 1
+
+
+def test_what_cannot_be_read_is_told_and_the_rest_is_judged(tmp_path: Path) -> None:
+    put(tmp_path / "in" / "a" / "bad.csv", rows(20), "when,what")
+    put(tmp_path / "in" / "good.csv", [*rows(20), ["yesterday", "1"], ["today", "1"], *rows(3)])
+    result = detect("replay", tmp_path / "in", "--out", tmp_path / "out")
+    assert result.exit_code == 2
+    assert result.stdout == (
+        "1 file, 25 rows (5 not judged: no number, or not newer than a row before), 0 alerts:"
+        f" {tmp_path / 'out'}\n"
+    )
+    assert "bad.csv: the first line has to name" in result.stderr
+    assert "good.csv, line 22: 'yesterday' is no time (nor in 1 more row): passed through" in result.stderr
+    assert len(taken(tmp_path / "out" / "good.csv")) == 25
+    assert not (tmp_path / "out" / "a").exists()
+
+
+def test_files_are_not_replaced_by_their_results(tmp_path: Path) -> None:
+    put(tmp_path / "in" / "one.csv", rows(20))
+    before = (tmp_path / "in" / "one.csv").read_bytes()
+    for source in (tmp_path / "in", tmp_path / "in" / "one.csv"):
+        result = detect("replay", source, "--out", tmp_path / "in" / ".." / "in")
+        assert result.exit_code == 2
+        assert "--out is where the files are" in result.stderr
+    assert (tmp_path / "in" / "one.csv").read_bytes() == before
+    for _ in range(2):
+        result = detect("replay", tmp_path / "in", "--out", tmp_path / "in" / "out")
+        assert "1 file, 20 rows, 0 alerts" in result.stdout
+
+
+def test_a_zone_that_is_none_is_one_line(tmp_path: Path) -> None:
+    put(tmp_path / "one.csv", rows(20))
+    result = detect("replay", tmp_path / "one.csv", "--out", tmp_path / "out", "--zone", "Hạ Long")
+    assert (result.exit_code, result.output.count("\n")) == (2, 1)
+    assert "--zone Hạ Long: no such zone" in result.stderr
 
 
 def test_a_place_that_was_given_and_is_not_there_is_one_line(tmp_path: Path) -> None:
