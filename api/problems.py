@@ -1,7 +1,7 @@
 """Every error as a problem document (RFC 9457, application/problem+json): one clear sentence in `detail`."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -71,7 +71,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        errors = [{"parameter": str(e["loc"][-1]), "message": str(e["msg"])} for e in error.errors()]
+        errors = [{"parameter": _parameter(e["loc"]), "message": str(e["msg"])} for e in error.errors()]
         sentence = "; ".join(f"{e['parameter']}: {e['message']}" for e in errors)
         return problem(request, 400, sentence, errors=errors)
 
@@ -99,6 +99,11 @@ def install(app: FastAPI) -> None:
     async def bug(request: Request, error: Exception) -> JSONResponse:
         log.error("request failed", path=request.url.path, exc_info=error)
         return problem(request, 500, "something is wrong in the hub; its log says what")
+
+
+def _parameter(location: Sequence[str | int]) -> str:
+    """Its name: the end of the location, but for a place in a list."""
+    return next((part for part in reversed(location) if isinstance(part, str)), "")
 
 
 def _allowed(app: FastAPI, path: str) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from fastapi import Request
 from starlette.requests import HTTPConnection
@@ -17,6 +18,7 @@ from storage.catalogue import Listing
 from storage.inventory import SensorRow
 from storage.store import Store
 from storage.view import View
+from telemetry.anomaly import HUB
 from telemetry.inventory import Site
 from telemetry.names import did_you_mean
 from telemetry.quantities import QUANTITIES
@@ -74,27 +76,52 @@ class Services:
         return (found for found in self.feed.latest.values() if self.may_see(found.site))
 
     def find_sensor(self, sensor_id: str) -> SensorRow | None:
-        """The sensor, when there is one that may be seen."""
+        """The sensor, when a gateway lists it and it may be seen."""
         row = self._listing().sensors.get(sensor_id)
         return row if row is not None and self.may_see(row.site) else None
 
     def sensor(self, sensor_id: str) -> SensorRow:
-        """The sensor; a 404 with the nearest known id."""
-        row = self.find_sensor(sensor_id)
+        """The sensor, or what it was when it was retired; a 404 with the nearest known id."""
+        row = self._known(sensor_id)
         if row is None:
-            raise ProblemError(
-                404, f"no sensor {sensor_id!r}, {did_you_mean(sensor_id, [row.id for row in self.sensors()])}"
-            )
+            raise unknown("sensor", sensor_id, (one.id for one in self.sensors()))
         return row
 
-    def site(self, site_id: str) -> Site:
-        """The site; a 404 with the nearest known id."""
-        site = self._listing().sites.get(site_id)
-        if site is None or not self.may_see(site_id):
-            raise ProblemError(
-                404, f"no site {site_id!r}, {did_you_mean(site_id, [one.id for one in self.sites()])}"
-            )
-        return site
+    def check_site(self, site_id: str) -> None:
+        """A 404 with the nearest known id for a site that no gateway has named and no sensor stands or stood at."""
+        listing = self._listing()
+        rows = chain(listing.sensors.values(), listing.retired.values())
+        known = site_id in listing.sites or any(row.site == site_id for row in rows)
+        if not known or not self.may_see(site_id):
+            raise unknown("site", site_id, (one.id for one in self.sites()))
+
+    def check_gateway(self, gateway_id: str) -> None:
+        """A 404 with the nearest known id for a gateway that was never heard of."""
+        known = self._gateways()
+        if gateway_id not in known:
+            raise unknown("gateway", gateway_id, known)
+
+    def check_protocol(self, protocol: str) -> None:
+        """A 404 with the nearest known name for a protocol that no sensor speaks or spoke."""
+        listing = self._listing()
+        known = {row.protocol for row in chain(self.sensors(), listing.retired.values())}
+        if protocol not in known:
+            raise unknown("sensor with protocol", protocol, known)
+
+    def check_subject(self, name: str) -> None:
+        """A 404 for what no anomaly can be of: it is neither a sensor, retired or not, nor a gateway, nor the hub."""
+        if name == HUB or self._known(name) is not None:
+            return
+        known = self._gateways()
+        if name not in known:
+            raise unknown("sensor or gateway", name, [*(one.id for one in self.sensors()), *known])
+
+    def _known(self, sensor_id: str) -> SensorRow | None:
+        row = self.find_sensor(sensor_id) or self._listing().retired.get(sensor_id)
+        return row if row is not None and self.may_see(row.site) else None
+
+    def _gateways(self) -> list[str]:
+        return [row.id for row in self.book.gateways() if self.may_see(row.site)]
 
     def _listing(self) -> Listing:
         return self.caches.catalogue(self.book).listing()
@@ -114,6 +141,11 @@ async def view(request: HTTPConnection) -> Services:
     found: Services = request.app.state.services
     principal: Principal = request.scope.get("principal", ANYBODY)
     return found if principal.sites is None else replace(found, allowed=principal.sites)
+
+
+def unknown(what: str, name: str, known: Iterable[str]) -> ProblemError:
+    """The 404 for a name that is none of those."""
+    return ProblemError(404, f"no {what} {name!r}, {did_you_mean(name, known)}")
 
 
 def known_quantity(name: str) -> str:

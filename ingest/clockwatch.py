@@ -9,10 +9,9 @@ import structlog
 from ingest import words
 from ingest.hubclock import HubClock
 from ingest.receive import Inbox
-from telemetry.anomaly import Anomaly, AnomalyKind, Severity, anomaly_id
+from telemetry.anomaly import HUB, Anomaly, AnomalyKind, Severity, anomaly_id
 from telemetry.messages import State
 
-HUB = "hub"  # what the anomaly is told of
 FOLLOWS = "hub"  # the source of a gateway that has its time from here
 
 log = structlog.get_logger(__name__)

@@ -18,7 +18,7 @@ from ingest.alarms.notifier import Notifier
 from ingest.batch import Batch
 from ingest.batcher import Batcher
 from ingest.calendar import holidays_vn_around
-from ingest.clockwatch import HUB, ClockWatch
+from ingest.clockwatch import ClockWatch
 from ingest.control import Control
 from ingest.errands import clerk
 from ingest.hubclock import HubClock
@@ -39,7 +39,7 @@ from storage.book import Book, BookUnavailableError
 from storage.store import Store
 from storage.view import View
 from telemetry.alarm import Alarm
-from telemetry.anomaly import Anomaly, AnomalyKind
+from telemetry.anomaly import HUB, Anomaly, AnomalyKind
 from telemetry.messages import State
 from telemetry.reading import Reading
 

@@ -154,10 +154,10 @@ class Book:
         with self._reading() as database:
             return Inventory(database).gateways()
 
-    def sensors(self) -> list[SensorRow]:
-        """Sensors listed by their owner's newest birth, and adopted ones, by id."""
+    def sensors(self, *, retired: bool = False) -> list[SensorRow]:
+        """Sensors listed by their owner's newest birth, and adopted ones, by id; or those that no gateway lists any more."""
         with self._reading() as database:
-            return Inventory(database).sensors()
+            return Inventory(database).sensors(retired=retired)
 
     # Manifests.
 

@@ -9,9 +9,10 @@ from telemetry.inventory import Site
 
 
 class Listing(NamedTuple):
-    """What stands in the street, by id."""
+    """What stands in the street, by id; `retired` are the sensors that no gateway lists any more."""
 
     sensors: Mapping[str, SensorRow]
+    retired: Mapping[str, SensorRow]
     sites: Mapping[str, Site]
     quantities: Mapping[str, Sequence[str]]  # site to what is measured there
 
@@ -22,19 +23,20 @@ class Catalogue:
     def __init__(self, book: Book) -> None:
         self._book = book
         self._version = -1
-        self._listing = Listing({}, {}, {})
+        self._listing = Listing({}, {}, {}, {})
 
     def listing(self) -> Listing:
         """The newest inventory."""
         version = self._read_version()
         if version != self._version:
             sensors = {row.id: row for row in self._book.sensors()}
+            retired = {row.id: row for row in self._book.sensors(retired=True)}
             sites = {site.id: site for site in self._book.sites()}
             measured: dict[str, dict[str, None]] = {}
             for row in sensors.values():
                 measured.setdefault(row.site, {}).update(dict.fromkeys(row.quantities))
             quantities = {site: tuple(names) for site, names in measured.items()}
-            self._listing, self._version = Listing(sensors, sites, quantities), version
+            self._listing, self._version = Listing(sensors, retired, sites, quantities), version
         return self._listing
 
     def _read_version(self) -> int:

@@ -235,10 +235,11 @@ class Inventory:
             result.append(GatewayRow(row[2], row[3], _newest(birth, state), state, row[4]))
         return result
 
-    def sensors(self) -> list[SensorRow]:
+    def sensors(self, *, retired: bool = False) -> list[SensorRow]:
         rows = self._database.execute(
             "SELECT content, site, gateway, since_ms FROM sensors"
-            " WHERE until_ms IS NULL AND retired_ms IS NULL ORDER BY sensor"
+            " WHERE until_ms IS NULL AND (retired_ms IS NOT NULL) = ? ORDER BY sensor",
+            (retired,),
         ).fetchall()
         return [
             SensorRow(

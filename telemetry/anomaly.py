@@ -5,6 +5,8 @@ from enum import StrEnum
 
 import msgspec
 
+HUB = "hub"  # in the place of a sensor: an anomaly of the hub's own clock
+
 
 class AnomalyKind(StrEnum):
     """What was seen: first what speaks of the sensor, from `drift` on of the city or the sensor, the last three of gateways and

@@ -39,13 +39,13 @@ class Scale(StrEnum):
 
 def places(hub: Services, by: By, site: str | None, sensor: str | None) -> list[Place]:
     """Every place with dust or gas sensors that was asked for; 404 for an unknown site or sensor."""
-    rows = [row for row in hub.sensors() if not set(QUANTITIES).isdisjoint(row.quantities)]
     if sensor is not None:
-        rows = [row for row in rows if row.id == hub.sensor(sensor).id]
         by = By.SENSOR
+    rows = hub.sensors() if sensor is None else [hub.sensor(sensor)]
+    rows = [row for row in rows if not set(QUANTITIES).isdisjoint(row.quantities)]
     names = {one.id: one.name or one.id for one in hub.sites()}
     if site is not None:
-        hub.site(site)
+        hub.check_site(site)
         rows = [row for row in rows if row.site == site]
     match by:
         case By.SENSOR:

@@ -49,7 +49,12 @@ async def alarms(
     cursor: Annotated[str | None, Query(max_length=64)] = None,
 ) -> dict[str, Any]:
     """Newest first. `state`, `family` and `severity` may be given several times. An alarm stands for all `anomalies` of a site
-    or sensor that belong together; what speaks of one of them is the gravest. `next` is the `cursor` of the following page."""
+    or sensor that belong together; what speaks of one of them is the gravest. `sensor` may be a gateway, or `hub` for its
+    clock. `next` is the `cursor` of the following page."""
+    if sensor is not None:
+        hub.check_subject(sensor)
+    if site is not None:
+        hub.check_site(site)
     with hub.book.reading() as database:
         found = page.listed(
             database,

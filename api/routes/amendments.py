@@ -57,13 +57,13 @@ class NewPeriod(_New):
 @router.get("/corrections", summary="Corrections of raw values", responses=example("corrections"))
 async def corrections(hub: Hub, sensor: str | None = None, undone: bool = False) -> dict[str, Any]:
     """Those in force, with `undone=true` those taken back as well."""
-    return _page(Pages(hub.book).corrections(in_force=not undone), sensor)
+    return _page(hub, Pages(hub.book).corrections(in_force=not undone), sensor)
 
 
 @router.get("/validity", summary="Periods declared invalid", responses=example("validity"))
 async def periods(hub: Hub, sensor: str | None = None, undone: bool = False) -> dict[str, Any]:
     """Those in force, with `undone=true` those taken back as well. `quantity` null is everything the sensor said."""
-    return _page(Pages(hub.book).invalid(in_force=not undone), sensor)
+    return _page(hub, Pages(hub.book).invalid(in_force=not undone), sensor)
 
 
 @router.post(
@@ -144,7 +144,9 @@ def _noting(hub: Services) -> Iterator[Pages]:
         raise ProblemError(409 if isinstance(error, OverlapError) else 400, str(error)) from None
 
 
-def _page(found: Iterable[Noted], sensor: str | None) -> dict[str, Any]:
+def _page(hub: Services, found: Iterable[Noted], sensor: str | None) -> dict[str, Any]:
+    if sensor is not None:
+        hub.sensor(sensor)
     return {"items": [described(one) for one in found if sensor in (None, one.sensor)], "next": None}
 
 

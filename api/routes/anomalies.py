@@ -48,7 +48,12 @@ async def anomalies(
     cursor: Annotated[str | None, Query(max_length=64)] = None,
 ) -> dict[str, Any]:
     """Newest first. `end` is null while it lasts; `text` and `text_vi` say it in one sentence; `acknowledged` is who takes
-    care of it since when, or null. `next` is the `cursor` of the following page."""
+    care of it since when, or null. `sensor` may be a gateway, or `hub` for its clock. `next` is the `cursor` of the
+    following page."""
+    if sensor is not None:
+        hub.check_subject(sensor)
+    if site is not None:
+        hub.check_site(site)
     found = hub.book.anomalies(
         start_ms=time_ms(start, "start") if start is not None else None,
         end_ms=time_ms(end, "end") if end is not None else None,

@@ -46,6 +46,10 @@ async def completeness(
     """
     if sensor is not None:
         hub.sensor(sensor)
+    if site is not None:
+        hub.check_site(site)
+    if gateway is not None:
+        hub.check_gateway(gateway)
     now_ms = hub.clock()
     start_ms, end_ms = span(start, end, now_ms=now_ms, default_ms=DAY_MS)
     if end_ms - start_ms > MAX_DAYS * DAY_MS + HOUR_MS:

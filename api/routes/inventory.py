@@ -13,7 +13,7 @@ from api.answers import Form
 from api.examples import example
 from api.params import strict_query
 from api.problems import ProblemError
-from api.services import Services, view
+from api.services import Services, known_quantity, view
 from storage import retirement
 from storage.inventory import SensorRow
 from telemetry.anomaly import AnomalyKind
@@ -58,6 +58,14 @@ async def sensors(
     """
     form = answers.wanted(request, format, (Form.JSON, Form.GEOJSON))
     box = bounding_box(bbox) if bbox is not None else None
+    if site is not None:
+        hub.check_site(site)
+    if gateway is not None:
+        hub.check_gateway(gateway)
+    if quantity is not None:
+        known_quantity(quantity)
+    if protocol is not None:
+        hub.check_protocol(protocol)
     places = {one.id: (one.latitude, one.longitude) for one in hub.sites()}
     found = [
         (row, data, where)

@@ -24,6 +24,7 @@ TRY_AGAIN, REFUSED, GONE = 1013, 1008, 1001  # close codes, RFC 6455 section 7.4
 QUIET_S = 15.0
 RECHECK_S = 10.0
 NAMES_MAX = 200
+KINDS = (READINGS, ANOMALY, ALARM, *AnomalyKind)
 
 router = APIRouter(prefix="/v1", tags=["live"], dependencies=[Depends(strict_query)])
 sockets = APIRouter(prefix="/v1")
@@ -40,19 +41,15 @@ def chosen(
     """The filter in a request; ProblemError for a name that nobody knows, or where too many listen."""
     if hub.feed.listeners >= hub.listeners_max:
         raise ProblemError(429, f"{hub.listeners_max} listen already: try again later, or ask /v1/latest")
-    sensors = {row.id for row in hub.sensors()} if sensor else set()
-    sites = {one.id for one in hub.sites()}
-    kinds = {READINGS, ANOMALY, ALARM, *AnomalyKind}
-    for names, known, what, status in (
-        (sensor, sensors, "sensor", 404),
-        (site, sites, "site", 404),
-        (kind, kinds, "kind", 400),
-    ):
-        for name in names or ():
-            if name not in known:
-                raise ProblemError(status, f"no {what} {name!r}, {did_you_mean(name, known)}")
+    for name in sensor or ():
+        hub.check_subject(name)
+    for name in site or ():
+        hub.check_site(name)
     for name in quantity or ():
         known_quantity(name)
+    for name in kind or ():
+        if name not in KINDS:
+            raise ProblemError(400, f"unknown kind {name!r}, {did_you_mean(name, KINDS)}")
     only = Only(*(frozenset(names) if names else None for names in (sensor, site, quantity, kind)))
     return only if site or hub.allowed is None else only._replace(sites=hub.allowed)
 

@@ -49,12 +49,21 @@ async def quarantine(
         end_ms=time_ms(end, "end") if end is not None else None,
         is_open=None if state == "all" else state == "open",
     )
+    if gateway is not None and not _set_aside(hub, QuarantineFilter(gateway=gateway)):
+        hub.check_gateway(gateway)
+    if sensor is not None and not _set_aside(hub, QuarantineFilter(sensor=sensor)):
+        hub.sensor(sensor)
     rows = hub.book.quarantined(limit, int(cursor) if cursor is not None else None, wanted=wanted)
     return {
         "items": [described(row, SHOWN_BYTES) for row in rows],
         "next": str(rows[-1].id) if len(rows) == limit else None,
         "total": hub.book.quarantine_total(),
     }
+
+
+def _set_aside(hub: Services, wanted: QuarantineFilter) -> bool:
+    """Whether anything was: a sensor or gateway that the inventory does not know is set aside for just that."""
+    return bool(hub.book.quarantined(1, wanted=wanted))
 
 
 class Order(BaseModel):

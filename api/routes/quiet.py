@@ -13,7 +13,6 @@ from api.services import Services, known_quantity, services
 from storage import quiet
 from storage.quiet import Maintenance, Mute, Verdict
 from telemetry.anomaly import AnomalyKind
-from telemetry.names import did_you_mean
 from telemetry.times import DAY_MS, rfc3339
 
 HOURS_MAX = 8784.0  # a year
@@ -58,7 +57,7 @@ async def mutes(hub: Hub, ended: bool = False) -> dict[str, Any]:
 @router.post("/mutes", summary="Mute a pattern for a time", responses=example("mute"))
 async def mute(hub: Hub, request: Request, asked: NewMute) -> dict[str, Any]:
     """An open alarm that consists of nothing else ends within a second; the anomalies are recorded all the same."""
-    _heard_of(hub, asked.sensor)
+    hub.check_subject(asked.sensor)
     quantity = known_quantity(asked.quantity) if asked.quantity is not None else ""
     now_ms = hub.clock()
     new = Mute(
@@ -100,9 +99,9 @@ async def announce(hub: Hub, request: Request, asked: NewWork) -> dict[str, Any]
     if (asked.site is None) == (asked.sensor is None):
         raise ProblemError(400, "give either a site or a sensor")
     if asked.site is not None:
-        hub.site(asked.site)
+        hub.check_site(asked.site)
     else:
-        _heard_of(hub, asked.sensor or "")
+        hub.check_subject(asked.sensor or "")
     start_ms, end_ms, now_ms = time_ms(asked.start, "start"), time_ms(asked.end, "end"), hub.clock()
     if not start_ms < end_ms:
         raise ProblemError(400, "start must be before end")
@@ -130,14 +129,6 @@ async def finish(hub: Hub, request: Request, number: Number) -> dict[str, Any]:
     if found is None:
         raise ProblemError(404, f"no work {number} goes on or is to come")
     return _work(found)
-
-
-def _heard_of(hub: Services, name: str) -> None:
-    if hub.find_sensor(name) is None:
-        gateways = [row.id for row in hub.book.gateways()]
-        if name not in gateways:
-            known = [*(row.id for row in hub.sensors()), *gateways]
-            raise ProblemError(404, f"no sensor or gateway {name!r}, {did_you_mean(name, known)}")
 
 
 def described_mute(one: Mute) -> dict[str, Any]:

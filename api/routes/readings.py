@@ -86,6 +86,8 @@ async def latest(
     form = answers.wanted(request, format, (Form.JSON, Form.CSV, Form.PARQUET, Form.SENML))
     if sensor is not None:
         hub.sensor(sensor)
+    if site is not None:
+        hub.check_site(site)
     if quantity is not None:
         known_quantity(quantity)
     found = newest(hub, encode_with_unit, sensor=sensor, site=site, quantity=quantity)

@@ -41,7 +41,7 @@ async def traffic(
     if end_ms - start_ms > LONGEST_MS:
         raise ProblemError(400, "more than seven days: ask for a shorter range, or for /v1/aggregate")
     if site is not None:
-        hub.site(site)
+        hub.check_site(site)
     groups: dict[str, list[SensorRow]] = {}
     for row in hub.sensors():
         if site in (None, row.site) and any(family(name) is Family.TRAFFIC for name in row.quantities):

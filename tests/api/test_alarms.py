@@ -10,6 +10,8 @@ from storage import alarms as page
 from storage.keys import Role
 from telemetry.alarm import AlarmFamily, AlarmState
 from telemetry.anomaly import AnomalyKind, Severity
+from telemetry.inventory import Site
+from telemetry.messages import Birth
 from tests.api.conftest import NOW_MS, Hub, alarm, anomaly, asking
 
 SPIKE = anomaly(AnomalyKind.SPIKE, NOW_MS - 600_000)
@@ -32,6 +34,8 @@ HEALTH = alarm(
 
 @pytest.fixture(autouse=True)
 def alarms(hub: Hub) -> None:
+    site = Site("hon-gai", "Hòn Gai", 20.95, 107.08)
+    hub.book.register(Birth("gw-hon-gai", site, (), (1, 1), NOW_MS), NOW_MS)
     with hub.book.writing() as database:
         page.put(database, [HERE, HEALTH])
 

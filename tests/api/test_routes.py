@@ -26,7 +26,6 @@ async def test_sensors_say_where_they_stand_and_how_they_are(client: httpx.Async
     ("query", "found"),
     [
         ({"site": "bai-chay"}, 2),
-        ({"site": "hon-gai"}, 0),
         ({"gateway": "gw-bai-chay"}, 2),
         ({"quantity": "pm25"}, 1),
         ({"protocol": "mqtt-senml"}, 1),
