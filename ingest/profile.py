@@ -3,14 +3,16 @@
 Each hour that ends is folded into its hour of the day (a mean over some ten days) and its hour of the week (some five weeks).
 Expected is the mean of both, weighed by how many days stand behind them, from the middle of one hour to that of the next; a
 holiday is a Sunday. How far minutes are off is folded in hour by hour, too, and so is by how much of that the band is to be
-wider, so that 98 of 100 minutes were within. An hour that lies mostly outside, or that was told of, moves it little.
+wider, so that 98 of 100 minutes were within. An hour that lies mostly outside, or that was told of, moves it little, and says
+nothing of its hour of the week until the same is seen there again.
 """
 
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ingest.detectors.lanes import F64, I64, Bools, Lanes
+from ingest.detectors.lanes import F32, F64, I64, Bools, Lanes
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 DAYS, WEEKS = 10.0, 5.0  # over so many is a mean taken
@@ -21,6 +23,7 @@ OUTLIER = 3.0  # times the usual distance: more of an hour is not learned
 WIDE, WIDE_LEAST = 4.0, 2.5  # the band in usual distances: at first, and at least
 BEYOND, WIDE_STEP = 0.02, 0.3  # the share of minutes outside; how fast the width follows
 MOSTLY, PACE = 0.5, 0.25  # an hour with so much outside is learned at this pace
+DOUBTED = 255  # weeks of an hour of the week that was there once, and was doubtful: it counts for nothing yet
 ROWS = (
     "wide",
     "hour",
@@ -115,7 +118,7 @@ class Profile:
     def _mean(self, lanes: I64, hour: I64) -> F64:
         day_hour, week_hour = self._cells(hour)
         tables = self.lanes.tables
-        weeks = tables["weeks"][lanes, week_hour].astype(np.float64)
+        weeks = _counted(tables["weeks"][lanes, week_hour])
         day, week = tables["day"][lanes, day_hour], tables["week"][lanes, week_hour]
         mean: F64 = (DAY_WEIGHT * day + weeks * week) / (DAY_WEIGHT + weeks)
         return mean
@@ -137,16 +140,25 @@ class Profile:
         wider = np.maximum(wide + pace * WIDE_STEP * (share - BEYOND), WIDE_LEAST)
         self.lanes.write(lanes, {"wide": np.where(measured & (days > LEARNED), wider, wide)})
         means = tables["sum"][lanes] / rows["count"]
-        for table, count, cell, memory in (
-            ("day", "days", day_hour, DAYS),
-            ("week", "weeks", week_hour, WEEKS),
-        ):
-            usual, seen = tables[table], tables[count]
-            times = np.minimum(seen[lanes, cell], np.uint8(100)) + np.uint8(1)
-            before = usual[lanes, cell]
-            taken_in = np.where(times > 1, pace, 1.0)
-            usual[lanes, cell] = before + taken_in * (means - before) / np.minimum(times, memory)
-            seen[lanes, cell] = times
+        self._fold_week(lanes, week_hour, means, doubtful, tables["day"][lanes, day_hour])
+        seen = np.minimum(days, np.uint8(100)) + np.uint8(1)
+        before = tables["day"][lanes, day_hour]
+        learned = np.where(seen > 1, pace, 1.0)
+        tables["day"][lanes, day_hour] = before + learned * (means - before) / np.minimum(seen, DAYS)
+        tables["days"][lanes, day_hour] = seen
+
+    def _fold_week(self, lanes: I64, cells: I64, means: F64, doubtful: Bools, day: F32) -> None:
+        """A doubtful hour is kept, and counts when the next one of its weekday is as far from the hour of the day as it."""
+        week, weeks = self.lanes.tables["week"], self.lanes.tables["weeks"]
+        before, seen = week[lanes, cells], weeks[lanes, cells]
+        alike = (seen == DOUBTED) & (np.abs(means - before) < np.abs(means - day))
+        counted = _counted(seen)
+        times = np.where(alike & doubtful, 2, np.minimum(counted, 100) + 1)
+        pace = np.where(doubtful & (counted > 0), PACE, 1.0)
+        kept = doubtful & (counted == 0) & ~alike
+        week[lanes, cells] = before + pace * (means - before) / np.minimum(times, WEEKS)
+        week[lanes[kept], cells[kept]] = means[kept]
+        weeks[lanes, cells] = np.where(kept, DOUBTED, times)
 
     def _cells(self, hour: I64) -> tuple[I64, I64]:
         """The hour of the day and of the week, of hours since 1970."""
@@ -155,6 +167,12 @@ class Profile:
         if len(self._holidays):
             weekday = np.where(np.isin(day, self._holidays), 6, weekday)
         return of_day, weekday * 24 + of_day
+
+
+def _counted(weeks: NDArray[np.uint8]) -> F64:
+    """How many of them count."""
+    counted: F64 = np.where(weeks == DOUBTED, 0, weeks).astype(np.float64)
+    return counted
 
 
 def inside(band: Band, values: F64) -> Bools:

@@ -52,6 +52,38 @@ def test_a_sunday_is_expected_otherwise_than_a_monday_and_a_holiday_is_a_sunday(
     assert free == sunday
 
 
+def told_street(days: int, strange: dict[int, float]) -> Profile:
+    """The street without its rush, learned at a quarter of an hour; all day long it lies so far off on the `strange` days, and
+    that is told."""
+    at = MONDAY + np.arange(days * 96, dtype=np.int64) * 15 * MINUTE
+    rng = np.random.default_rng(1)
+    values = 20 + rng.normal(0, 1.5, len(at))
+    profile = Profile()
+    profile.lanes.add()
+    for moment, value in zip(at, values, strict=True):
+        more = strange.get(int((moment - MONDAY) // DAY), 0.0)
+        profile.learn(ONE, np.array([moment]), np.array([value + more]), np.array([more != 0]))
+    return profile
+
+
+def expected(profile: Profile, day: int) -> float:
+    return float(profile.band(ONE, np.array([MONDAY + day * DAY + 8 * HOUR + HOUR // 2])).expected[0])
+
+
+def test_what_was_told_once_is_not_usual_a_week_later() -> None:
+    assert abs(expected(told_street(7, {4: 12.0}), 11) - 20) < 2
+    assert abs(expected(told_street(14, {4: 12.0}), 18) - 20) < 2
+    assert abs(expected(told_street(14, {4: 12.0, 11: -12.0}), 18) - 20) < 2
+
+
+def test_what_was_told_in_two_weeks_is_usual_in_the_third_on_its_weekday_alone() -> None:
+    profile = told_street(14, {6: -12.0, 13: -12.0})
+    assert expected(profile, 20) < 16.5
+    assert abs(expected(profile, 19) - 20) < 2
+    thrice = told_street(21, {6: -12.0, 13: -12.0, 20: -12.0})
+    assert expected(thrice, 27) < 14.5
+
+
 def test_most_minutes_lie_in_the_band() -> None:
     at, values = street(42)
     profile = learned(Profile(), at[: 28 * 288], values[: 28 * 288])
