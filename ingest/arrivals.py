@@ -66,6 +66,15 @@ class Heard(NamedTuple):
     arrived_ms: I64
 
 
+class Counted(NamedTuple):
+    """What is kept of a sensor: its lane and of what make that is, its damaged frames and when they were news."""
+
+    make: int
+    lane: bytes
+    refused: int
+    refused_ms: int
+
+
 class Arrivals:
     """One lane a sensor, and which anomalies are open."""
 
@@ -85,7 +94,30 @@ class Arrivals:
             if one.end_ms is None and one.kind is AnomalyKind.GAP and not one.quantity:
                 self._open[one.sensor] = one
                 lane = self._find(one.sensor)
-                self._lanes.tables["sum"][lane] = OPENS
+                if not self._lanes.tables["last"][lane]:
+                    self._lanes.tables["sum"][lane] = OPENS
+
+    def newest(self, sensor: str) -> tuple[int, int]:
+        """When the newest reading of the sensor that was counted was observed, and when it arrived, ms; 0 = none."""
+        lane, tables = self._lane.get(sensor), self._lanes.tables
+        return (0, 0) if lane is None else (int(tables["last"][lane]), int(tables["arrived"][lane]))
+
+    def dump(self, sensor: str) -> Counted:
+        """What is remembered of the sensor."""
+        lane = self._lane.get(sensor)
+        state = b"" if lane is None else self._lanes.dump(lane)
+        return Counted(self._lanes.make(), state, *self._bad.get(sensor, (0, 0)))
+
+    def load(self, sensor: str, kept: Counted) -> bool:
+        """Go on with what `dump` gave; False when it is of another make."""
+        if self._bad.get(sensor, (0, 0))[0] in (0, kept.refused):
+            self._bad[sensor] = kept.refused, kept.refused_ms  # what was heard since is no news
+        if not kept.lane:
+            return True
+        if kept.make != self._lanes.make() or len(kept.lane) != self._lanes.dumped_bytes():
+            return False
+        self._lanes.load(self._find(sensor), kept.lane)
+        return True
 
     def frames_refused(self, sensor: str, count: int, at_ms: int) -> None:
         """Damaged frames of the sensor that its gateway has dropped since it started."""

@@ -1,4 +1,4 @@
-"""What judge and survey remember of every series, written down together and taken back. Pure.
+"""What judge and survey remember of every series, and silence of every sensor, written down and taken back. Pure.
 
 Taken back after a kill it is some minutes old: what the store holds of later readings is lived through again (`relive`), in
 silence, so that only a series of which a reading came late since then remembers otherwise.
@@ -11,36 +11,42 @@ import numpy as np
 
 from ingest.judge import Judge
 from ingest.rows import Rows
+from ingest.silence import Silence
 from ingest.survey import Survey
 from ingest.telling import Known
 from telemetry.reading import NOT_MEASURING, Flag, Reading
 
-State = tuple[str, str, bytes]  # sensor, quantity, what is remembered
+State = tuple[str, str, bytes]  # sensor, quantity ("" = whatever it measures), what is remembered
 _HEAD = struct.Struct("<I")  # bytes of the judge's part; the survey's follows
 DOUBTED = NOT_MEASURING | int(Flag.DEVICE)
 TOGETHER_MS = 1000  # observed in the same second: looked at together
 
 
-def dump(judge: Judge, survey: Survey) -> list[State]:
-    """Of every series that has heard anything since the last `dumped`."""
+def dump(judge: Judge, survey: Survey, silence: Silence, now_ms: int) -> list[State]:
+    """Of every series and sensor that has said anything since the last `dumped`."""
     judges = judge.dump()
     surveys = {(sensor, quantity): state for sensor, quantity, state in survey.dump()}
-    return [
+    of_series = [
         (*series, _HEAD.pack(len(one := judges.get(series, b""))) + one + surveys.get(series, b""))
         for series in sorted(judges.keys() | surveys.keys())
     ]
+    return of_series + [(sensor, "", state) for sensor, state in silence.dump(now_ms).items()]
 
 
-def dumped(judge: Judge, survey: Survey) -> None:
+def dumped(judge: Judge, survey: Survey, silence: Silence) -> None:
     """The last dump is safe."""
     judge.dumped()
     survey.dumped()
+    silence.dumped()
 
 
-def load(states: Iterable[State], judge: Judge, survey: Survey) -> int:
+def load(states: Iterable[State], judge: Judge, survey: Survey, silence: Silence) -> int:
     """Go on with what `dump` gave; how many were of another make and are left out."""
     strange = 0
     for sensor, quantity, state in states:
+        if not quantity:
+            strange += not silence.load(sensor, state)
+            continue
         judges, surveys = parts(state)
         if judges:
             strange += judge.load({(sensor, quantity): judges})
@@ -57,9 +63,13 @@ def parts(state: bytes) -> tuple[bytes, bytes]:
     return state[_HEAD.size : _HEAD.size + size], state[_HEAD.size + size :]
 
 
-def relive(readings: Sequence[tuple[Known, Reading]], judge: Judge, survey: Survey, now_ms: int) -> None:
+def relive(
+    readings: Sequence[tuple[Known, Reading]], judge: Judge, survey: Survey, silence: Silence, now_ms: int
+) -> None:
     """Stored readings, each with its sensor, that are newer than what is remembered: judged as if they came now, and nothing is
     told: it was told when they came."""
+    for sensor, (known, observed_ms) in _by_sensor(readings).items():
+        silence.relive(sensor, known, np.array(observed_ms, np.int64), now_ms)
     ordered = sorted(readings, key=lambda one: one[1].observed_at)
     begin = 0
     while begin < len(ordered):
@@ -69,6 +79,13 @@ def relive(readings: Sequence[tuple[Known, Reading]], judge: Judge, survey: Surv
             end += 1
         _relive(ordered[begin:end], judge, survey, now_ms)
         begin = end
+
+
+def _by_sensor(readings: Iterable[tuple[Known, Reading]]) -> dict[str, tuple[Known, list[int]]]:
+    found: dict[str, tuple[Known, list[int]]] = {}
+    for known, reading in readings:
+        found.setdefault(reading.sensor, (known, []))[1].append(reading.observed_at)
+    return found
 
 
 def _relive(some: Sequence[tuple[Known, Reading]], judge: Judge, survey: Survey, now_ms: int) -> None:

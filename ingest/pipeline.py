@@ -29,6 +29,7 @@ from ingest.receive import Inbox, Link
 from ingest.records import Records, refusals
 from ingest.registry import Registry
 from ingest.replies import Replies
+from ingest.silence import Silence
 from ingest.snapshot import Snapshot
 from ingest.survey import Survey
 from ingest.watchman import Watchman
@@ -78,8 +79,8 @@ class Pipeline:
         self._on_stored = on_stored
         self.account = Account()
         self._registry = Registry(book)
-        judge, survey = Judge(), Survey(holidays_vn_around(clock()))
-        self._snapshot = Snapshot(book, judge, survey)
+        judge, survey, silence = Judge(), Survey(holidays_vn_around(clock())), Silence()
+        self._snapshot = Snapshot(book, judge, survey, silence, clock)
         self._records = Records(book=book, account=self.account, clock=clock, trace=trace)
         self._insist = Insistence(account=self.account, rng=rng, on_change=self._store_changed)
         self._inbox = Inbox()
@@ -155,6 +156,7 @@ class Pipeline:
             registry=self._registry,
             judge=judge,
             survey=survey,
+            silence=silence,
             account=self.account,
             clock=clock,
             desk=self._desk,

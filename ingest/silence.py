@@ -1,15 +1,20 @@
 """Silence: sensors that should have spoken, and gateways whose death explains it. Pure: arrival times in, anomalies out.
 
-Times are the hub's clock in ms. While the hub itself is deaf (no broker, no store) nobody is judged, and afterwards
-everybody gets a fresh start. A dead gateway is one anomaly, and its sensors' silence is not told beside it. Sensors that speak
-too seldom (`ingest.arrivals`) are told of from here: the same breaks excuse them.
+Times are the hub's clock in ms. While the hub itself is deaf nobody is judged (`ingest.listening`). A dead gateway is one
+anomaly, and its sensors' silence is not told beside it. Sensors that speak too seldom (`ingest.arrivals`) are told of from
+here: the same breaks excuse them.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+import msgspec
+import numpy as np
+
 from ingest import words
-from ingest.arrivals import Arrivals, Heard, close
+from ingest.arrivals import Arrivals, Counted, Heard, close
+from ingest.detectors.lanes import I64
+from ingest.listening import Listening, Span
 from ingest.telling import Known
 from telemetry.anomaly import Anomaly, AnomalyKind, Severity, anomaly_id
 
@@ -18,13 +23,36 @@ LEAST_MS = 10_000
 FIRST_WORD_MS = 240_000  # a sensor never heard may be warming up
 HEARTBEAT_MS = 20_000
 RETURN_MS = 3_000  # a gateway that left has so long to come back before it is told
+HUB = ""  # under this name is kept what is remembered of the hub itself and of gateways
+
+
+class _Leave(NamedTuple):
+    at_ms: int
+    orderly: bool
+
+
+class _OfHub(msgspec.Struct, array_like=True):
+    span: Span | None
+    beats: dict[str, int]
+    left: dict[str, _Leave]
+    back: dict[str, int]
+
+
+class _OfSensor(msgspec.Struct, array_like=True):
+    heard_ms: int
+    first_seen_ms: int
+    counted: Counted
+
+
+_OF_HUB, _OF_SENSOR = msgspec.msgpack.Decoder(_OfHub), msgspec.msgpack.Decoder(_OfSensor)
 
 
 class Silence:
     """Who was heard when, and which silences are open."""
 
     def __init__(self) -> None:
-        self._listening_since: int | None = None
+        self._listening = Listening()
+        self._changed: set[str] = set()
         self._heard: dict[str, int] = {}
         self._first_seen: dict[str, int] = {}
         self._beats: dict[str, int] = {}
@@ -43,34 +71,55 @@ class Silence:
 
     def listen(self, at_ms: int) -> None:
         """The hub hears (again) from now on."""
-        if self._listening_since is None:
-            self._listening_since = at_ms
+        self._listening.begin(at_ms)
 
-    def deafen(self) -> None:
+    def deafen(self, at_ms: int) -> None:
         """The hub hears nothing: nobody is to blame."""
-        self._listening_since = None
+        self._listening.end(at_ms)
 
     def sensor_heard(self, sensor: str, at_ms: int) -> None:
         """A live reading of the sensor arrived."""
         self._heard[sensor] = at_ms
+        self._changed.add(sensor)
 
     def readings_heard(self, heard: Heard, sensors: Mapping[str, Known]) -> None:
         """Readings arrived, live ones and backlog. What came before a break says nothing of what came after it."""
-        if self._listening_since is None:
+        if self._listening.since_ms is not None:
+            self._count(heard, sensors, self._listening.since_ms)
+
+    def relive(self, sensor: str, known: Known, observed_ms: I64, now_ms: int) -> None:
+        """Stored readings of a sensor that a killed process life may have heard after its last `dump`; before the hub listens.
+        They are taken to have been as long on their way as the one before them."""
+        newest_ms, arrived_ms = self._arrivals.newest(sensor)
+        later = observed_ms[observed_ms > newest_ms]
+        since_ms = self._listening.lived_ms()
+        if since_ms is None or not len(later):
             return
+        arrived = np.minimum(later + (arrived_ms - newest_ms), now_ms)
+        self._count(
+            Heard([sensor], np.zeros(len(later), np.int64), later, arrived), {sensor: known}, since_ms
+        )
+        last_ms = int(arrived.max())
+        self._heard[sensor] = max(self._heard.get(sensor, 0), last_ms)
+        self._listening.relived(last_ms)
+
+    def _count(self, heard: Heard, sensors: Mapping[str, Known], since_ms: int) -> None:
+        self._changed.update(heard.sensors)
         listed = [sensors.get(one) for one in heard.sensors]
         self._arrivals.hear(
             heard,
             [known.period_s if known else 0.0 for known in listed],
-            [
-                max(self._listening_since, self._back.get(known.gateway, 0) if known else 0)
-                for known in listed
-            ],
+            [max(since_ms, self._back.get(known.gateway, 0) if known else 0) for known in listed],
         )
+
+    def newest_ms(self, sensor: str) -> int:
+        """When the newest reading of the sensor was observed that was heard; 0 = none."""
+        return self._arrivals.newest(sensor)[0]
 
     def frames_refused(self, sensor: str, count: int, at_ms: int) -> None:
         """Damaged frames of the sensor that its gateway has dropped since it started."""
         self._arrivals.frames_refused(sensor, count, at_ms)
+        self._changed.add(sensor)
 
     def gateway_known(self, gateway: str) -> None:
         """The gateway has sent heartbeats before: they are expected."""
@@ -98,21 +147,24 @@ class Silence:
 
     def check(self, now_ms: int, sensors: Mapping[str, Known], gateways: Mapping[str, str]) -> list[Anomaly]:
         """What opened and closed since the last check. `gateways` maps each to its site."""
-        if self._listening_since is None:
+        since = self._listening.since_ms
+        if since is None:
             return []
-        since = self._listening_since
+        counted = self._arrivals.check(now_ms, sensors)
+        self._changed.update(one.sensor for one in counted)
         return [
-            *self._check_gateways(now_ms, since, gateways),
+            *self._check_gateways(now_ms, gateways),
             *self._check_sensors(now_ms, since, sensors),
-            *self._arrivals.check(now_ms, sensors),
+            *counted,
         ]
 
-    def _check_gateways(self, now_ms: int, since: int, gateways: Mapping[str, str]) -> Iterator[Anomaly]:
+    def _check_gateways(self, now_ms: int, gateways: Mapping[str, str]) -> Iterator[Anomaly]:
+        since, quiet_ms = self._listening.beats_since_ms, self._listening.quiet_ms
         for gateway, beat in self._beats.items():
             opened = self._open.get((AnomalyKind.GATEWAY, gateway))
             leave = self._left.get(gateway)
             gone = leave is not None and now_ms - leave.at_ms > RETURN_MS
-            mute = now_ms - max(beat, since) > HEARTBEAT_MS
+            mute = quiet_ms(max(beat, since), now_ms) > HEARTBEAT_MS
             if opened is None and (gone or mute):
                 start_ms = leave.at_ms if leave is not None else max(beat, since)
                 yield self._tell(_gateway_anomaly(gateway, gateways.get(gateway, ""), start_ms, leave))
@@ -123,7 +175,10 @@ class Silence:
         for sensor, known in sensors.items():
             if known.period_s <= 0:
                 continue
-            first_seen = self._first_seen.setdefault(sensor, now_ms)
+            if sensor not in self._first_seen:
+                self._first_seen[sensor] = now_ms
+                self._changed.add(sensor)
+            first_seen = self._first_seen[sensor]
             opened = self._open.get((AnomalyKind.SILENCE, sensor))
             heard = self._heard.get(sensor)
             if opened is not None:
@@ -134,13 +189,57 @@ class Silence:
                 continue
             patience = max(PERIODS * known.period_s * 1000, LEAST_MS if heard is not None else FIRST_WORD_MS)
             from_ms = max(heard or first_seen, since, self._back.get(known.gateway, 0))
-            if now_ms - from_ms > patience:
+            if self._listening.quiet_ms(from_ms, now_ms) > patience:
                 yield self._tell(_silence_anomaly(sensor, known, heard or from_ms, now_ms))
-        if len(self._heard) > 2 * len(sensors) + 1000:
+        if len(self._heard) + len(self._first_seen) > 4 * len(sensors) + 1000:
             self._heard = {sensor: at_ms for sensor, at_ms in self._heard.items() if sensor in sensors}
+            self._first_seen = {one: at_ms for one, at_ms in self._first_seen.items() if one in sensors}
         for (kind, sensor), opened in list(self._open.items()):
             if kind is AnomalyKind.SILENCE and sensor not in sensors:
                 yield self._close(opened, now_ms)
+
+    def dump(self, now_ms: int) -> dict[str, bytes]:
+        """What is remembered of every sensor that was heard since the last `dumped`, and of the HUB."""
+        hub = _OfHub(self._listening.leaves(now_ms), self._beats, self._left, self._back)
+        return {HUB: msgspec.msgpack.encode(hub)} | {
+            sensor: msgspec.msgpack.encode(
+                _OfSensor(
+                    self._heard.get(sensor, 0), self._first_seen.get(sensor, 0), self._arrivals.dump(sensor)
+                )
+            )
+            for sensor in sorted(self._changed)
+        }
+
+    def dumped(self) -> None:
+        """The last dump is safe."""
+        self._changed.clear()
+
+    def load(self, sensor: str, state: bytes) -> bool:
+        """Go on with what `dump` gave, before the hub listens; False when it is of another make and is left out."""
+        try:
+            if sensor == HUB:
+                self._revive(_OF_HUB.decode(state))
+                return True
+            kept = _OF_SENSOR.decode(state)
+        except msgspec.DecodeError:
+            return False
+        for times, at_ms in ((self._heard, kept.heard_ms), (self._first_seen, kept.first_seen_ms)):
+            if at_ms:
+                times[sensor] = at_ms
+        return self._arrivals.load(sensor, kept.counted)
+
+    def _revive(self, kept: _OfHub) -> None:
+        """Gateways may have been heard already in this process life."""
+        if kept.span is not None:
+            self._listening.resume(kept.span)
+        for gateway, leave in kept.left.items():
+            if self._beats.get(gateway):
+                self._back[gateway] = self._beats[gateway]
+            else:
+                self._left[gateway] = leave
+        self._back = kept.back | self._back
+        for gateway, at_ms in kept.beats.items():
+            self._beats[gateway] = max(at_ms, self._beats.get(gateway, 0))
 
     def _tell(self, anomaly: Anomaly) -> Anomaly:
         self._open[anomaly.kind, anomaly.sensor] = anomaly
@@ -149,11 +248,6 @@ class Silence:
     def _close(self, anomaly: Anomaly, at_ms: int) -> Anomaly:
         del self._open[anomaly.kind, anomaly.sensor]
         return close(anomaly, at_ms)
-
-
-class _Leave(NamedTuple):
-    at_ms: int
-    orderly: bool
 
 
 def _silence_anomaly(sensor: str, known: Known, start_ms: int, now_ms: int) -> Anomaly:

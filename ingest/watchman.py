@@ -40,6 +40,7 @@ class Watchman:
         registry: Registry,
         judge: Judge,
         survey: Survey,
+        silence: Silence,
         account: Account,
         clock: Callable[[], int],
         desk: Desk,
@@ -47,7 +48,7 @@ class Watchman:
     ) -> None:
         self._book, self._registry, self._judge, self._survey = book, registry, judge, survey
         self._account, self._clock, self._desk, self._on_anomaly = account, clock, desk, on_anomaly
-        self._silence = Silence()
+        self._silence = silence
         self._claims = Claims()
         self._untold: list[Anomaly] = []  # of claims, when the book could not take them
         self._open: set[str] = set()
@@ -69,7 +70,8 @@ class Watchman:
         later: list[tuple[Known, Reading]] = []
         for last in (await store.latest(now_ms - warmup.WARM_UP_MS))[:WARM_UP_SERIES]:
             remembered = self._judge.newest_ms(last.series)
-            start_ms, end_ms = max(now_ms - warmup.WARM_UP_MS, remembered + 1), last.observed_at + 1
+            heard = min(remembered, self._silence.newest_ms(last.sensor) or remembered)
+            start_ms, end_ms = max(now_ms - warmup.WARM_UP_MS, heard + 1), last.observed_at + 1
             if start_ms >= end_ms:
                 continue
             if remembered:
@@ -84,7 +86,7 @@ class Watchman:
                 self._judge.learn(past)
                 past = []
         self._judge.learn(past)
-        memory.relive(later, self._judge, self._survey, now_ms)
+        memory.relive(later, self._judge, self._survey, self._silence, now_ms)
         self._judge.resume(opened, now_ms)
         self._silence.resume(opened)
         self._claims.resume(opened, now_ms)
@@ -101,13 +103,14 @@ class Watchman:
         if listening and not self.listening:
             self._silence.listen(self._clock())
         elif not listening:
-            self._silence.deafen()
+            self._silence.deafen(self._clock())
         self.listening = listening
 
     def batch_heard(self, batch: Batch) -> None:
         """A batch was stored. Raises BookUnavailableError before anything changes."""
         sensors = self._registry.sensors()
-        for sensor, at_ms in batch.heard(batch.delays() <= checks.BACKLOG_MS).items():
+        live = batch.delays() <= checks.BACKLOG_MS
+        for sensor, at_ms in (batch.heard(live) | batch.misdated).items():
             self._silence.sensor_heard(sensor, at_ms)
         self._silence.readings_heard(batch.arrivals(), sensors)
 

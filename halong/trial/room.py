@@ -85,7 +85,8 @@ class Room:
         self._registry = Registry(self._book)
         self._judge, self._silence, self._grouping = Judge(), Silence(), Grouping()
         self._survey = Survey(holidays_vn_around(now_ms), priors=self._priors)
-        memory.load(((*series, state) for series, state in self._snapshot.items()), self._judge, self._survey)
+        minds = self._judge, self._survey, self._silence
+        memory.load(((*series, state) for series, state in self._snapshot.items()), *minds)
         opened = [one for one in self.anomalies.values() if one.end_ms is None]
         sensors = self._registry.sensors()
         memory.relive(
@@ -95,8 +96,7 @@ class Room:
                 for reading in readings
                 if reading.observed_at > self._judge.newest_ms(series)
             ],
-            self._judge,
-            self._survey,
+            *minds,
             now_ms,
         )
         self._judge.resume(opened, now_ms)
@@ -141,7 +141,8 @@ class Room:
                 recent.append(Reading(*series, at_ms, columns.value[row], flags or 0))
 
     def _save(self, now_ms: int) -> None:
-        states = memory.dump(self._judge, self._survey)
+        minds = self._judge, self._survey, self._silence
+        states = memory.dump(*minds, now_ms)
         self._snapshot |= {(sensor, quantity): state for sensor, quantity, state in states}
-        memory.dumped(self._judge, self._survey)
+        memory.dumped(*minds)
         self._snapshot_ms, self._steps = now_ms, 0

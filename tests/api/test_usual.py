@@ -11,6 +11,7 @@ import pytest
 from api.examples import _EXAMPLES
 from ingest import memory, usual
 from ingest.judge import Judge
+from ingest.silence import Silence
 from ingest.survey import Survey
 from storage import snapshots
 from tests.api.conftest import NOW_MS, Hub, asking
@@ -35,7 +36,7 @@ def learn(hub: Hub, days: int) -> None:
     values = course + np.random.default_rng(1).normal(0, 1, len(at))
     survey.look([("bai-chay-pm-1", "pm25")], np.zeros(len(at), np.int64), at, values, [300.0])
     with hub.book.writing() as database:
-        snapshots.keep(database, memory.dump(Judge(), survey))
+        snapshots.keep(database, memory.dump(Judge(), survey, Silence(), 0))
 
 
 async def test_a_day_of_hours_with_a_band(hub: Hub, client: httpx.AsyncClient) -> None:

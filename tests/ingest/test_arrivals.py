@@ -185,6 +185,34 @@ def test_a_restart_goes_on_with_what_is_open() -> None:
     assert [(one.id, one.end_ms is None) for one in later.said] == [(opened.id, False)]
 
 
+@pytest.mark.parametrize("stop", [1, WARM, WARM + 3, WARM + 8, WARM + 16])
+def test_a_restart_in_order_counts_on(stop: int) -> None:
+    numbers = [*range(WARM), *range(WARM, WARM + 20, 2), *range(WARM + 20, WARM + 60)]
+    whole = Line(60.0)
+    whole.arrivals.frames_refused("pm-1", 2, T)
+    whole.hear_each(numbers)
+    assert len(whole.said) == 2
+    before, after = Line(60.0), Line(60.0)
+    before.arrivals.frames_refused("pm-1", 2, T)
+    before.hear_each(one for one in numbers if one < stop)
+    after.arrivals.frames_refused("pm-1", 2, before.now_ms)  # its gateway's next heartbeat comes first
+    assert after.arrivals.load("pm-1", before.arrivals.dump("pm-1"))
+    after.arrivals.resume(one for one in before.said if one.end_ms is None)
+    after.hear_each(one for one in numbers if one >= stop)
+    assert before.said + after.said == whole.said
+
+
+def test_counts_of_another_make_are_left_out() -> None:
+    line = Line(60.0)
+    line.hear_each(range(WARM))
+    kept = line.arrivals.dump("pm-1")
+    for strange in (kept._replace(make=kept.make + 1), kept._replace(lane=kept.lane[:-1])):
+        later = Arrivals()
+        assert not later.load("pm-1", strange)
+        assert later.newest("pm-1") == (0, 0)
+    assert Arrivals().load("pm-2", Arrivals().dump("pm-2"))
+
+
 def test_silence_tells_of_it_and_a_gateway_that_was_away_excuses_it() -> None:
     known = {"pm-1": Known("Bụi", "bai-chay", "gw-1", 60.0)}
 

@@ -13,6 +13,7 @@ from ingest.detectors.lanes import F64
 from ingest.intake import Intake
 from ingest.judge import Judge
 from ingest.registry import Registry
+from ingest.silence import Silence
 from ingest.survey import Survey
 from storage.amendments import Pages
 from storage.book import Book
@@ -58,7 +59,8 @@ class Hub:
 
     def begin(self) -> None:
         self.registry, self.judge, self.survey = Registry(self.book), Judge(), Survey(frozenset())
-        memory.load(((*series, state) for series, state in self.kept.items()), self.judge, self.survey)
+        self.minds = self.judge, self.survey, Silence()
+        memory.load(((*series, state) for series, state in self.kept.items()), *self.minds)
         self.intake = Intake(
             root="t", registry=self.registry, judge=self.judge, account=Account(), survey=self.survey
         )
@@ -87,9 +89,9 @@ class Hub:
         self.stored += readings
 
     def save(self) -> None:
-        states = memory.dump(self.judge, self.survey)
+        states = memory.dump(*self.minds, 0)
         self.kept |= {(sensor, quantity): state for sensor, quantity, state in states}
-        memory.dumped(self.judge, self.survey)
+        memory.dumped(*self.minds)
 
     def kill(self, now_ms: int) -> None:
         self.begin()
@@ -99,7 +101,7 @@ class Hub:
             for one in self.stored
             if one.observed_at > self.judge.newest_ms(one.series)
         ]
-        memory.relive(newer, self.judge, self.survey, now_ms)
+        memory.relive(newer, *self.minds, now_ms)
 
 
 def live(path: Path, between: Callable[[Hub, int], None] = lambda hub, hour: None) -> Hub:

@@ -1,7 +1,7 @@
 """The pipeline against a real broker: what is stored, what is acknowledged, what disturbs nobody."""
 
 import time
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -266,13 +266,13 @@ async def test_what_stood_still_long_before_the_start_is_stuck_by_how_it_moved_b
 
 async def test_silence_of_a_sensor_and_of_its_gateway_are_told_apart(city, eventually):
     async with city.running() as pipeline, city.gateway() as gateway:
-        sensors = [Sensor(name, "pms5003", ("pm25",), 1.0) for name in ("pm-1", "pm-2")]
-        await gateway.birth(sensors)
-        await gateway.pack(0, [pm(now_ms()), pm(now_ms(), sensor="pm-2")])
-        await eventually(lambda: pipeline.account.readings_stored == 2)
+        names = ("pm-1", "pm-2", "misdated")
+        await gateway.birth([Sensor(name, "pms5003", ("pm25",), 1.0) for name in names])
+        await gateway.pack(0, [pm(now_ms(), sensor=name) for name in names])
+        await eventually(lambda: pipeline.account.readings_stored == 3)
         city.clock_ahead_ms = 15_000
         await gateway.state(online=True)
-        await gateway.pack(1, [pm(now_ms() + 15_000)])
+        await gateway.pack(1, [pm(now_ms() + 15_000), pm(now_ms() + 3_600_000, sensor="misdated")])
         await eventually(lambda: gateway.alarms)
         assert [(a.kind, a.sensors) for a in gateway.alarms] == [(AnomalyKind.SILENCE, ("pm-2",))]
         await gateway.state(online=False)
@@ -282,16 +282,25 @@ async def test_silence_of_a_sensor_and_of_its_gateway_are_told_apart(city, event
         assert (gateway.alarms[-1].kind, gateway.alarms[-1].sensors) == (AnomalyKind.GATEWAY, ("gw-1",))
 
 
+@pytest.mark.parametrize("restarts", [False, True])
 async def test_readings_that_are_missing_in_between_are_told_with_the_frames_that_were_dropped(
-    city, eventually
+    city, eventually, restarts: bool
 ):
     came = (0, 1, 2, 4, 6, 7, 9, 11, 13)  # of one every 20 s
-    async with city.running() as pipeline, city.gateway() as gateway:
+    async with city.gateway() as gateway, AsyncExitStack() as life:
+        pipeline = await life.enter_async_context(city.running())
         await gateway.birth([Sensor("pm-1", "pms5003", ("pm25",), 20.0)])
         await gateway.state(online=True, sensors=(SensorCounters("pm-1", "faulty", read=9, bad=5),))
         await eventually(lambda: pipeline.account.control_received >= 2)
         at = now_ms()
-        await gateway.pack(0, [pm(at - 20_000 * (13 - number), 20.0 + number) for number in came])
+        readings = [pm(at - 20_000 * (13 - number), 20.0 + number) for number in came]
+        await gateway.pack(0, readings[:5])
+        await eventually(lambda: ("aaaa", 0) in gateway.stored())
+        assert not gateway.alarms
+        if restarts:
+            await life.aclose()
+            await life.enter_async_context(city.running())
+        await gateway.pack(1, readings[5:])
         await eventually(lambda: gateway.alarms)
         (opened,) = city.book.anomalies(open_only=True)
         assert (opened.kind, opened.sensor, opened.quantity) == (AnomalyKind.GAP, "pm-1", "")

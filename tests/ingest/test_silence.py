@@ -1,6 +1,8 @@
 """Who is silent, and why nobody is blamed for somebody else's silence."""
 
-from ingest.silence import Silence
+import pytest
+
+from ingest.silence import HUB, Silence
 from ingest.telling import Known
 from telemetry.anomaly import Anomaly, AnomalyKind, Severity
 
@@ -16,9 +18,10 @@ GATEWAYS = {"gw-1": "bai-chay"}
 class Day:
     """A Silence and a clock in seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, listens: bool = True) -> None:
         self.silence, self.now = Silence(), 0
-        self.silence.listen(T)
+        if listens:
+            self.silence.listen(T)
         self.said: list[Anomaly] = []
 
     def run(
@@ -35,6 +38,7 @@ class Day:
                 if self.now % 5 == 0:
                     self.silence.gateway_beat(gateway, self.ms)
             said += self.silence.check(self.ms, SENSORS, GATEWAYS)
+        self.said += said
         return said
 
     @property
@@ -114,7 +118,7 @@ def test_an_orderly_farewell_is_only_information():
 def test_a_deaf_hub_blames_nobody_and_starts_afresh():
     day = Day()
     day.run(100, speaking=("pm-1", "slow"), beating=("gw-1",))
-    day.silence.deafen()
+    day.silence.deafen(day.ms)
     assert day.run(500) == []
     day.silence.listen(day.ms)
     assert day.run(508) == []
@@ -131,6 +135,61 @@ def test_a_restart_neither_tells_again_nor_forgets():
     assert later.run(300, speaking=("slow",), beating=("gw-1",)) == []
     (closed,) = later.run(310, speaking=("pm-1", "slow"), beating=("gw-1",))
     assert closed.id == opened.id
+
+
+def another(before: Day, kept: dict[str, bytes], away_s: int = 0) -> Day:
+    """A restart in order; `kept` is what the lives before have written down."""
+    kept |= before.silence.dump(before.ms)
+    before.silence.dumped()
+    day = Day(listens=False)
+    for sensor, state in kept.items():
+        assert day.silence.load(sensor, state)
+    day.silence.resume([one for one in before.said if one.end_ms is None])
+    day.said, day.now = before.said, before.now + away_s
+    day.silence.listen(day.ms)
+    return day
+
+
+@pytest.mark.parametrize("stops", [(), (5,), (104, 106, 109), (110, 118, 119)])
+def test_a_restart_in_order_changes_nothing(stops: tuple[int, ...]) -> None:
+    """One falls silent, the gateway dies."""
+    day, kept = Day(), dict[str, bytes]()
+    for until in (*stops, 400):
+        day.run(min(until, 100), speaking=("slow", "pm-1"), beating=("gw-1",))
+        day.run(min(until, 110), speaking=("slow",), beating=("gw-1",))
+        day.run(until)
+        day = another(day, kept)
+    silent, dead = day.said
+    assert (silent.kind, silent.start_ms, silent.score) == (AnomalyKind.SILENCE, T + 100_000, 11.0)
+    assert (dead.kind, dead.start_ms) == (AnomalyKind.GATEWAY, T + 110_000)
+
+
+def test_while_the_hub_is_away_for_seconds_nobody_is_silent() -> None:
+    day = Day()
+    day.run(104, speaking=("pm-1", "slow"), beating=("gw-1",))
+    day = another(day, {}, away_s=5)
+    assert day.run(119, speaking=("slow",), beating=("gw-1",)) == []
+    (opened,) = day.run(120, speaking=("slow",), beating=("gw-1",))
+    assert (opened.sensor, opened.start_ms) == ("pm-1", T + 104_000)
+
+
+def test_a_life_that_begins_late_gives_everybody_a_fresh_start() -> None:
+    day = Day()
+    day.run(100, speaking=("pm-1", "slow"), beating=("gw-1",))
+    later = Day(listens=False)
+    for sensor, state in day.silence.dump(day.ms).items():
+        assert later.silence.load(sensor, state)
+    later.now = 200
+    later.silence.listen(later.ms)
+    assert later.run(209) == []
+    assert later.run(300, speaking=("pm-1", "slow"), beating=("gw-1",)) == []
+
+
+def test_what_is_no_memory_is_refused() -> None:
+    silence = Silence()
+    for sensor in (HUB, "pm-1"):
+        for state in (b"", b"\x93", b"none", bytes(300)):
+            assert not silence.load(sensor, state)
 
 
 def test_a_sensor_taken_out_of_service_is_silent_no_more():

@@ -9,6 +9,7 @@ import pytest
 from halong.hub import HubConfig
 from ingest import memory
 from ingest.judge import Judge
+from ingest.silence import Silence
 from ingest.survey import Survey
 from storage import snapshots
 from storage.book import Book
@@ -25,7 +26,7 @@ def fill(book: Book, at_ms: int) -> None:
     values = 30 + np.random.default_rng(1).normal(0, 1, len(times))
     survey.look([("pm-1", "pm25")], np.zeros(len(times), np.int64), times, values, [600.0])
     with book.writing() as database:
-        snapshots.keep(database, memory.dump(Judge(), survey))
+        snapshots.keep(database, memory.dump(Judge(), survey, Silence(), 0))
     start_ms = at_ms - 900_000
     text = "PM2.5 at Bãi Cháy is 3.1 times what is usual for a Monday 08:00; two neighbours agree."
     numbers = (2.1, 93.0, 30.0, 24.0, 36.0)
