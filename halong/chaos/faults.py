@@ -32,7 +32,11 @@ log = structlog.get_logger(__name__)
 
 
 class City:
-    """What can be hurt: processes, wires by the name of the process that uses them, and the broker's configuration."""
+    """What can be hurt: processes, wires by the name of the process that uses them, and the broker's configuration.
+
+    `not_played` are the faults that could not hit their target: it had just ended, or may not be limited (a mosquitto that
+    root has started runs as somebody else).
+    """
 
     def __init__(
         self,
@@ -50,6 +54,7 @@ class City:
         self._step_file = step_file
         self._broker = broker_kind, broker_port, broker_directory
         self.rubbish = 0
+        self.not_played: list[Fault] = []
 
     async def play(self, fault: Fault) -> None:
         """One fault from its beginning to its end."""
@@ -87,16 +92,19 @@ class City:
         """No file of the process grows: EFBIG instead of ENOSPC, and as real. Its next life is not concerned.
 
         A broker writes when it is told to stop, and is told so then. An influxd 1.6.7 that could not write its log goes on
-        refusing (docs/influxdb.md): somebody ends it when there is room again.
+        refusing (docs/influxdb.md): somebody ends it when there is room again. What may not be limited is restarted instead.
         """
         pid = self._processes.pids().get(fault.target)
         if pid is None:
+            self.not_played.append(fault)
             return
         try:
             before = resource.prlimit(pid, resource.RLIMIT_FSIZE, (NO_GROWTH, resource.RLIM_INFINITY))
         except ProcessLookupError:
+            self.not_played.append(fault)
             return
-        except PermissionError:  # a mosquitto that root has started runs as somebody else
+        except PermissionError:
+            self.not_played.append(fault)
             await self._processes.restart(fault.target)
             return
         with suppress(ProcessLookupError):
@@ -113,10 +121,15 @@ class City:
         """What it has open goes on; whatever it would open is EMFILE: files, connections, those who come to it."""
         pid = self._processes.pids().get(fault.target)
         if pid is None:
+            self.not_played.append(fault)
             return
-        with suppress(ProcessLookupError, PermissionError):
+        try:
             _, most = before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
             resource.prlimit(pid, resource.RLIMIT_NOFILE, (NO_MORE, most))
+        except (ProcessLookupError, PermissionError):
+            self.not_played.append(fault)
+            return
+        with suppress(ProcessLookupError):
             try:
                 await asyncio.sleep(fault.seconds)
             finally:

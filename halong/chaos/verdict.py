@@ -88,6 +88,11 @@ def print_verdict(report: Mapping[str, Any], console: Console) -> None:
         "  " + ", ".join(f"{kind} {count}" for kind, count in report["faults_by_kind"].items()),
         highlight=False,
     )
+    if report["not_played"]:
+        console.print(
+            f"  not played, as it had just ended or may not be limited: {report['not_played']}",
+            highlight=False,
+        )
     console.print(
         f"  packets meddled with {report['meddled_packets']}   rubbish published {report['rubbish']}"
         f"   clock steps noticed {report['clock_steps_noticed']}   quarantined {report['quarantined_by_reason']}"

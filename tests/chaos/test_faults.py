@@ -1,4 +1,4 @@
-"""A full disk, or no descriptor, is real to the process it hits and ends by itself; who may not be limited is only restarted."""
+"""A full disk, or no descriptor, is real to the process it hits and ends by itself; what could not be done is counted apart."""
 
 import asyncio
 import os
@@ -71,5 +71,30 @@ async def test_the_limit_is_there_meanwhile_and_gone_afterwards(
         assert resource.prlimit(pid, what) == before
         os.kill(pid, 0)
         assert processes.restarts == {}
+    finally:
+        await processes.stop_all()
+
+
+def may_be_limited(pid: int) -> bool:
+    try:
+        resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    except PermissionError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("kind", [Kind.DISK_FULL, Kind.NO_DESCRIPTORS])
+async def test_what_could_not_be_done_is_not_counted_as_played(tmp_path: Path, kind: Kind) -> None:
+    processes = Processes(tmp_path)
+    await processes.start("broker", [sys.executable, "-c", SOMEBODY_ELSE])
+    try:
+        await until(lambda: b"here" in processes.log_path("broker").read_bytes())
+        refused = not may_be_limited(processes.pids()["broker"])
+        hurt, ended = city(processes, tmp_path), Fault(0.0, kind, "gw-9", 0.1, 0.5)
+        await hurt.play(ended)
+        assert hurt.not_played == [ended]
+        fault = Fault(0.0, kind, "broker", 0.1, 0.5)
+        await hurt.play(fault)
+        assert hurt.not_played == ([ended, fault] if refused else [ended])
     finally:
         await processes.stop_all()
