@@ -7,7 +7,7 @@ the hub can do is written down as a command that it takes up.
 import getpass
 import json
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -69,12 +69,7 @@ def check_sensor(book: Book, sensor: str) -> None:
     with book.reading() as database:
         known = Inventory(database).periods(0, times.LAST_MS, sensor)
     if not known:
-        raise no_sensor(sensor, [row.id for row in book.sensors()])
-
-
-def no_sensor(sensor: str, known: Iterable[str]) -> typer.Exit:
-    """What ends a command that was given the id of no sensor."""
-    return fail(f"no sensor {sensor!r}, {did_you_mean(sensor, known)}", 2)
+        raise fail(f"no sensor {sensor!r}, {did_you_mean(sensor, [row.id for row in book.sensors()])}", 2)
 
 
 def carry_out(book: Book, kind: str, content: Any, *, patience_s: float = PATIENCE_S) -> Mapping[str, Any]:

@@ -62,6 +62,10 @@ async def test_the_hub_and_its_files_say_the_same(config: HubConfig, hours: int)
         assert ("two neighbours agree" in beside.stdout) == (hours == 0)
         assert "PM2.5: usual for " in beside.stdout
         nobody = await hub("detect", "explain", "pm-11", "--at", at)
-        assert (nobody.exit_code, nobody.stderr) == (2, "halong: no sensor 'pm-11', did you mean 'pm-1'?\n")
+        assert nobody.exit_code == 1
+        assert (
+            nobody.stderr
+            == "halong: the hub refuses, 404: no sensor or gateway 'pm-11', did you mean 'pm-1'?\n"
+        )
         assert "had no anomaly" in (await hub("detect", "explain", "gw-1", "--at", at)).stdout
         assert "expected 3" in beside.stdout or "expected 29" in beside.stdout
