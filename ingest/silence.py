@@ -11,11 +11,11 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from ingest import words
 from ingest.arrivals import Arrivals, Counted, Heard, close
 from ingest.detectors.lanes import I64
 from ingest.listening import Listening, Span
 from ingest.telling import Known
+from telemetry import times
 from telemetry.anomaly import Anomaly, AnomalyKind, Severity, anomaly_id
 
 PERIODS = 3
@@ -223,9 +223,9 @@ class Silence:
             kept = _OF_SENSOR.decode(state)
         except msgspec.DecodeError:
             return False
-        for times, at_ms in ((self._heard, kept.heard_ms), (self._first_seen, kept.first_seen_ms)):
+        for known_ms, at_ms in ((self._heard, kept.heard_ms), (self._first_seen, kept.first_seen_ms)):
             if at_ms:
-                times[sensor] = at_ms
+                known_ms[sensor] = at_ms
         return self._arrivals.load(sensor, kept.counted)
 
     def _revive(self, kept: _OfHub) -> None:
@@ -251,7 +251,8 @@ class Silence:
 
 
 def _silence_anomaly(sensor: str, known: Known, start_ms: int, now_ms: int) -> Anomaly:
-    silent_ms = now_ms - start_ms
+    # no length of time: it will be longer when it is read
+    since = times.city_time(start_ms)[:19].replace("T", " ")
     period = f"{known.period_s:g}"
     return Anomaly(
         id=anomaly_id(sensor, "", AnomalyKind.SILENCE, start_ms),
@@ -262,13 +263,13 @@ def _silence_anomaly(sensor: str, known: Known, start_ms: int, now_ms: int) -> A
         severity=Severity.WARNING,
         start_ms=start_ms,
         end_ms=None,
-        score=round(silent_ms / (known.period_s * 1000), 1),
+        score=round((now_ms - start_ms) / (known.period_s * 1000), 1),
         value=None,
         expected=None,
         low=None,
         high=None,
-        text=f"{known.name}: no reading for {words.duration(silent_ms)}, usual is one every {period} s.",
-        text_vi=f"{known.name}: không có số liệu đã {words.duration_vi(silent_ms)},"
+        text=f"{known.name}: no reading since {since}, usual is one every {period} s.",
+        text_vi=f"{known.name}: không có số liệu từ {since},"
         f" bình thường cứ {period.replace('.', ',')} giây một lần.",
     )
 

@@ -42,7 +42,8 @@ class Severity(StrEnum):
 
 
 class Anomaly(msgspec.Struct, frozen=True, omit_defaults=False):
-    """One episode. `end_ms` is None while it lasts. `expected` and the band `low`..`high` are in the quantity's unit.
+    """One episode. `end_ms` is None while it lasts. `score` and `value` are those of its worst reading so far, its peak;
+    `expected` and the band `low`..`high` go with that reading, in the quantity's unit.
 
     `text` and `text_vi` are one sentence each. For a gateway `sensor` holds the gateway's id and `quantity` is ""; for the
     hub's clock `sensor` is "hub".

@@ -7,31 +7,36 @@ from urllib.parse import quote
 import msgspec
 import typer
 
-from halong.cli.records import DATA, AsJson, Data, check_sensor, opened, print_json, shown
+from halong.cli.records import DATA, AsJson, Data, check_sensor, now_ms, opened, print_json, shown
 from halong.cli.remote import Remote, Url
 from halong.console import TIME, instant_ms
 from ingest import usual, words
 from telemetry.times import CITY_OFFSET_MS
 from telemetry.usual import UsualHour
 
+HUB = "hub"  # whose own clock may be told of
+
 
 def explain(
-    sensor: Annotated[str, typer.Argument(help="The sensor's id, or a gateway's.")],
+    sensor: Annotated[str, typer.Argument(help="The sensor's id, a gateway's, or hub.")],
     at: Annotated[str, typer.Option(help=f"When: {TIME}.")],
     data: Data = DATA,
     as_json: AsJson = False,
     url: Url = None,
 ) -> None:
-    """Why a sensor (or gateway) was told of at a time: each anomaly that lasted then, with what was expected, the band and the
-    score; and what is usual for each of its quantities at that hour.
+    """Why a sensor, a gateway or the hub's clock was told of at a time: each anomaly that lasted then, with what was expected,
+    the band and the score; and what is usual for each of its quantities at that hour.
 
     Read from the hub's book, also while it runs, or asked of its API (--url). Nothing to explain is no error.
     """
     at_ms = instant_ms(at, "--at")
+    to_come = at_ms > now_ms()
     if url is not None:
         found, hours = _asked(Remote(url), sensor, at_ms)
     else:
         found, hours = _looked_up(data, sensor, at_ms)
+    if to_come:  # whether what lasts now will last until then, nobody knows
+        found = [one for one in found if one["end_ms"] is not None]
     if as_json:
         print_json(found)
         return
@@ -43,7 +48,8 @@ def explain(
         value = "" if one["value"] is None else f", value {one['value']:.6g}"
         print(f"  {one['kind']} from {shown(one['start_ms'])}, score {one['score']:g}{value}{expected}{band}")
     if not found:
-        print(f"{sensor} had no anomaly at {shown(at_ms)}")
+        nothing = "has still to see" if to_come else "had no anomaly at"
+        print(f"{sensor} {nothing} {shown(at_ms)}")
     for quantity, hour in sorted(hours.items()):
         if hour.low is not None and hour.high is not None and hour.expected is not None:
             when = words.at_hour(hour.start_ms + CITY_OFFSET_MS, hour.holiday)
@@ -57,7 +63,7 @@ def _looked_up(data: Path, sensor: str, at_ms: int) -> tuple[list[dict[str, Any]
     with opened(data) as book:
         found = book.anomalies(sensor=sensor, start_ms=at_ms, end_ms=at_ms + 1, limit=100)
         quantities = next((row.quantities for row in book.sensors() if row.id == sensor), ())
-        if not found and sensor not in [row.id for row in book.gateways()]:
+        if not found and sensor not in [HUB, *(row.id for row in book.gateways())]:
             check_sensor(book, sensor)
         hours = {one: usual.hours(book, sensor, one, at_ms, at_ms + 1)[0] for one in quantities}
     return [msgspec.to_builtins(one) for one in found], hours

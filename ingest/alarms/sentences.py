@@ -68,8 +68,13 @@ def _who_else(others: Sequence[Anomaly], known: Mapping[str, Known]) -> tuple[st
             f"; {len(sensors)} further sensors of the site, too",
             f"; thêm {len(sensors)} cảm biến của địa điểm này",
         )
-    names = ", ".join(known[one].name if one in known else one for one in sensors)
+    names = ", ".join(_here(known[one]) if one in known else one for one in sensors)
     return f"; the same of {names}", f"; {names} cũng vậy"
+
+
+def _here(known: Known) -> str:
+    """A sensor's name where its place was named before."""
+    return known.name.removesuffix(f", {known.place}") if known.place else known.name
 
 
 def _what_else(leader: Anomaly, members: Sequence[Anomaly]) -> tuple[str, str]:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from xml.etree import ElementTree
 
+import msgspec
 import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
@@ -154,6 +155,12 @@ def test_an_anomaly_is_explained_while_it_lasted(tmp_path: Path) -> None:
     assert json.loads(asked(300, "--json"))[0]["kind"] == "bias"
     assert "no anomaly" in asked(-60)
     assert "no anomaly" in asked(700)
+    with Book(tmp_path / BOOK) as book:
+        book.put_anomaly(msgspec.structs.replace(anomaly, end_ms=None))
+    assert "Bãi Cháy: too high." in asked(700)
+    assert "has still to see" in asked(100 * 365 * 86_400)
+    hub = detect("explain", "hub", "--at", "2026-11-23T08:00:00Z", "--data", tmp_path)
+    assert (hub.exit_code, hub.output) == (0, "hub had no anomaly at 2026-11-23 15:00:00\n")
     nobody = detect("explain", "pm-11", "--at", "2026-11-23T08:00:00Z", "--data", tmp_path)
     assert (nobody.exit_code, nobody.output) == (2, "halong: no sensor 'pm-11', did you mean 'pm-1'?\n")
 

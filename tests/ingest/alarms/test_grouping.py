@@ -14,7 +14,7 @@ from telemetry.anomaly import Anomaly, AnomalyKind, Severity, anomaly_id
 T = 1_795_395_600_000
 TIMING = Timing(settle_ms=30_000, linger_ms=300_000, gateway_linger_ms=60_000)
 KNOWN = {
-    f"{quantity}-{number}": Known(f"{quantity} {number} at Bãi Cháy", "bai-chay", "gw-1", 60.0)
+    f"{quantity}-{number}": Known(f"{quantity} {number}, Bãi Cháy", "bai-chay", "gw-1", 60.0, "Bãi Cháy")
     for quantity in ("pm25", "noise_laeq")
     for number in range(100)
 }
@@ -134,7 +134,7 @@ def test_a_short_silence_is_no_alarm_and_those_of_a_site_are_one() -> None:
     assert step(grouping, long[:1], T + 89_000) == []  # heard again, waits no longer for it
     (alarm,) = step(grouping, [], T + 90_000)
     assert alarm.sensors == ("pm25-2", "pm25-3", "pm25-4")
-    assert alarm.text == "pm25-2: silence; the same of pm25 3 at Bãi Cháy, pm25 4 at Bãi Cháy."
+    assert alarm.text == "pm25-2: silence; the same of pm25 3, pm25 4."
 
 
 def test_sensors_on_one_bad_line_are_one_alarm_with_those_that_are_silent() -> None:
@@ -144,7 +144,7 @@ def test_sensors_on_one_bad_line_are_one_alarm_with_those_that_are_silent() -> N
     step(grouping, [found("pm25-3", AnomalyKind.SILENCE)], T)
     (alarm,) = step(grouping, [], T + 30_000)
     assert alarm.sensors == ("pm25-1", "pm25-2", "pm25-3")
-    assert "the same of pm25 2 at Bãi Cháy, pm25 3 at Bãi Cháy" in alarm.text
+    assert "the same of pm25 2, pm25 3" in alarm.text
 
 
 def test_a_dead_gateway_is_one_alarm_not_sixty() -> None:
