@@ -86,7 +86,7 @@ class Agreement:
     def calibrated(self, lane: int) -> None:
         """What it said before is no measure any more, neither to itself nor to those who ask it."""
         tables = self.lanes.tables
-        if not tables["count"][lane].any():
+        if not tables["count"][lane].any() and not tables["walks"][lane]:
             return  # nothing was said since the last time
         if tables["walks"][lane]:
             tables["over"][lane] = OVER
@@ -95,11 +95,28 @@ class Agreement:
         tables["marks"][lane] = (int(tables["marks"][lane]) + 1) % 256
 
     def corrected(self, lane: int, correction: int) -> bool:
-        """A correction, by its number, is in force; False when that is no news. It is as good as a calibration."""
+        """A correction, by its number, is in force; False when that is no news. It is as good as a calibration, but not where
+        nothing was heard without it."""
         if correction <= self.lanes.tables["corrected"][lane]:
             return False
         self.lanes.tables["corrected"][lane] = correction
-        self.calibrated(lane)
+        if self.lanes.tables["count"][lane].any():
+            self.calibrated(lane)
+        return True
+
+    def resume(self, lane: int, value: float, expected: float, since_ms: int) -> bool:
+        """An earlier process life has told that the lane drifts, and not that it is over; False when that is known. Where it is
+        remembered otherwise it is over. Where nothing is, it goes on, so far off: without that the neighbours are learned."""
+        tables = self.lanes.tables
+        if tables["walks"][lane] or not tables["quantity"][lane]:
+            return False
+        stick = proxy.YARDSTICKS[STICKS[tables["quantity"][lane] - 1]]
+        mine, theirs = proxy.measured(stick, np.array([value, expected]))
+        if tables["closed"][lane] or mine == theirs:
+            tables["over"][lane] = OVER
+        else:
+            row = {name: tables[name][lane, ...] for name in cusum.TABLES}
+            cusum.resume(row, (since_ms + self._offset_ms) // DAY_MS - 1, mine - theirs)
         return True
 
     def drifts(self, lane: int) -> bool:
@@ -196,13 +213,18 @@ class Agreement:
         tables["gone"][lane][slots] = np.where(there, 0, tables["gone"][lane][slots] + 1)
         believed = there & (tables["days"][lane][slots] >= LEARNS)
         found = self._day(lane, others[believed], mine, theirs[believed], slots[believed], stick)
-        shifted = mine - (found.off if found is not None else 0.0)
+        shifted = mine - (found.off if found is not None else self._walked(lane))
         for place in np.flatnonzero(there & ~believed).tolist():
             slot, hours = slots[place], both[place]
             level = np.median(shifted[hours]), np.median(theirs[place, hours])
             tables["levels"][lane][:, slot, tables["days"][lane][slot]] = level
             tables["days"][lane][slot] += 1
         return found
+
+    def _walked(self, lane: int) -> float:
+        """How far off it was on the last days of which that is known; 0 while it is not told of."""
+        row = {name: self.lanes.tables[name][lane, ...] for name in cusum.TABLES}
+        return (cusum.difference(row) or 0.0) if row["walks"][()] else 0.0
 
     def _day(
         self, lane: int, others: I64, mine: F64, theirs: F64, slots: I64, stick: Yardstick

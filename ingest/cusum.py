@@ -79,6 +79,13 @@ def _spread(row: Row, found: float, first: float) -> float:
     return max(first, float(row["scatter"][()]))
 
 
+def resume(row: Row, day: int, found: float) -> None:
+    """Go on with what walks since that day and was so far off when it was told of, of which nothing else is known."""
+    up = found > 0
+    row["last"][:], row["seen"][()], row["walks"][()] = found, MIDDLE, 1 if up else -1
+    row["sums"][0 if up else 1], row["since"][0 if up else 1] = FULL, day
+
+
 def began(row: Row) -> int:
     """The day from which on it walked."""
     return int(row["since"][0 if row["walks"][()] > 0 else 1])

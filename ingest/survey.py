@@ -23,7 +23,7 @@ from ingest.namer import TOLD, Looks, Namer
 from ingest.peers import Peers
 from ingest.profile import Band, Profile, inside
 from ingest.rhythm import Rhythm
-from telemetry.anomaly import AnomalyKind
+from telemetry.anomaly import Anomaly, AnomalyKind
 from telemetry.quantities import QUANTITIES, Kind
 from telemetry.times import CITY_OFFSET_MS
 
@@ -122,6 +122,21 @@ class Survey:
                 part.load(lane, state[begin:ends])
                 begin = ends
         return strange
+
+    def resume(self, anomalies: Iterable[Anomaly]) -> None:
+        """Go on with the calibrations that drift, of what an earlier process life has opened; after `load`."""
+        for one in anomalies:
+            if (
+                one.end_ms is not None
+                or one.kind is not AnomalyKind.CALIBRATION
+                or one.quantity not in QUANTITIES
+            ):
+                continue
+            key = one.sensor, one.quantity
+            lane = self._lane[key] if key in self._lane else self._find(key, "", 0.0)
+            value, expected = one.value or 0.0, one.expected or 0.0
+            if lane >= 0 and self._agreement.resume(lane, value, expected, one.start_ms):
+                self._changed.add(lane)
 
     def usual(self, sensor: str, quantity: str, at_ms: NDArray[np.int64]) -> Band | None:
         """What is usual for a minute of this series at these times; None for one that is not surveyed."""

@@ -88,6 +88,7 @@ class Watchman:
         self._judge.learn(past)
         memory.relive(later, self._judge, self._survey, self._silence, now_ms)
         self._judge.resume(opened, now_ms)
+        self._survey.resume(opened)
         self._silence.resume(opened)
         self._claims.resume(opened, now_ms)
         for gateway in known:

@@ -100,6 +100,7 @@ class Room:
             now_ms,
         )
         self._judge.resume(opened, now_ms)
+        self._survey.resume(opened)
         self._silence.resume(opened)
         for gateway in self._registry.gateways():
             self._silence.gateway_known(gateway)

@@ -93,6 +93,11 @@ class Hub:
         self.kept |= {(sensor, quantity): state for sensor, quantity, state in states}
         memory.dumped(*self.minds)
 
+    def resume(self, now_ms: int) -> None:
+        opened = [one for one in self.anomalies.values() if one.end_ms is None]
+        self.judge.resume(opened, now_ms)
+        self.survey.resume(opened)
+
     def kill(self, now_ms: int) -> None:
         self.begin()
         known = self.registry.sensors()
@@ -102,6 +107,7 @@ class Hub:
             if one.observed_at > self.judge.newest_ms(one.series)
         ]
         memory.relive(newer, *self.minds, now_ms)
+        self.resume(now_ms)
 
 
 def live(path: Path, between: Callable[[Hub, int], None] = lambda hub, hour: None) -> Hub:
@@ -142,6 +148,7 @@ def test_restarts_kills_and_what_comes_again_change_nothing(plain: Hub, tmp_path
         if hour % 2 == 0:  # what a kill loses is the last hour
             hub.save()
             hub.begin()
+            hub.resume(START_MS + hour * HOUR_MS + 30_000)
         if hour % 7 == 0:
             hub.kill(START_MS + hour * HOUR_MS + 30_000)
         if hour % 3 == 0:
@@ -152,6 +159,68 @@ def test_restarts_kills_and_what_comes_again_change_nothing(plain: Hub, tmp_path
     assert hub.told == plain.told
     assert hub.anomalies == plain.anomalies
     assert hub.flags == plain.flags
+
+
+def forget(hub: Hub, hour: int, series: list[tuple[str, str]]) -> None:
+    """The hub ends, and what was written of these series is damaged."""
+    hub.save()
+    hub.kept = {key: state for key, state in hub.kept.items() if key not in series}
+    hub.begin()
+    hub.resume(START_MS + hour * HOUR_MS + 30_000)
+
+
+ALL = [(f"s-{site}", "temperature") for site in range(SITES)]
+
+
+@pytest.mark.parametrize(
+    ("lost", "ends"),
+    [(ALL, "never"), (ALL[:1], "is back"), (ALL, "calibrated"), (ALL[:1], "calibrated at once")],
+)
+def test_where_nothing_is_remembered_a_drift_goes_on_and_ends_when_it_should(
+    tmp_path: Path, plain: Hub, lost: list[tuple[str, str]], ends: str
+) -> None:
+    ((told_at, told),) = plain.told
+    forgot, end, days = told_at + 30, told_at + 30 + 11 * 24, told_at // 24 + 20
+    values = np.hstack([warmth(), warmth()])[:, : days * 24]
+    weather = values[1:].mean(0)
+    values[0, forgot:] = weather[forgot:] + (values[0] - weather)[forgot - 24 : forgot].mean()
+    if ends == "is back":
+        values[0, end:] = weather[end:] + (values[0] - weather)[: 8 * 24].mean()
+    marks = {"calibrated": end, "calibrated at once": forgot + 1}
+    with Book(tmp_path / "book.sqlite") as book:
+        hub = Hub(book)
+        for hour in range(days * 24):
+            hub.hear(hour, values[:, hour], int(Flag.CALIBRATING) if hour == marks.get(ends) else 0)
+            if hour == forgot:
+                forget(hub, hour, lost)
+        assert hub.told == plain.told
+        end_ms = hub.anomalies[told].end_ms
+        if ends == "never":
+            assert end_ms is None
+            again = [at_ms for (sensor, at_ms), found in hub.flags.items() if found and sensor == "s-0"]
+            assert max(again) > START_MS + (days - 2) * 24 * HOUR_MS
+        else:
+            assert end_ms is not None
+            after_h = (end_ms - START_MS) / HOUR_MS - marks.get(ends, end)
+            assert 0 < after_h <= 4 * 24
+
+
+def test_a_drift_that_is_remembered_to_be_none_ends(tmp_path: Path, plain: Hub) -> None:
+    """Written down before it was told of, and what came then is not in the store."""
+    ((told_at, told),) = plain.told
+    values = warmth()
+    with Book(tmp_path / "book.sqlite") as book:
+        hub = Hub(book)
+        for hour in range(told_at + 1):
+            if hour == told_at - 48:
+                hub.save()
+            hub.hear(hour, values[:, hour])
+        assert hub.told == plain.told
+        hub.begin()
+        hub.resume(START_MS + told_at * HOUR_MS)
+        for hour in range(told_at + 1, told_at + 49):
+            hub.hear(hour, values[1:].mean(0)[hour] + np.zeros(SITES))
+        assert hub.anomalies[told].end_ms is not None
 
 
 @pytest.mark.parametrize("amended", ["at the cabinet", "in the book"])
