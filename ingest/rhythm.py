@@ -1,8 +1,8 @@
 """The rise or fall that is usual by now and does not come: a morning without its rush, lights that stay off. Pure.
 
 While a series lies where it usually does, its level is kept (a mean over a quarter of an hour). When what is usual then moves
-away from that level, far against its band, and the series stays there, its rhythm is missing. A series that moved by itself is
-no such case: what it is told under is for others to say.
+away from that level, far against its band, and the series stays there all the while, its rhythm is missing. A series that moved
+by itself, even if it came back, is no such case: what it is told under is for others to say.
 """
 
 from typing import NamedTuple
@@ -22,6 +22,7 @@ TABLES = {
     "now": ((), np.float64),  # its mean over a quarter of an hour ...
     "level": ((), np.float64),  # ... and while it lay where it usually does
     "at": ((), np.int64),  # when it last lay there; 0: not yet
+    "went": ((), np.float64),  # how far it has been from that level since then
     "missed": ((), np.uint8),  # looks in a row at which it stayed, at most `LOOKS`
     "waiting": ((), np.uint8),  # it stayed, and what is usual has not moved far enough
 }
@@ -50,7 +51,8 @@ class Rhythm:
         now = tables["now"][lanes] + rate * (values - tables["now"][lanes])
         tables["now"][lanes] = now
         known = ~np.isnan(half) & (at > 0) & (at_ms - at <= OLDEST_MS)
-        stays = known & (np.abs(now - level) <= STAYS * np.abs(moved))
+        went = np.maximum(tables["went"][lanes], np.abs(now - level))
+        stays = known & (went <= STAYS * np.abs(moved))
         far: Bools = stays & (np.abs(moved) >= AMPLITUDE * half)
         missed = np.where(far, np.minimum(tables["missed"][lanes], LOOKS - 1) + 1, 0)
         tables["missed"][lanes] = missed
@@ -58,6 +60,7 @@ class Rhythm:
         usually = ~np.isnan(half) & (np.abs(lean) < MIDDLE) & (np.abs(values - usual.expected) <= half)
         tables["level"][lanes] = np.where(usually, now, level)
         tables["at"][lanes] = np.where(usually, at_ms, at)
+        tables["went"][lanes] = np.where(usually, 0, went)
 
     def missing(self, lane: int) -> Missing | None:
         """What one lane stays at while its rhythm does not come; None while it does."""

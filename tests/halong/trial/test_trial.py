@@ -1,15 +1,20 @@
 """A short trial: what was done is found, what is told is mostly true, it is the same again, and backlog changes nothing."""
 
 from functools import cache
+from pathlib import Path
 
 import pytest
 
 from firmware_sim.city import DevicePlan, plan
 from firmware_sim.faults import FaultKind
+from firmware_sim.happenings import Happening, HappeningKind
 from halong.trial import report
+from halong.trial.plan import Plan
+from halong.trial.room import Room
 from halong.trial.run import Result, Trial, run
 from halong.trial.score import NAMES
-from halong.trial.street import START_S
+from halong.trial.street import START_S, Street, births
+from storage.book import Book
 from telemetry.anomaly import Anomaly, AnomalyKind
 
 SHORT = Trial(days=2, period_s=300.0, gateways=2, seed=11)
@@ -72,6 +77,35 @@ def test_a_kill_changes_only_series_with_late_readings_since_the_last_snapshot()
     changed = {key[0] for key in amid.flags.items() ^ short().flags.items() for key in [key[0]]}
     assert changed <= late
     assert {sensor for sensor, _ in told(amid) ^ told(short())} <= late
+
+
+def test_a_restart_while_a_rhythm_is_missing_changes_nothing(tmp_path: Path) -> None:
+    """The lights of the fifth evening stay off. One hub lives on, one begins anew in order, is killed, and again."""
+    city = plan(7, 1)
+    (gateway,) = city.gateways
+    cabinet = tuple(device for device in gateway.devices if "current" in device.quantities)
+    city = city._replace(gateways=(gateway._replace(devices=cabinet),))
+    off_s = 4 * 86_400 + 17.5 * 3600
+    dark = Happening(gateway.site.id, HappeningKind.RHYTHM, ("current", "power"), off_s, 4 * 3600)
+    restarts = {1.5 * 3600: False, 2 * 3600: True, 2.5 * 3600: False}  # since then: whether killed
+    with Book(tmp_path / "a.sqlite") as one, Book(tmp_path / "b.sqlite") as other:
+        lives, dies = (Room(book, births(city, 600.0), START_S * 1000) for book in (one, other))
+        for sent in Street(city, Plan((), (dark,), (), ()), period_s=600.0).sent(4.95):
+            lives.hear(sent)
+            dies.hear(sent)
+            since_s = sent.at_ms / 1000 - START_S - off_s
+            if since_s in restarts:
+                assert AnomalyKind.RHYTHM in {
+                    found.kind for found in lives.anomalies.values() if not found.end_ms
+                }
+                dies.restart(sent.at_ms, killed=restarts.pop(since_s))
+    assert not restarts
+    missing = [one for one in lives.anomalies.values() if one.kind is AnomalyKind.RHYTHM]
+    assert {one.quantity for one in missing} == {"current", "power"}
+    assert all(one.end_ms for one in missing)
+    assert lives.anomalies == dies.anomalies
+    assert lives.alarms == dies.alarms
+    assert lives.flags == dies.flags
 
 
 def told(result: Result) -> set[tuple[str, Anomaly]]:
