@@ -146,6 +146,9 @@ class Frame:
     found: dict[str, F32] = field(default_factory=dict)
     kinds: dict[AnomalyKind, F32] = field(default_factory=dict)
     floor: F32 = field(default_factory=lambda: np.zeros(0, np.float32))
+    lean: F32 = field(
+        default_factory=lambda: np.zeros(0, np.float32)
+    )  # the residual from the better profile, in its usual size
     usual: F32 = field(
         default_factory=lambda: np.zeros(0, np.float32)
     )  # at this half hour of the day, like v
@@ -340,7 +343,9 @@ def _better(
     new["better_cxy"] = old["better_cxy"] + rate * (residual * past - old["better_cxy"])
     new["better_cxx"] = old["better_cxx"] + rate * (residual * residual - old["better_cxx"])
     new["better_residual"] = residual
-    bound = np.float32(BOUNDED) * np.where(weekly, old["week_scale"], old["day_scale"]) + floor
+    scale = np.where(weekly, old["week_scale"], old["day_scale"])
+    frame.lean = residual / (scale + floor)
+    bound = np.float32(BOUNDED) * scale + floor
     bounded = np.clip(residual, -bound, bound)
     for side, row, value, readings in (
         (4, "better_mean8", residual, 8),
