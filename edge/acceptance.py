@@ -11,7 +11,7 @@ import structlog
 
 from edge.account import Account, Count
 from edge.clock import bracket, is_dated, uptime_of
-from edge.journal import JournalUnavailableError
+from edge.journalaccess import JournalUnavailableError
 from edge.journalthread import JournalThread
 from edge.keys import Keys
 from edge.packing import NewPack, pack, pack_manifests, pack_undatable

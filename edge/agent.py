@@ -23,7 +23,7 @@ from edge.config import EdgeConfig
 from edge.configfile import ConfigFile
 from edge.hostclock import Host, LinuxHost
 from edge.intake import Intake
-from edge.journal import JournalUnavailableError
+from edge.journalaccess import JournalUnavailableError
 from edge.journalthread import JournalThread
 from edge.logbookfile import WatchedLogbook, beside
 from edge.outside import REAL, Outside

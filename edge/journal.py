@@ -10,14 +10,15 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from random import Random
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import structlog
 
 from edge import packtable, tallies, undated
 from edge.account import MAX_GAP_MS, Count
 from edge.clock import ClockEvent
-from edge.journalfile import JournalFile, connect, is_passing
+from edge.journalaccess import JournalAccess
+from edge.journalfile import JournalFile, connect
 from edge.packing import NewPack
 from edge.packtable import Key, PackRow
 from edge.tallies import Untold
@@ -31,11 +32,6 @@ SCRUB_PACKS = 2000  # some 2 MB of reading a call
 PRUNE_PACKS = 1000  # at most so many a call: an append never waits long behind it
 
 log = structlog.get_logger(__name__)
-T = TypeVar("T")
-
-
-class JournalUnavailableError(Exception):
-    """The journal cannot be opened or written now: keep the readings and try again."""
 
 
 class Depth(NamedTuple):
@@ -65,11 +61,11 @@ class Journal:
         max_mb: int = 2048,
         connect: Callable[[Path], sqlite3.Connection] = connect,
     ) -> None:
-        self._path, self._rng = path, rng
+        self._rng = rng
         self._file = JournalFile(path, clock=clock, max_mb=max_mb, on_open=self._begin, connect=connect)
+        self._access = JournalAccess(self._file, self._make_room)
         self._keep_ms = keep_days * DAY_MS
         self._seq = self._waiting = 0
-        self._trouble = ""
         self._scrubbed = packtable.START
         self.id = ""
         self.given_up = 0
@@ -85,18 +81,8 @@ class Journal:
         return journal
 
     def begin(self) -> None:
-        """Open the file, made when it is not there; raises JournalUnavailableError.
-
-        When the disk is full or does not answer nothing is raised: it is told, and tried again by every call.
-        """
-        try:
-            self._file.open()
-        except (OSError, sqlite3.Error) as error:
-            if not is_passing(error):
-                raise JournalUnavailableError(
-                    f"journal {self._path}: {getattr(error, 'strerror', None) or error}"
-                ) from error
-            self._report(str(error))
+        """Open the file, made when it is not there; raises JournalUnavailableError, but not for what may pass."""
+        self._access.open()
 
     def close(self) -> None:
         """Let go of the file."""
@@ -142,40 +128,38 @@ class Journal:
                 undated.delete(db, settled)
             return rows
 
-        rows = self._write(lambda: self._file.transact(insert))
+        rows = self._access.write(insert)
         self._seq += len(rows)
         self._waiting += len(rows)
         return rows
 
     def hold(self, boot: str, readings: Sequence[Reading]) -> None:
         """Keep readings that cannot be dated yet, fsynced; raises JournalUnavailableError: none is kept."""
-        self._write(lambda: self._file.transact(lambda db: undated.insert(db, boot, readings)))
+        self._access.write(lambda db: undated.insert(db, boot, readings))
         self.undated += len(readings)
 
     def oldest_undated(self) -> Undated | None:
         """What waits for a date longest."""
-        return self._look(undated.oldest, None)
+        return self._access.look(undated.oldest, None)
 
     def note(self, boot: str, events: Sequence[ClockEvent]) -> bool:
         """Record what happened to the clock; False when that cannot be written now."""
-        work = partial(self._file.transact, lambda db: undated.note(db, boot, events))
-        return self._try(lambda: self._write(work), 0) > 0
+        return self._access.change(lambda db: undated.note(db, boot, events)) > 0
 
     def trust_of(self, boot: str) -> tuple[str, int] | None:
         """The source and the offset that this boot trusted last; None when it never did."""
-        return self._look(lambda db: undated.trust_of(db, boot), None)
+        return self._access.look(lambda db: undated.trust_of(db, boot), None)
 
     def next_session(self, now_ms: int) -> int:
         """A number above that of every life before, the time in ms when that is known; 0 when nothing can be written now."""
-        return self._change(lambda db: undated.next_session(db, now_ms))
+        return self._access.change(lambda db: undated.next_session(db, now_ms))
 
     def acknowledge(self, stored: Mapping[str, Ranges], now_ms: int) -> int:
         """Mark what ingest has; how many packs were still waiting. Names that are not ours are ignored."""
         marks = packtable.marks(stored, now_ms)
         if not marks:
             return 0
-        work = partial(self._file.transact_unsynced, lambda db: packtable.acknowledge(db, marks))
-        marked = self._try(lambda: self._write(work), 0)
+        marked = self._access.change(lambda db: packtable.acknowledge(db, marks), synced=False)
         self._waiting -= marked
         return marked
 
@@ -198,7 +182,7 @@ class Journal:
 
     def newest_ms(self) -> int:
         """The newest observation in any pack (ms); 0 when there is none."""
-        return self._look(packtable.newest_ms, 0)
+        return self._access.look(packtable.newest_ms, 0)
 
     def around(self, start_ms: int, end_ms: int, limit: int) -> list[bytes]:
         """The SenML bytes of packs whose newest observation lies in [start_ms, end_ms], the oldest first, at most `limit`."""
@@ -213,23 +197,23 @@ class Journal:
     def depth(self) -> Depth:
         """What waits, since when, and how large the file is."""
         nothing: tuple[int | None, int] = None, 0
-        oldest_ms, size = self._look(packtable.depth, nothing)
-        return Depth(self._waiting, oldest_ms, size, self.given_up, self._trouble)
+        oldest_ms, size = self._access.look(packtable.depth, nothing)
+        return Depth(self._waiting, oldest_ms, size, self.given_up, self._access.trouble)
 
     def untold(self, now_ms: int, *, everything: bool = False) -> list[Untold]:
         """Manifests for the next pack: of hours that are over, of earlier lives, or `everything` at the end of this one."""
         nothing: list[Untold] = []
         work = partial(tallies.untold, journal=self.id, now_ms=now_ms, everything=everything)
-        return self._look(work, nothing)
+        return self._access.look(work, nothing)
 
     def counted_until(self, now_ms: int) -> dict[str, int]:
         """Up to where the periods of each sensor are counted (ms), those of the last days."""
         nothing: dict[str, int] = {}
-        return self._look(partial(tallies.counted_until, now_ms=now_ms), nothing)
+        return self._access.look(partial(tallies.counted_until, now_ms=now_ms), nothing)
 
     def resend(self, start_ms: int, end_ms: int) -> int:
         """Make acknowledged packs that touch [start_ms, end_ms) wait again; how many."""
-        marked = self._change(lambda db: packtable.wait_again(db, start_ms, end_ms))
+        marked = self._access.change(lambda db: packtable.wait_again(db, start_ms, end_ms))
         self._waiting += marked
         return marked
 
@@ -242,13 +226,15 @@ class Journal:
             tallies.forget(db, min(before_ms, now_ms - MAX_GAP_MS))
             return packtable.delete_oldest(db, condition, PRUNE_PACKS)
 
-        return self._change(work)
+        return self._access.change(work)
 
     def scrub(self, limit: int = SCRUB_PACKS) -> int:
         """Read the next `limit` packs, round and round, to find what has rotted before it is needed; how many fail their
         checksum. A file that SQLite finds malformed on the way is set aside at once."""
         nothing: tuple[list[Key], Key] = [], packtable.START
-        rotten, self._scrubbed = self._look(lambda db: packtable.rotten(db, self._scrubbed, limit), nothing)
+        rotten, self._scrubbed = self._access.look(
+            lambda db: packtable.rotten(db, self._scrubbed, limit), nothing
+        )
         for journal, seq in rotten:
             log.error("a pack in the journal fails its checksum", journal=journal, seq=seq)
         return len(rotten)
@@ -260,41 +246,23 @@ class Journal:
         self.undated = undated.count(db)
         self.id, self._seq = f"{self._rng.getrandbits(64):016x}", 0
 
-    def _change(self, work: Callable[[sqlite3.Connection], int]) -> int:
-        return self._try(lambda: self._write(lambda: self._file.transact(work)), 0)
-
-    def _look(self, work: Callable[[sqlite3.Connection], T], otherwise: T) -> T:
-        return self._try(lambda: self._file.transact(work), otherwise)
-
     def _payloads(self, condition: str, *parameters: object) -> list[bytes]:
         nothing: list[bytes] = []
-        return self._look(lambda db: packtable.payloads(db, condition, *parameters), nothing)
+        return self._access.look(lambda db: packtable.payloads(db, condition, *parameters), nothing)
 
     def _waiting_rows(
         self, condition: str, bound_ms: int, limit: int, exclude: Collection[Key]
     ) -> list[PackRow]:
         nothing: list[PackRow] = []
-        return self._look(lambda db: packtable.waiting(db, condition, bound_ms, limit, exclude), nothing)
-
-    def _write(self, work: Callable[[], T]) -> T:
-        """`work`, making room as often as it takes; raises JournalUnavailableError."""
-        while True:
-            try:
-                result = work()
-            except (sqlite3.Error, OSError) as error:
-                full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
-                if not (full and self._file.at_limit() and self._make_room()):
-                    self._report(str(error))
-                    raise JournalUnavailableError(f"journal {self._path}: {error}") from error
-            else:
-                self._report("")
-                return result
+        return self._access.look(
+            lambda db: packtable.waiting(db, condition, bound_ms, limit, exclude), nothing
+        )
 
     def _make_room(self) -> bool:
         """The declared policy at `max_mb`: the oldest acknowledged packs go, else the oldest waiting ones."""
-        if self._look(lambda db: packtable.delete_oldest(db, packtable.ACKNOWLEDGED, ROOM_PACKS), 0):
+        if self._access.look(lambda db: packtable.delete_oldest(db, packtable.ACKNOWLEDGED, ROOM_PACKS), 0):
             return True
-        given_up = self._look(self._give_up, 0)
+        given_up = self._access.look(self._give_up, 0)
         if given_up:
             self.given_up += given_up
             self._waiting -= given_up
@@ -303,14 +271,14 @@ class Journal:
         return self._give_up_undated()
 
     def _give_up_undated(self) -> bool:
-        gone = self._look(partial(undated.give_up_oldest, limit=ROOM_PACKS), 0)
+        gone = self._access.look(partial(undated.give_up_oldest, limit=ROOM_PACKS), 0)
         if gone:
             self._count_undated()
             log.error("journal full, oldest undated readings given up", readings=gone)
         return gone > 0
 
     def _count_undated(self) -> None:
-        self.undated = self._look(undated.count, self.undated)
+        self.undated = self._access.look(undated.count, self.undated)
 
     def _give_up(self, db: sqlite3.Connection) -> int:
         rows = packtable.oldest_waiting(db, ROOM_PACKS)
@@ -318,18 +286,3 @@ class Journal:
         packs = [found for row in rows if (found := packtable.decoded(*row)) is not None]
         tallies.give_up(db, self.id, packs)
         return deleted
-
-    def _try(self, work: Callable[[], T], otherwise: T) -> T:
-        try:
-            return work()
-        except (JournalUnavailableError, sqlite3.Error, OSError) as error:
-            self._report(str(error))
-            return otherwise
-
-    def _report(self, trouble: str) -> None:
-        """One line when trouble begins and one when it is over."""
-        if trouble and not self._trouble:
-            log.error("journal cannot be used, trying again", reason=trouble)
-        elif self._trouble and not trouble:
-            log.info("journal can be used again")
-        self._trouble = trouble

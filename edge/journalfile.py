@@ -46,7 +46,7 @@ class JournalFile:
         on_open: Callable[[sqlite3.Connection], None],
         connect: Callable[[Path], sqlite3.Connection] = connect,
     ) -> None:
-        self._path, self._clock, self._on_open, self._connect_to = path, clock, on_open, connect
+        self.path, self._clock, self._on_open, self._connect_to = path, clock, on_open, connect
         self._max_pages = max_mb * 1024 * 1024 // PAGE_BYTES
         self._db: sqlite3.Connection | None = None
         self._lock: IO[bytes] | None = None
@@ -105,13 +105,13 @@ class JournalFile:
         return self._db
 
     def _open(self) -> None:
-        if self._path.is_dir():
+        if self.path.is_dir():
             raise OSError(errno.EISDIR, "it is a directory")
         if self._lock is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock = _locked(self._path)
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock = _locked(self.path)
         try:
-            if asides := setaside.pending(self._path):
+            if asides := setaside.pending(self.path):
                 self._finish(asides, "the agent ended while it was being set aside")
             else:
                 self._connect()
@@ -121,7 +121,7 @@ class JournalFile:
             self._replace(error)
 
     def _connect(self) -> None:
-        db = self._connect_to(self._path)
+        db = self._connect_to(self.path)
         try:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
@@ -144,7 +144,7 @@ class JournalFile:
     def _replace(self, error: sqlite3.Error) -> None:
         """Set the file aside, begin a new one, bring over what can be read; raises sqlite3.Error or OSError."""
         self._disconnect()
-        asides = setaside.begin(self._path, self._clock())
+        asides = setaside.begin(self.path, self._clock())
         if len(asides) > setaside.MOST:
             raise sqlite3.OperationalError(
                 f"{len(asides)} files damaged one after the other: the disk is at fault"
@@ -157,12 +157,12 @@ class JournalFile:
             self._replace(again)
 
     def _finish(self, asides: Sequence[Path], reason: str) -> None:
-        setaside.move(self._path, asides)
+        setaside.move(self.path, asides)
         try:
             self._connect()
             saved = sum(self._salvage(aside) for aside in asides)
             self._on_open(self._connection)
-            setaside.end(self._path)
+            setaside.end(self.path)
         except BaseException:
             self._disconnect()
             raise

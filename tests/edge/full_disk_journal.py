@@ -8,7 +8,8 @@ from random import Random
 
 import structlog.testing
 
-from edge.journal import Journal, JournalUnavailableError
+from edge.journal import Journal
+from edge.journalaccess import JournalUnavailableError
 from edge.packing import pack
 from telemetry.reading import Reading
 

@@ -14,7 +14,7 @@ from edge.account import Count
 from edge.agent import Agent, run
 from edge.config import check
 from edge.hostclock import LinuxHost
-from edge.journal import JournalUnavailableError
+from edge.journalaccess import JournalUnavailableError
 from edge.journalthread import JournalThread
 from edge.packing import NewPack
 from edge.packtable import PackRow

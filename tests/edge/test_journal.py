@@ -11,7 +11,8 @@ from random import Random
 
 import pytest
 
-from edge.journal import Journal, JournalUnavailableError
+from edge.journal import Journal
+from edge.journalaccess import JournalUnavailableError
 from edge.journalthread import JournalThread
 from edge.packing import NewPack, pack
 from telemetry.packs import decode_pack
