@@ -60,7 +60,8 @@ def read(journal: Path, from_ms: int, to_ms: int, sensor: str = "") -> Iterator[
 
 
 def packs_since(journal: Path, since_ms: int, limit: int = PIECE_PACKS) -> list[Journalled]:
-    """The packs with something observed at `since_ms` or later, oldest first; none of a journal that is not there yet.
+    """The packs with something observed at `since_ms` or later, oldest first; none of a journal that is not there yet, or that
+    its agent has only just made.
 
     Raises ExportError.
     """
@@ -72,6 +73,8 @@ def packs_since(journal: Path, since_ms: int, limit: int = PIECE_PACKS) -> list[
         return []
     try:
         with closing(_connect(journal)) as db:
+            if db.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,):
+                return []
             rows = db.execute(query, (since_ms, limit)).fetchall()
     except sqlite3.Error as error:
         raise ExportError(f"{journal} cannot be read as a journal: {error}") from error

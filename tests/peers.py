@@ -15,6 +15,7 @@ import msgspec
 from edge.agent import run as run_agent
 from edge.config import EdgeConfig, check
 from edge.hostclock import Instant
+from firmware_sim.street import run_device
 from runtime.config import parse
 from runtime.mqtt import BrokerUrl, Connection, Message, keep_connected
 from telemetry import topics, undatable
@@ -28,13 +29,14 @@ from tests.waiting import PATIENCE_S, until
 
 NOBODY = "mqtt://127.0.0.1:1"  # nothing listens on port 1
 SETTLE_S = 0.3  # for a port and a subscription, which tell nobody when they are there
-SITE = """
+GATEWAY = """
+gateway = "gw-1"
 [site]
 id = "bai-chay"
 name = "Bãi Cháy"
 latitude = 20.9
 longitude = 107.0
-"""
+"""  # what the configuration of a gateway begins with
 
 
 def now_ms() -> int:
@@ -50,7 +52,7 @@ def speed(kmh: float) -> bytes:
 def edge_config(text: str, **places: object) -> EdgeConfig:
     """The configuration of gw-1 at bai-chay with `text` behind it, its {names} filled in; `root` is a new one unless given."""
     places.setdefault("root", f"test-{uuid4().hex}")
-    config = parse('gateway = "gw-1"' + SITE + text.format(**places), EdgeConfig, "edge.toml")
+    config = parse(GATEWAY + text.format(**places), EdgeConfig, "edge.toml")
     check(config)
     return config
 
@@ -87,6 +89,18 @@ async def living(service: Callable[[asyncio.Event], Awaitable[object]]) -> Async
         stop.set()
         async with asyncio.timeout(PATIENCE_S):
             await task
+
+
+@asynccontextmanager
+async def device(protocol: str, link: Path) -> AsyncIterator[None]:
+    """A simulated device at the end of a pty, there when the block begins; its sensor is called as its link."""
+
+    async def service(stop: asyncio.Event) -> None:
+        await run_device(protocol, link=link, sensor=link.name, record=None, seed=1, faults=[], stop=stop)
+
+    async with living(service):
+        await until(link.exists)
+        yield
 
 
 @asynccontextmanager

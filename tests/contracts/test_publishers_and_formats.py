@@ -10,27 +10,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.config import EdgeConfig, check
+from edge.config import EdgeConfig
 from edge.settings import MqttSource
 from edge.sources import Source, build_links
 from firmware_sim import publishing
 from firmware_sim.devices.networks import Publication
 from firmware_sim.model import Model
 from firmware_sim.truth import read
-from runtime.config import parse
 from runtime.mqtt import Message
 from telemetry.reading import Reading
+from tests.peers import edge_config
 from tests.waiting import until
 
 T0 = 1_700_000_000.0
 MOMENTS = st.floats(1_650_000_000, 1_950_000_000)
 SOURCES = """
-gateway = "gw-1"
-[site]
-id = "s"
-name = "S"
-latitude = 20.9
-longitude = 107.0
 [broker]
 url = "{url}"
 [[mqtt]]
@@ -80,9 +74,7 @@ format = "senml-cbor"
 
 
 def configured(url: str = "mqtt://127.0.0.1") -> EdgeConfig:
-    config = parse(SOURCES.format(url=url), EdgeConfig, "edge.toml")
-    check(config)
-    return config
+    return edge_config(SOURCES, url=url)
 
 
 def settings_of(protocol: str) -> MqttSource:

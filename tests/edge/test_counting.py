@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 import edge.counting
-from edge.config import EdgeConfig
 from edge.counting import build_counting
 from edge.ports import build_ports
 from edge.traffic import GAP_MS, LATE_MS
-from runtime.config import parse
 from telemetry.reading import Reading
+from tests.peers import edge_config
 from tests.waiting import until
 
 if TYPE_CHECKING:
@@ -21,12 +20,6 @@ if TYPE_CHECKING:
 T0 = 1_700_000_040_000
 SETTLED = GAP_MS + LATE_MS
 CONFIG = """
-gateway = "gw-1"
-[site]
-id = "s"
-name = "S"
-latitude = 20.9
-longitude = 107.0
 [[serial]]
 path = "{path}"
 protocol = "ops243"
@@ -45,7 +38,7 @@ async def test_a_minute_of_a_radar(pty_port: "PtyPort", monkeypatch: pytest.Monk
     def clock() -> int:
         return now[0]
 
-    config = parse(CONFIG.format(path=pty_port.link), EdgeConfig, "edge.toml")
+    config = edge_config(CONFIG, path=pty_port.link)
     assert config.sensors()[0].period_s == 60
     assert "vehicle_speed_p85" in config.sensors()[0].quantities
     (port,) = build_ports(config, deliver, clock)

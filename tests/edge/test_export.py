@@ -134,3 +134,14 @@ def test_memory_does_not_grow_with_the_period(tmp_path: Path) -> None:
         tracemalloc.stop()
     assert count == 20_000
     assert peak < 8_000_000
+
+
+def test_a_journal_that_its_agent_has_only_just_made_has_no_packs(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    assert export.packs_since(path, 0) == []
+    path.touch()  # as SQLite has it before its first table
+    assert export.packs_since(path, 0) == []
+    journal = opened(path)
+    add(journal, 0)
+    assert [len(one.readings) for one in export.packs_since(path, 0)] == [1]
+    journal.close()

@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 import structlog.testing
 
-from edge.config import EdgeConfig
 from edge.publishers import FieldPath, MqttSource, PayloadFormat
 from edge.sources import LAST_TIME_MS, Source, build_links, matches
-from runtime.config import parse
 from runtime.mqtt import BrokerUrl, Connection, Message, keep_connected
 from telemetry.reading import Reading
+from tests.peers import edge_config
 from tests.waiting import until
 
 NOW = 1_700_000_000_000
@@ -110,12 +109,6 @@ def test_a_function_that_refuses_the_payload_is_a_bad_payload() -> None:
 
 
 CONFIG = """
-gateway = "gw-1"
-[site]
-id = "s"
-name = "S"
-latitude = 20.9
-longitude = 107.0
 [broker]
 url = "{url}"
 [[mqtt]]
@@ -140,7 +133,7 @@ async def test_messages_reach_the_sources_whose_topic_they_match(mosquitto_url: 
     async def deliver(readings: Sequence[Reading]) -> None:
         got.extend(readings)
 
-    config = parse(CONFIG.format(url=mosquitto_url), EdgeConfig, "edge.toml")
+    config = edge_config(CONFIG, url=mosquitto_url)
     link, away = build_links(config, deliver, lambda: NOW, Random(1))
     assert [counters.up for counters in link.counters()] == [False, False]
     running = [asyncio.create_task(link.run()), asyncio.create_task(away.run())]
@@ -162,12 +155,6 @@ async def test_messages_reach_the_sources_whose_topic_they_match(mosquitto_url: 
 
 
 NETWORKS = """
-gateway = "gw-1"
-[site]
-id = "s"
-name = "S"
-latitude = 20.9
-longitude = 107.0
 [broker]
 url = "{url}"
 [[mqtt]]
@@ -219,9 +206,7 @@ async def test_uplinks_and_sparkplug_through_a_real_broker(mosquitto_url: str) -
     async def deliver(readings: Sequence[Reading]) -> None:
         got.extend(readings)
 
-    (link,) = build_links(
-        parse(NETWORKS.format(url=mosquitto_url), EdgeConfig, "edge.toml"), deliver, lambda: NOW, Random(1)
-    )
+    (link,) = build_links(edge_config(NETWORKS, url=mosquitto_url), deliver, lambda: NOW, Random(1))
     running = asyncio.create_task(link.run())
     await until(lambda: all(counters.up for counters in link.counters()))
 
@@ -279,8 +264,8 @@ async def test_a_node_is_asked_once_a_minute_whoever_asks(monkeypatch: pytest.Mo
     async def deliver(readings: Sequence[Reading]) -> None:
         assert not readings
 
-    networks = NETWORKS.format(url="mqtt://x").replace('device = "edge1"', "")
-    (link,) = build_links(parse(networks, EdgeConfig, "x"), deliver, lambda: NOW, Random(1))
+    networks = edge_config(NETWORKS.replace('device = "edge1"', ""), url="mqtt://x")
+    (link,) = build_links(networks, deliver, lambda: NOW, Random(1))
     loop, broker, now_s = asyncio.get_running_loop(), Broker(), [100.0]
     monkeypatch.setattr(loop, "time", lambda: now_s[0])
     topic, payload = vector("sp-m2")

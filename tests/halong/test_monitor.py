@@ -12,23 +12,15 @@ from pathlib import Path
 import pytest
 
 from edge import holders
-from edge.config import EdgeConfig, check
-from firmware_sim.street import run_device
+from edge.config import EdgeConfig
 from halong import monitor
 from halong.monitor import Event, MonitorError
-from runtime.config import parse
-from tests.peers import agent
+from tests.peers import GATEWAY, agent, device, edge_config
 from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 30.0
 CONFIG = """
-gateway = "gw-1"
-[site]
-id = "bai-chay"
-name = "Bãi Cháy"
-latitude = 20.9
-longitude = 107.0
 [broker]
 url = "mqtt://127.0.0.1:1"
 [[serial]]
@@ -59,20 +51,8 @@ def clock() -> int:
 @asynccontextmanager
 async def street(directory: Path) -> AsyncIterator[EdgeConfig]:
     """A gas sensor, and a bus on which unit 2 is dead."""
-    config = parse(CONFIG.format(directory=directory), EdgeConfig, "edge.toml")
-    check(config)
-    stop = asyncio.Event()
-    devices = [
-        asyncio.create_task(
-            run_device(
-                protocol, link=directory / link, sensor=link, record=None, seed=1, faults=[], stop=stop
-            )
-        )
-        for protocol, link in (("mhz19", "co2"), ("modbus-rtu", "bus"))
-    ]
-    yield config.located_in(directory)
-    stop.set()
-    await asyncio.gather(*devices)
+    async with device("mhz19", directory / "co2"), device("modbus-rtu", directory / "bus"):
+        yield edge_config(CONFIG, directory=directory).located_in(directory)
 
 
 class Screen:
@@ -166,7 +146,8 @@ def test_a_bare_port_is_recognised_and_a_held_one_told(tmp_path: Path) -> None:
         holder = subprocess.Popen([sys.executable, "-c", script, link], stdout=subprocess.PIPE)
         assert holder.stdout is not None
         holder.stdout.readline()
-        config.write_text(CONFIG.format(directory=tmp_path).partition("[[modbus]]")[0], encoding="utf-8")
+        port = CONFIG.format(directory=tmp_path).partition("[[modbus]]")[0]
+        config.write_text(GATEWAY + port, encoding="utf-8")
         held = run(config, "--for", "1s")
         holder.kill()
         holder.wait()

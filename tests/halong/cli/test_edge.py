@@ -20,14 +20,9 @@ from edge.journal import Journal
 from edge.packing import pack
 from halong.__main__ import app
 from telemetry.reading import Flag, Reading
+from tests.peers import GATEWAY
 
-CONFIG = """
-gateway = "gw-1"
-[site]
-id = "bai-chay"
-name = "Bãi Cháy"
-latitude = 20.9
-longitude = 107.0
+CONFIG = f"""{GATEWAY}
 [[serial]]
 path = "/nowhere"
 protocol = "pms5003"
