@@ -52,12 +52,17 @@ def tell(
         end_ms=end_ms,
         score=round(finding.score, 2),
         value=finding.value,
-        expected=finding.expected,
-        low=finding.low,
-        high=finding.high,
+        expected=_short(finding.expected),
+        low=_short(finding.low),
+        high=_short(finding.high),
         text=f"{text}.",
         text_vi=f"{text_vi}.",
     )
+
+
+def _short(number: float | None) -> float | None:
+    """To seven figures: what is worked out is known no better."""
+    return None if number is None else float(f"{number:.7g}")
 
 
 def recall(anomaly: Anomaly) -> Finding:

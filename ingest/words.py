@@ -52,13 +52,13 @@ def number_vi(quantity: str, value: float) -> str:
 
 def title(quantity: str) -> str:
     """The quantity's English name inside a sentence: `PM2.5`, `air temperature`."""
-    text = QUANTITIES[quantity].title
+    text = QUANTITIES[quantity].title.removesuffix(", counting up")  # told is what it counts, or how fast
     return text if text[1:2].isupper() or not text[1:2].isalpha() else text[0].lower() + text[1:]
 
 
 def title_vi(quantity: str) -> str:
     """The quantity's Vietnamese name inside a sentence."""
-    text = QUANTITIES[quantity].title_vi
+    text = QUANTITIES[quantity].title_vi.removesuffix(" tích lũy")
     return text if text[1:2].isupper() or not text[1:2].isalpha() else text[0].lower() + text[1:]
 
 
