@@ -1,7 +1,7 @@
 """Air quality: dust against the bands of VN_AQI and the limits of QCVN 05, carbon dioxide, the weather. Pure."""
 
 from grafana import limits, queries, vital_queries
-from grafana.annotations import ALL
+from grafana.annotations import OF_SITES
 from grafana.limits import CHECK, GOOD, PM10_BANDS, PM25_BANDS, TO_BE_CHECKED
 from grafana.looks import UNITS, Steps, bilingual
 from grafana.model import TAG, Dashboard, Panel, Row
@@ -52,7 +52,7 @@ AIR = Dashboard(
     since="now-6h",
     refresh="1m",
     variables=CITY,
-    annotations=ALL,
+    annotations=OF_SITES,
     rows=(
         Row(
             "VN_AQI",

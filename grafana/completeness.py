@@ -3,7 +3,7 @@
 from functools import partial
 
 from grafana import vital_queries as vitals
-from grafana.annotations import ALL
+from grafana.annotations import OF_SITES
 from grafana.looks import bilingual
 from grafana.model import TAG, Dashboard, Row
 from grafana.panels import cells
@@ -113,6 +113,6 @@ COMPLETENESS = Dashboard(
     since="now-24h",
     refresh="1m",
     variables=CITY,
-    annotations=ALL,
+    annotations=OF_SITES,
     rows=(_BY_HOUR, _BECAME, _SILENCE),
 )

@@ -3,7 +3,7 @@
 from functools import partial
 
 from grafana import vital_queries as vitals
-from grafana.annotations import ALL
+from grafana.annotations import OF_SITES
 from grafana.looks import bilingual
 from grafana.model import TAG, Dashboard, Row
 from grafana.variables import DS, GATEWAY, SITE
@@ -127,6 +127,6 @@ GATEWAYS = Dashboard(
     since="now-3h",
     refresh="30s",
     variables=(DS, SITE, GATEWAY),
-    annotations=ALL,
+    annotations=OF_SITES,
     rows=(_NOW, _BACKLOG, _CLOCK, _PORTS),
 )

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from grafana import limits, queries, vital_queries
-from grafana.annotations import ALL
+from grafana.annotations import OF_SITES
 from grafana.limits import CHECK, NOISE_STEPS, TO_BE_CHECKED
 from grafana.looks import UNITS, bilingual
 from grafana.model import TAG, Dashboard, Panel, Row
@@ -49,7 +49,7 @@ NOISE = Dashboard(
     since="now-6h",
     refresh="1m",
     variables=CITY,
-    annotations=ALL,
+    annotations=OF_SITES,
     rows=(
         Row(
             bilingual("Now", "Hiện tại") + f" ({TO_BE_CHECKED})",

@@ -3,7 +3,7 @@
 from functools import partial
 
 from grafana import queries, vital_queries
-from grafana.annotations import ALL
+from grafana.annotations import OF_SITES
 from grafana.limits import CHECK, GOOD, NOISE_DAY, NOISE_NIGHT, NOISE_STEPS, PM10_BANDS, PM25_BANDS
 from grafana.looks import bilingual
 from grafana.model import TAG, Dashboard, Row
@@ -184,6 +184,6 @@ OVERVIEW = Dashboard(
     since="now-6h",
     refresh="1m",
     variables=CITY,
-    annotations=ALL,
+    annotations=OF_SITES,
     rows=(_NOW, _AIR, _CO2, _CLIMATE, _NOISE, _TRAFFIC, _POWER, _QUALITY),
 )

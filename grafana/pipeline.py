@@ -1,7 +1,7 @@
 """The pipeline: what comes in and what becomes of it, how long it takes, whether broker and store work. Pure."""
 
 from grafana import vital_queries as vitals
-from grafana.annotations import ALL
+from grafana.annotations import EVERYWHERE
 from grafana.looks import bilingual
 from grafana.model import TAG, Dashboard, Panel, Row
 from grafana.variables import DS
@@ -120,6 +120,6 @@ PIPELINE = Dashboard(
     since="now-3h",
     refresh="30s",
     variables=(DS,),
-    annotations=ALL,
+    annotations=EVERYWHERE,
     rows=(_RATES, _LATENCY, _QUARANTINE, _PARTS),
 )

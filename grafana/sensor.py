@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from grafana import queries
-from grafana.annotations import ALL
+from grafana.annotations import OF_SENSOR
 from grafana.looks import UNITS, bilingual, chart, chart_options, heading
 from grafana.model import TAG, Dashboard, Json, Panel, Row
 from grafana.panels import SENSOR, counted, presence, sensor_table, tiles
@@ -78,7 +78,7 @@ ONE_SENSOR_DASHBOARD = Dashboard(
     since="now-6h",
     refresh="1m",
     variables=(DS, SITE, ONE_SENSOR, QUANTITY),
-    annotations=ALL,
+    annotations=OF_SENSOR,
     rows=(
         Row(bilingual("Now", "Hiện tại"), (_now(),)),
         Row(bilingual("Over time", "Diễn biến"), (_over_time(),)),

@@ -1,7 +1,7 @@
 """Traffic: speeds, vehicles and occupancy of the roads. Pure."""
 
 from grafana import queries
-from grafana.annotations import ALL
+from grafana.annotations import OF_SITES
 from grafana.looks import UNITS, bilingual
 from grafana.model import TAG, Dashboard, Row
 from grafana.panels import counted, newest, over_time, sensor_table
@@ -18,7 +18,7 @@ TRAFFIC = Dashboard(
     since="now-6h",
     refresh="1m",
     variables=CITY,
-    annotations=ALL,
+    annotations=OF_SITES,
     rows=(
         Row(
             bilingual("Now", "Hiện tại"),

@@ -109,19 +109,22 @@ def ingest_rose(names: tuple[str, ...]) -> str:
     return f'SELECT {wanted} FROM "ingest" WHERE $timeFilter GROUP BY time($__interval) fill(none)'
 
 
-def anomalies() -> str:
-    """(start, what, who, when over) of each anomaly, for annotations and lists. One `$timeFilter`: Grafana replaces the first."""
+def anomalies(where: str = "") -> str:
+    """(start, what, who, when over) of each anomaly, for annotations. One `$timeFilter`: Grafana replaces the first."""
     columns = ("text", "text_vi", "end_ms", "severity", "sensor", "kind")
-    wanted = ", ".join(f'"{name}"' for name in columns)
-    return f'SELECT {wanted} FROM "anomaly" WHERE $timeFilter ORDER BY time DESC LIMIT 500'
+    return _newest("anomaly", columns, where)
 
 
-def alarms() -> str:
+def alarms(where: str = "") -> str:
     """(time of opening, what, where, when over) of each alarm, for annotations."""
-    wanted = ", ".join(
-        f'"{name}"' for name in ("text", "text_vi", "end_ms", "severity", "state", "site", "family")
-    )
-    return f'SELECT {wanted} FROM "alarm" WHERE $timeFilter ORDER BY time DESC LIMIT 500'
+    columns = ("text", "text_vi", "end_ms", "severity", "state", "site", "family")
+    return _newest("alarm", columns, where)
+
+
+def _newest(name: str, columns: tuple[str, ...], where: str) -> str:
+    wanted = ", ".join(f'"{column}"' for column in columns)
+    chosen = f"$timeFilter AND {where}" if where else "$timeFilter"
+    return f'SELECT {wanted} FROM "{name}" WHERE {chosen} ORDER BY time DESC LIMIT 500'
 
 
 def air_now() -> str:

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from grafana import queries, vital_queries
-from grafana.annotations import ALL, ANOMALIES
+from grafana.annotations import ALL, ANOMALIES, OF_SENSOR, OF_SITES
 from grafana.provision import SHORTEST_WINDOW
 from storage.influxql import EVERY_QUANTITY
 from telemetry import aggregates
@@ -95,13 +95,13 @@ def test_gateways_are_offered_and_counted(written, column):
 
 
 @pytest.mark.influxd
-@pytest.mark.parametrize("marks", ALL, ids=lambda one: one["name"])
-def test_annotations_have_their_columns_and_ends(written, column, marks):
+@pytest.mark.parametrize("marks", ALL, ids=lambda one: one["target"]["query"])
+@pytest.mark.parametrize("site", [None, ["hon-gai"], ["bai-chay", "hon-gai"]])
+def test_annotations_have_their_columns_and_ends(written, column, marks, site):
     target = marks["target"]
     query = target["query"]
     assert query.count("$timeFilter") == 1  # Grafana replaces only the first
-    assert not re.search(r"\$(?!timeFilter)", query)
-    (table,) = written.ask(written.expand(query))
+    (table,) = written.ask(written.expand(query, site=site, sensor=["hon-gai-co2-1"]))
     named = [
         target["textColumn"],
         target["titleColumn"],
@@ -110,10 +110,17 @@ def test_annotations_have_their_columns_and_ends(written, column, marks):
     ]
     assert set(named) <= set(table.columns)
     texts, ends = column(table, "text"), sorted(end or 0 for end in column(table, "end_ms"))
-    if marks is ANOMALIES:
+    if marks["name"] == ANOMALIES:
         assert (texts, ends) == (["A spike.", "A spike."], [0, written.end_ms - 60_000])
     else:
         assert (texts, ends) == (["An alarm."], [0])
+
+
+@pytest.mark.influxd
+def test_marks_of_other_sites_and_sensors_are_not_drawn(written):
+    for marks in (*OF_SITES, *OF_SENSOR):
+        query = marks["target"]["query"]
+        assert written.ask(written.expand(query, site=["bai-chay"], sensor=["hon-gai-co2"])) == []
 
 
 @pytest.mark.influxd
