@@ -120,9 +120,14 @@ class Judge:
         lane = self._lane.get(series)
         return 0 if lane is None else int(self._recent.newest[lane])
 
-    def dump(self) -> dict[tuple[str, str], bytes]:
-        """What is remembered of every series that was judged since the last `dumped`."""
+    def changed(self) -> set[tuple[str, str]]:
+        """Every series that was judged since the last `dumped`."""
+        return {self._series[lane] for lane in self._changed}
+
+    def dump(self, series: Iterable[tuple[str, str]]) -> dict[tuple[str, str], bytes]:
+        """What is remembered of those that are known."""
         make = self._recent.lanes.make()
+        lanes = [self._lane[one] for one in series if one in self._lane]
         return {
             self._series[lane]: msgspec.msgpack.encode(
                 _Remembered(
@@ -135,7 +140,7 @@ class Judge:
                     lane in self._standing,
                 )
             )
-            for lane in sorted(self._changed)
+            for lane in lanes
         }
 
     def dumped(self) -> None:

@@ -24,11 +24,14 @@ TOGETHER_MS = 1000  # observed in the same second: looked at together
 
 def dump(judge: Judge, survey: Survey, silence: Silence, now_ms: int) -> list[State]:
     """Of every series and sensor that has said anything since the last `dumped`."""
-    judges = judge.dump()
-    surveys = {(sensor, quantity): state for sensor, quantity, state in survey.dump()}
+    changed = sorted(
+        judge.changed() | survey.changed()
+    )  # both parts of it are put in the place of those before
+    judges = judge.dump(changed)
+    surveys = {(sensor, quantity): state for sensor, quantity, state in survey.dump(changed)}
     of_series = [
         (*series, _HEAD.pack(len(one := judges.get(series, b""))) + one + surveys.get(series, b""))
-        for series in sorted(judges.keys() | surveys.keys())
+        for series in changed
     ]
     return of_series + [(sensor, "", state) for sensor, state in silence.dump(now_ms).items()]
 

@@ -93,12 +93,16 @@ class Survey:
     def __len__(self) -> int:
         return len(self._lane)
 
-    def dump(self) -> list[tuple[str, str, bytes]]:
-        """Every series that was looked at since the last dump: (sensor, quantity, state)."""
+    def changed(self) -> set[tuple[str, str]]:
+        """Every series that was looked at since the last `dumped`."""
+        return {key for key, lane in self._lane.items() if lane in self._changed}
+
+    def dump(self, series: Iterable[tuple[str, str]] | None = None) -> list[tuple[str, str, bytes]]:
+        """Of those that are known, else of all that have changed: (sensor, quantity, state)."""
         return [
             (*key, self._make + b"".join(part.dump(lane) for part in self._parts))
-            for key, lane in self._lane.items()
-            if lane in self._changed
+            for key in (sorted(self.changed()) if series is None else series)
+            if (lane := self._lane.get(key)) is not None
         ]
 
     def dumped(self) -> None:
@@ -122,6 +126,13 @@ class Survey:
                 part.load(lane, state[begin:ends])
                 begin = ends
         return strange
+
+    def locate(self, sites: Mapping[str, str]) -> None:
+        """Where sensors stand: after `load` neighbours are asked before they have said anything again."""
+        for (sensor, quantity), lane in self._lane.items():
+            if site := sites.get(sensor):
+                self._peers.place(lane, (site, quantity))
+                self._agreement.place(lane, sensor, quantity, site)
 
     def resume(self, anomalies: Iterable[Anomaly]) -> None:
         """Go on with the calibrations that drift, of what an earlier process life has opened; after `load`."""

@@ -86,6 +86,7 @@ class Watchman:
                 self._judge.learn(past)
                 past = []
         self._judge.learn(past)
+        self._survey.locate({sensor: about.site for sensor, about in self._registry.sensors().items()})
         memory.relive(later, self._judge, self._survey, self._silence, now_ms)
         self._judge.resume(opened, now_ms)
         self._survey.resume(opened)

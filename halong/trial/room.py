@@ -1,7 +1,7 @@
 """The deciding half of the hub in virtual time: intake, judge, survey, silence, alarms. No broker, no store, no waiting."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from halong.trial.street import ROOT, Sent
 from ingest import memory
@@ -29,7 +29,8 @@ SNAPSHOT_MS, SNAPSHOT_STEPS = (
 
 
 class Room:
-    """`book` is for the inventory alone. `anomalies` and `alarms` are all that were ever told, in their last state."""
+    """`book` is for the inventory alone. `anomalies` and `alarms` are all that were ever told, in their last state; `kept` is
+    what was written down last, by sensor and quantity."""
 
     def __init__(self, book: Book, births: Iterable[Birth], now_ms: int, *, priors: bool = True) -> None:
         """`priors`: a new series begins with what others of its quantity have shown."""
@@ -42,7 +43,7 @@ class Room:
         self.stored = self.late = self.quarantined = 0
         self.flags: dict[tuple[str, str, int], int] = {}  # what was flagged, by the reading's identity
         self._recent: dict[tuple[str, str], deque[Reading]] = {}
-        self._snapshot: dict[tuple[str, str], bytes] = {}
+        self.kept: dict[tuple[str, str], bytes] = {}
         self._snapshot_ms, self._steps = now_ms, 0
         self._begin(now_ms)
 
@@ -69,7 +70,7 @@ class Room:
         for one in changes:
             self.told_ms.setdefault(one.id, now_ms)
             self.anomalies[one.id] = one
-        self.alarms |= {one.id: one for one in self._grouping.step(changes, now_ms, known=sensors)}
+        self._group(changes, now_ms)
         self._store(batch)
         self._steps += 1
         if now_ms - self._snapshot_ms >= SNAPSHOT_MS and self._steps >= SNAPSHOT_STEPS:
@@ -86,9 +87,10 @@ class Room:
         self._judge, self._silence, self._grouping = Judge(), Silence(), Grouping()
         self._survey = Survey(holidays_vn_around(now_ms), priors=self._priors)
         minds = self._judge, self._survey, self._silence
-        memory.load(((*series, state) for series, state in self._snapshot.items()), *minds)
+        memory.load(((*series, state) for series, state in self.kept.items()), *minds)
         opened = [one for one in self.anomalies.values() if one.end_ms is None]
         sensors = self._registry.sensors()
+        self._survey.locate({sensor: about.site for sensor, about in sensors.items()})
         memory.relive(
             [
                 (sensors[reading.sensor], reading)
@@ -115,6 +117,8 @@ class Room:
             ],
             self.anomalies,
         )
+        lately = [one for one in self.anomalies.values() if (one.end_ms or now_ms) >= now_ms - ALARM_MS]
+        self._group(sorted(lately, key=lambda one: one.start_ms), now_ms)
         self._intake = Intake(
             root=ROOT,
             registry=self._registry,
@@ -123,6 +127,10 @@ class Room:
             survey=self._survey,
         )
         self._intake.clocks.resume(opened)
+
+    def _group(self, changes: Sequence[Anomaly], now_ms: int) -> None:
+        alarms = self._grouping.step(changes, now_ms, known=self._registry.sensors())
+        self.alarms |= {one.id: one for one in alarms}
 
     def _store(self, batch: Batch) -> None:
         columns = batch.columns
@@ -144,6 +152,6 @@ class Room:
     def _save(self, now_ms: int) -> None:
         minds = self._judge, self._survey, self._silence
         states = memory.dump(*minds, now_ms)
-        self._snapshot |= {(sensor, quantity): state for sensor, quantity, state in states}
+        self.kept |= {(sensor, quantity): state for sensor, quantity, state in states}
         memory.dumped(*minds)
         self._snapshot_ms, self._steps = now_ms, 0
