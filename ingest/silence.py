@@ -153,12 +153,14 @@ class Silence:
         counted = self._arrivals.check(now_ms, sensors)
         self._changed.update(one.sensor for one in counted)
         return [
-            *self._check_gateways(now_ms, gateways),
+            *self._check_gateways(now_ms, sensors, gateways),
             *self._check_sensors(now_ms, since, sensors),
             *counted,
         ]
 
-    def _check_gateways(self, now_ms: int, gateways: Mapping[str, str]) -> Iterator[Anomaly]:
+    def _check_gateways(
+        self, now_ms: int, sensors: Mapping[str, Known], gateways: Mapping[str, str]
+    ) -> Iterator[Anomaly]:
         since, quiet_ms = self._listening.beats_since_ms, self._listening.quiet_ms
         for gateway, beat in self._beats.items():
             opened = self._open.get((AnomalyKind.GATEWAY, gateway))
@@ -167,7 +169,10 @@ class Silence:
             mute = quiet_ms(max(beat, since), now_ms) > HEARTBEAT_MS
             if opened is None and (gone or mute):
                 start_ms = leave.at_ms if leave is not None else max(beat, since)
-                yield self._tell(_gateway_anomaly(gateway, gateways.get(gateway, ""), start_ms, leave))
+                site = gateways.get(gateway, "")
+                places = (known.place for known in sensors.values() if known.site == site and known.place)
+                place = next(places, site) if site else ""
+                yield self._tell(_gateway_anomaly(gateway, site, place, start_ms, leave))
             elif opened is not None and leave is None and not mute and beat >= since:
                 yield self._close(opened, beat)
 
@@ -274,9 +279,8 @@ def _silence_anomaly(sensor: str, known: Known, start_ms: int, now_ms: int) -> A
     )
 
 
-def _gateway_anomaly(gateway: str, site: str, start_ms: int, leave: _Leave | None) -> Anomaly:
-    place = f" at {site}" if site else ""
-    place_vi = f" tại {site}" if site else ""
+def _gateway_anomaly(gateway: str, site: str, place: str, start_ms: int, leave: _Leave | None) -> Anomaly:
+    at, at_vi = (f" at {place}", f" tại {place}") if place else ("", "")
     if leave is None:
         text, text_vi = "sends no heartbeat", "không còn gửi tín hiệu"
     elif leave.orderly:
@@ -297,6 +301,6 @@ def _gateway_anomaly(gateway: str, site: str, start_ms: int, leave: _Leave | Non
         expected=None,
         low=None,
         high=None,
-        text=f"Gateway {gateway}{place} {text}; its sensors cannot be heard.",
-        text_vi=f"Trạm thu {gateway}{place_vi} {text_vi}; các cảm biến của trạm không còn số liệu.",
+        text=f"Gateway {gateway}{at} {text}; its sensors cannot be heard.",
+        text_vi=f"Trạm thu {gateway}{at_vi} {text_vi}; các cảm biến của trạm không còn số liệu.",
     )

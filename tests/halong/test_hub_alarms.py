@@ -104,7 +104,7 @@ async def test_from_a_dead_gateway_to_people_and_back(tmp_path: Path, mosquitto_
             await asyncio.sleep(0.05)
         (opened,) = told(receiver, "/hook")
         assert (opened["state"], opened["alarm"]["severity"]) == ("open", "critical")
-        assert opened["text"] == "Gateway gw-1 at bai-chay lost its connection; its sensors cannot be heard."
+        assert opened["text"] == "Gateway gw-1 at Bãi Cháy lost its connection; its sensors cannot be heard."
         assert [one["id"] for one in gateway.alarms[-1]] == [opened["alarm"]["id"]]
 
         def listed() -> Any:

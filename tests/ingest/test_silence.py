@@ -8,7 +8,7 @@ from telemetry.anomaly import Anomaly, AnomalyKind, Severity
 
 T = 1_767_200_400_000
 SENSORS = {
-    "pm-1": Known("Bãi Cháy bụi", "bai-chay", "gw-1", 1.0),
+    "pm-1": Known("Bãi Cháy bụi", "bai-chay", "gw-1", 1.0, "Bãi Cháy"),
     "slow": Known("Trạm", "bai-chay", "gw-1", 60.0),
     "radar": Known("Radar", "bai-chay", "gw-1", 0.0),
 }
@@ -85,7 +85,8 @@ def test_a_dead_gateway_is_one_anomaly_and_its_sensors_get_time_after_its_return
     day.silence.gateway_left("gw-1", day.ms, orderly=False)
     (opened,) = day.run(1000)
     assert (opened.kind, opened.sensor, opened.severity) == (AnomalyKind.GATEWAY, "gw-1", Severity.CRITICAL)
-    assert "lost its connection" in opened.text
+    assert opened.text == "Gateway gw-1 at Bãi Cháy lost its connection; its sensors cannot be heard."
+    assert opened.site == "bai-chay"
     (closed,) = day.run(1009, beating=("gw-1",))
     assert (closed.id, closed.end_ms) == (opened.id, T + 1_005_000)
     assert day.run(1100, speaking=("pm-1", "slow"), beating=("gw-1",)) == []
