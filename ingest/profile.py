@@ -23,6 +23,7 @@ OUTLIER = 3.0  # times the usual distance: more of an hour is not learned
 WIDE, WIDE_LEAST = 4.0, 2.5  # the band in usual distances: at first, and at least
 BEYOND, WIDE_STEP = 0.02, 0.3  # the share of minutes outside; how fast the width follows
 MOSTLY, PACE = 0.5, 0.25  # an hour with so much outside is learned at this pace
+ALIKE = 0.5  # of the way from one to the other: nearer to one than this it is like it
 DOUBTED = 255  # weeks of an hour of the week that was there once, and was doubtful: it counts for nothing yet
 ROWS = (
     "wide",
@@ -130,7 +131,7 @@ class Profile:
         measured = rows["measured"] > 0
         share = rows["beyond"] / np.maximum(rows["measured"], 1)
         off, days = tables["off"][lanes, day_hour], tables["days"][lanes, day_hour]
-        doubtful = (share > MOSTLY) | (rows["told"] > MOSTLY * rows["count"])
+        doubtful = ((share > MOSTLY) & (off > 0)) | (rows["told"] > MOSTLY * rows["count"])
         pace = np.where(doubtful & (days >= 2 * LEARNED), PACE, 1.0)
         mean_off = tables["sum_off"][lanes] / np.maximum(rows["measured"], 1)
         taken = np.where((days > LEARNED) & (off > 0), np.minimum(mean_off, OUTLIER * off), mean_off)
@@ -148,13 +149,14 @@ class Profile:
         tables["days"][lanes, day_hour] = seen
 
     def _fold_week(self, lanes: I64, cells: I64, means: F64, doubtful: Bools, day: F32) -> None:
-        """A doubtful hour is kept, and counts when the next one of its weekday is as far from the hour of the day as it."""
+        """A doubtful hour is kept, and counts when the next one of its weekday is like it and unlike the hour of the day. One that is
+        like the hour of the day instead goes back to it at the full pace."""
         week, weeks = self.lanes.tables["week"], self.lanes.tables["weeks"]
         before, seen = week[lanes, cells], weeks[lanes, cells]
-        alike = (seen == DOUBTED) & (np.abs(means - before) < np.abs(means - day))
-        counted = _counted(seen)
+        counted, from_week, from_day = _counted(seen), np.abs(means - before), np.abs(means - day)
+        alike = (seen == DOUBTED) & (from_week <= ALIKE * from_day)
         times = np.where(alike & doubtful, 2, np.minimum(counted, 100) + 1)
-        pace = np.where(doubtful & (counted > 0), PACE, 1.0)
+        pace = np.where(doubtful & (counted > 0) & (from_day > ALIKE * from_week), PACE, 1.0)
         kept = doubtful & (counted == 0) & ~alike
         week[lanes, cells] = before + pace * (means - before) / np.minimum(times, WEEKS)
         week[lanes[kept], cells[kept]] = means[kept]
