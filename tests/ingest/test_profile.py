@@ -74,6 +74,15 @@ def test_what_was_told_once_is_not_usual_a_week_later() -> None:
     assert abs(expected(told_street(7, {4: 12.0}), 11) - 20) < 2
     assert abs(expected(told_street(14, {4: 12.0}), 18) - 20) < 2
     assert abs(expected(told_street(14, {4: 12.0, 11: -12.0}), 18) - 20) < 2
+    assert abs(expected(told_street(14, {8: -12.0}), 15) - 20) < 2  # its first week was like any other
+
+
+def test_a_weekday_goes_back_to_every_days_though_it_is_told() -> None:
+    """Twice it was off, since then it is as on other days: which is told, for now that is strange."""
+    off, back = {6: -12.0, 13: -12.0}, 1e-9
+    weeks = [expected(told_street(days, one), days + 6) for days, one in ((14, off), (21, off | {20: back}))]
+    later = expected(told_street(28, off | {20: back, 27: back}), 34)
+    assert weeks[0] < 14.5 < weeks[1] < later < 20
 
 
 def test_what_was_told_in_two_weeks_is_usual_in_the_third_on_its_weekday_alone() -> None:
