@@ -149,7 +149,7 @@ class Profile:
         tables["days"][lanes, day_hour] = seen
 
     def _fold_week(self, lanes: I64, cells: I64, means: F64, doubtful: Bools, day: F32) -> None:
-        """A doubtful hour is kept, and counts when the next one of its weekday is like it and unlike the hour of the day. One that is
+        """A doubtful hour is kept, and counts when the next of its weekday is like it and unlike the hour of the day. One that is
         like the hour of the day instead goes back to it at the full pace."""
         week, weeks = self.lanes.tables["week"], self.lanes.tables["weeks"]
         before, seen = week[lanes, cells], weeks[lanes, cells]
