@@ -15,6 +15,8 @@ from ingest.detectors.bank import Bank
 from ingest.detectors.lanes import F64, I64, Bools
 from telemetry.anomaly import AnomalyKind
 
+LEAP_MS = 1000 * 86_400_000  # so far ahead no reading follows another: a clock was wrong, unless ...
+BORNE_OUT = 5  # ... so many readings in a row say the same
 TOLD_EVERY = 1000  # steps between two words of how far it is
 
 
@@ -51,11 +53,28 @@ def of(
     wall_ms: I64 | None = None,
 ) -> Series:
     """A series from arrays, not yet judged; without `wall_ms` there is no summer time."""
-    readable = np.isfinite(values)
-    newest = np.maximum.accumulate(np.where(readable, at_ms, np.iinfo(np.int64).min))
-    fresh = readable & np.r_[True, at_ms[1:] > newest[:-1]] if len(at_ms) else readable
+    fresh = _fresh(at_ms, np.isfinite(values))
     wall_ms = at_ms if wall_ms is None else wall_ms
     return Series(path, header, rows, at_ms, wall_ms, values, fresh, np.zeros(len(at_ms)), [()] * len(at_ms))
+
+
+def _fresh(at_ms: I64, readable: Bools) -> Bools:
+    """Which rows are judged: numbers, and newer than all before. What leaps years ahead is not believed at once: one wrong year
+    would else make all that follows late."""
+    (rows,) = np.nonzero(readable)
+    at = at_ms[rows]
+    newest = np.maximum.accumulate(at)
+    good = np.r_[True, at[1:] > newest[:-1]] if len(at) else np.zeros(0, np.bool_)
+    if (np.diff(newest) > LEAP_MS).any():
+        last, leaps = int(at[0]), 0
+        for number, moment in enumerate(at.tolist()):
+            leaps = leaps + 1 if moment - last > LEAP_MS else 0
+            good[number] = number == 0 or (moment > last and leaps in (0, BORNE_OUT))
+            if good[number]:
+                last, leaps = moment, 0
+    fresh = np.zeros(len(readable), np.bool_)
+    fresh[rows] = good
+    return fresh
 
 
 def judge(

@@ -6,6 +6,7 @@ semicolons or tabs (then 1,5 is a number). A row that cannot be read is passed t
 
 import csv
 import re
+from array import array
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -53,21 +54,24 @@ def read(source: Path, path: Path, zone: ZoneInfo | None = None) -> Series:
             if "timestamp" not in names or "value" not in names:
                 raise ReplayError(f"{file}: the first line has to name the columns timestamp and value")
             reader = csv.reader(lines, delimiter=mark)
-            numbered = [(reader.line_num + 1, row) for row in reader if row]
+            rows: list[list[str]] = []
+            numbers = array("q")
+            for row in filter(None, reader):
+                numbers.append(reader.line_num + 1)
+                rows.append(_fitted(row, header, f"{file}, line {numbers[-1]}"))
     except UnicodeDecodeError:
         raise ReplayError(f"{file}: is not UTF-8 text: save it as CSV UTF-8") from None
     except (OSError, csv.Error) as error:
         raise ReplayError(f"{file}: {getattr(error, 'strerror', None) or error}") from None
-    rows = [_fitted(row, header, f"{file}, line {line}") for line, row in numbered]
     when, what = names.index("timestamp"), names.index("value")
     at, wall, bad = _times((row[when] for row in rows), zone)
     if rows and len(bad) == len(rows):
-        raise ReplayError(f"{file}, line {numbered[0][0]}: {rows[0][when]!r} is no time: {TIMES}")
+        raise ReplayError(f"{file}, line {numbers[0]}: {rows[0][when]!r} is no time: {TIMES}")
     values = np.array([_value(row[what], mark) for row in rows], np.float64)
     values[bad] = np.nan
     series = of(path, header, rows, np.array(at, np.int64), values, np.array(wall, np.int64))
     series.mark = mark
-    series.unread = [(numbered[row][0], rows[row][when]) for row in bad]
+    series.unread = [(numbers[row], rows[row][when]) for row in bad]
     return series
 
 
@@ -77,23 +81,25 @@ def _fitted(row: list[str], header: list[str], where: str) -> list[str]:
         row = row[:-1]
     if len(row) > len(header):
         raise ReplayError(f"{where}: {len(row)} columns, the first line names {len(header)}")
-    return [*row, *[""] * (len(header) - len(row))]
+    return row if len(row) == len(header) else [*row, *[""] * (len(header) - len(row))]
 
 
-def _times(cells: Iterable[str], zone: ZoneInfo | None) -> tuple[list[int], list[int], list[int]]:
+def _times(cells: Iterable[str], zone: ZoneInfo | None) -> "tuple[array[int], array[int], list[int]]":
     """Per row the ms since 1970 by the offset from UTC of the first row, and by the wall clock; then rows without a time."""
-    at: list[int] = []
-    wall: list[int] = []
+    at, wall = array("q"), array("q")
     bad: list[int] = []
     newest = offset = None
     for row, cell in enumerate(cells):
         try:
             moment = _moment(cell.strip(), zone, newest)
         except (ValueError, OverflowError):
-            bad.append(row)
+            bad.append(row)  # it stands where the one before does, or the first
             moment = (newest or 0, newest or 0)
         else:
-            offset = moment[1] - moment[0] if offset is None else offset
+            if offset is None:
+                offset = moment[1] - moment[0]
+                for before in range(row):
+                    at[before] = wall[before] = moment[1]
             newest = moment[0] if newest is None else max(newest, moment[0])
         at.append(moment[0] + (offset or 0))
         wall.append(moment[1])

@@ -92,6 +92,28 @@ def test_rows_that_cannot_be_read_pass_through_and_change_nothing_else(tmp_path:
     assert written[-1] == "2026-05-0,,0.000000,"
 
 
+def test_a_wrong_year_does_not_make_the_rest_late_and_a_true_hole_of_years_is_borne_out() -> None:
+    minutes = np.arange(100, dtype=np.int64) * 60_000 + 1_777_593_600_000
+    wrong = minutes.copy()
+    wrong[[20, 40, 41]] += 73 * 365 * 86_400_000  # 2099
+    wrong[60] = 0
+    series = replay.of(Path("one.csv"), [], [], wrong, np.ones(100))
+    assert np.flatnonzero(~series.fresh).tolist() == [20, 40, 41, 60]
+    later = minutes.copy()
+    later[50:] += 4 * 365 * 86_400_000
+    series = replay.of(Path("one.csv"), [], [], later, np.ones(100))
+    assert np.flatnonzero(~series.fresh).tolist() == [50, 51, 52, 53]
+    for rows in range(100):
+        cut = replay.of(Path("one.csv"), [], [], later[:rows], np.ones(rows))
+        assert cut.fresh.tolist() == series.fresh[:rows].tolist()
+
+
+def test_a_row_before_the_first_time_stands_beside_it(tmp_path: Path) -> None:
+    series = read(put(tmp_path / "one.csv", "timestamp,value\nsoon,1\nlater,2\n2026-05-01T00:00+07:00,3\n"))
+    assert set(series.at_ms.tolist()) == {1_777_593_600_000}
+    assert series.fresh.tolist() == [False, False, True]
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [
