@@ -27,6 +27,9 @@ OPENS, CLOSES, MOST = 7.0, 3.5, 9.0  # of the sum, in nats
 STEP_MS = 30_000.0  # what a fast sensor loses within counts as one reading
 HOLE_MOST = 2.0  # readings (of fast sensors: steps) that one hole counts for, at most
 SLOWER = 1.02  # a reading later than the pace makes the pace slower by so much at most
+FRESH_MS = (
+    3_000  # what arrives so soon is no repetition, though it is not newer: the sensor's clock was set back
+)
 FIRST_PACE = 3.0  # periods: the first two readings may lie so far apart for that to be the pace
 ROUNDING = 0.4  # of a pace: a reading so much too early or too late is in time
 STEADY, MEMORY = (
@@ -34,7 +37,7 @@ STEADY, MEMORY = (
     300.0,
 )  # readings (or steps) over which it is learned what is usual: at first, and later
 GONE_PERIODS, GONE_MS = 10, 300_000  # without a reading for so long nothing is said of its line
-HOLES = 4
+HOLES, PARTS = 4, 64
 TABLES: dict[str, Block] = {
     "last": ((), np.int64),  # the newest reading was observed then ...
     "arrived": ((), np.int64),  # ... and arrived then, ms
@@ -51,7 +54,8 @@ TABLES: dict[str, Block] = {
     ),  # a ring of the last ones: from, to, readings missing of it, and for each of them ...
     "from": ((HOLES,), np.int64),
     "to": ((HOLES,), np.int64),
-    "left": ((HOLES,), np.int64),
+    "missed": ((HOLES,), np.int64),
+    "filled": ((HOLES,), np.uint64),  # a bit each of at most PARTS parts in which something came afterwards
     "worth": ((HOLES,), np.float64),  # ... what it added to the sum ...
     "lost": ((HOLES,), np.float64),  # ... and how many steps it counted for
 }
@@ -124,6 +128,16 @@ class Arrivals:
         before, when_ms = self._bad.get(sensor, (0, 0))
         self._bad[sensor] = count, at_ms if count > before else when_ms
 
+    def fresh(self, heard: Heard) -> dict[str, int]:
+        """When each sensor was heard that said something new just now; before `hear`."""
+        lanes = np.array([self._find(one) for one in heard.sensors], np.int64)[heard.of]
+        delay = heard.arrived_ms - heard.observed_ms
+        newer = heard.observed_ms > self._lanes.tables["last"][lanes]
+        (rows,) = np.nonzero((delay <= BACKLOG_MS) & (newer | (delay <= FRESH_MS)))
+        when = np.zeros(len(heard.sensors), np.int64)
+        np.maximum.at(when, heard.of[rows], heard.arrived_ms[rows])
+        return {heard.sensors[number]: int(when[number]) for number in np.flatnonzero(when).tolist()}
+
     def hear(self, heard: Heard, periods_s: Sequence[float], since_ms: Sequence[int]) -> None:
         """Of each sensor the declared period (0 = it speaks when it likes) and since when it could be heard without a break."""
         if not len(heard.of):
@@ -135,9 +149,7 @@ class Arrivals:
         order, lane, at_ms = order[once], lane[once], at_ms[once]
         of, arrived_ms = heard.of[order], heard.arrived_ms[order]
         period_ms = np.array(periods_s, np.float64)[of] * 1000
-        newer = (
-            (period_ms > 0) & (at_ms > self._lanes.tables["last"][lane]) & (arrived_ms - at_ms <= BACKLOG_MS)
-        )
+        newer = (period_ms > 0) & (at_ms > self._lanes.tables["last"][lane])
         self._fill(lane[~newer], at_ms[~newer])
         (rows,) = np.nonzero(newer)
         since = np.array(since_ms, np.int64)[of]
@@ -152,13 +164,14 @@ class Arrivals:
         return [*self._closed(now_ms, sensors), *self._opened(sensors)]
 
     def _step(self, lane: I64, at_ms: I64, arrived_ms: I64, period_ms: NDArray[Any], since_ms: I64) -> None:
-        """One newer reading each of these lanes."""
+        """One newer reading each of these lanes. What is backlog says nothing of what is missing before it."""
         tables = self._lanes.tables
+        live = arrived_ms - at_ms <= BACKLOG_MS
         last, before = tables["last"][lane], tables["pace"][lane]
         apart = (at_ms - last).astype(np.float64)
         slowest = np.where(before > 0, before * SLOWER, FIRST_PACE * period_ms)
-        pace = np.maximum(period_ms, np.minimum(apart, slowest))
-        judged = (last > 0) & (tables["arrived"][lane] >= since_ms)
+        pace = np.where(live | (before <= 0), np.maximum(period_ms, np.minimum(apart, slowest)), before)
+        judged = live & (last > 0) & (tables["arrived"][lane] >= since_ms)
         due = np.where(judged, np.floor(apart / pace + ROUNDING), 0)
         missing = np.maximum(due - 1, 0)
         in_steps = pace / np.maximum(pace, STEP_MS)
@@ -176,7 +189,8 @@ class Arrivals:
         learned = lost - tables["usual"][lane] * (lost + came)
         tables["usual"][lane] += learned / np.minimum(STEADY + seen, MEMORY)
         tables["seen"][lane], tables["sum"][lane] = seen, total
-        tables["last"][lane], tables["arrived"][lane] = at_ms, arrived_ms
+        tables["last"][lane] = at_ms
+        tables["arrived"][lane] = np.where(live, arrived_ms, np.maximum(tables["arrived"][lane], at_ms))
         tables["pace"][lane] = np.where(last > 0, pace, 0)
         (holes,) = np.nonzero(missing > 0)
         place = tables["holes"][lane[holes]] % HOLES
@@ -184,7 +198,8 @@ class Arrivals:
         for name, values in (
             ("from", last),
             ("to", at_ms),
-            ("left", missing),
+            ("missed", missing),
+            ("filled", np.zeros(len(missing))),
             ("worth", worth / np.maximum(missing, 1)),
             ("lost", lost / np.maximum(missing, 1)),
         ):
@@ -194,15 +209,29 @@ class Arrivals:
         """Readings that come after newer ones."""
         tables = self._lanes.tables
         when = at_ms[:, None]
-        inside = (tables["from"][lanes] < when) & (when < tables["to"][lanes]) & (tables["left"][lanes] > 0)
+        inside = (tables["from"][lanes] < when) & (when < tables["to"][lanes])
         for row, place in np.argwhere(inside).tolist():
             lane = int(lanes[row])
-            if tables["left"][lane, place] > 0:
-                tables["left"][lane, place] -= 1
-                tables["missing"][lane] -= 1
-                tables["sum"][lane] = max(0.0, tables["sum"][lane] - tables["worth"][lane, place])
-                learned = tables["lost"][lane, place] / min(STEADY + tables["seen"][lane], MEMORY)
+            count = self._part(lane, place, int(at_ms[row]))
+            if count:
+                tables["missing"][lane] -= count
+                tables["sum"][lane] = max(0.0, tables["sum"][lane] - count * tables["worth"][lane, place])
+                learned = count * tables["lost"][lane, place] / min(STEADY + tables["seen"][lane], MEMORY)
                 tables["usual"][lane] = max(0.0, tables["usual"][lane] - learned)
+
+    def _part(self, lane: int, place: int, at_ms: int) -> int:
+        """By how many missing readings a hole is smaller now: none when this one comes again; of a hole of more than PARTS all
+        of its part."""
+        tables = self._lanes.tables
+        begin, end, missed = (int(tables[name][lane, place]) for name in ("from", "to", "missed"))
+        parts = min(missed, PARTS)
+        number = min(max(round((at_ms - begin) * (missed + 1) / (end - begin)), 1), missed)
+        part = (number - 1) * parts // missed
+        bit = np.uint64(1 << part)
+        if tables["filled"][lane, place] & bit:
+            return 0
+        tables["filled"][lane, place] |= bit
+        return -(-(part + 1) * missed // parts) - -(-part * missed // parts)
 
     def _opened(self, sensors: Mapping[str, Known]) -> Iterator[Anomaly]:
         (bad,) = np.nonzero(self._lanes.tables["sum"][: len(self._lanes)] >= OPENS)

@@ -137,11 +137,6 @@ class Batch:
             self.given[row],
         )
 
-    def heard(self, live: NDArray[np.bool_]) -> dict[str, int]:
-        """When each sensor with a `live` row was heard last, ms."""
-        arrived = self.rows().arrived_ms
-        return {self.columns.sensor[row]: int(arrived[row]) for row in self._last(live)}
-
     def arrivals(self) -> Heard:
         """Which sensors' readings these are, whatever they measure."""
         sensors: dict[str, int] = {}

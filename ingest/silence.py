@@ -78,12 +78,14 @@ class Silence:
         self._listening.end(at_ms)
 
     def sensor_heard(self, sensor: str, at_ms: int) -> None:
-        """A live reading of the sensor arrived."""
+        """The sensor has said something of which no reading was made."""
         self._heard[sensor] = at_ms
         self._changed.add(sensor)
 
     def readings_heard(self, heard: Heard, sensors: Mapping[str, Known]) -> None:
-        """Readings arrived, live ones and backlog. What came before a break says nothing of what came after it."""
+        """Readings arrived, live ones and backlog, and some again. What came before a break says nothing of what came after
+        it."""
+        self._heard |= self._arrivals.fresh(heard)
         if self._listening.since_ms is not None:
             self._count(heard, sensors, self._listening.since_ms)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence, Set
 
 import structlog
 
-from ingest import checks, memory, warmup
+from ingest import memory, warmup
 from ingest.account import Account
 from ingest.alarms.desk import Desk
 from ingest.batch import Batch
@@ -111,8 +111,7 @@ class Watchman:
     def batch_heard(self, batch: Batch) -> None:
         """A batch was stored. Raises BookUnavailableError before anything changes."""
         sensors = self._registry.sensors()
-        live = batch.delays() <= checks.BACKLOG_MS
-        for sensor, at_ms in (batch.heard(live) | batch.misdated).items():
+        for sensor, at_ms in batch.misdated.items():
             self._silence.sensor_heard(sensor, at_ms)
         self._silence.readings_heard(batch.arrivals(), sensors)
 

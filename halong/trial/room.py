@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from halong.trial.street import ROOT, Sent
 from ingest import memory
 from ingest.account import Account
+from ingest.alarms.desk import FORGOTTEN_MS
 from ingest.alarms.grouping import Grouping
 from ingest.batch import Batch
 from ingest.calendar import holidays_vn_around
-from ingest.checks import ALARM_MS, BACKLOG_MS
+from ingest.checks import ALARM_MS
 from ingest.intake import Intake
 from ingest.judge import Judge
 from ingest.registry import Registry
@@ -57,8 +58,7 @@ class Room:
             continue
         for gateway in sent.alive:
             self._silence.gateway_beat(gateway, now_ms)
-        live = batch.delays() <= BACKLOG_MS
-        for sensor, at_ms in (batch.heard(live) | batch.misdated).items():
+        for sensor, at_ms in batch.misdated.items():
             self._silence.sensor_heard(sensor, at_ms)
         sensors = self._registry.sensors()
         self._silence.readings_heard(batch.arrivals(), sensors)
@@ -113,7 +113,7 @@ class Room:
             [
                 one
                 for one in alarms
-                if one.state is AlarmState.CLOSED and (one.end_ms or 0) > now_ms - ALARM_MS
+                if one.state is AlarmState.CLOSED and (one.end_ms or 0) > now_ms - FORGOTTEN_MS
             ],
             self.anomalies,
         )

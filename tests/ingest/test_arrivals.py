@@ -5,7 +5,8 @@ from collections.abc import Iterable
 import numpy as np
 import pytest
 
-from ingest.arrivals import Arrivals, Heard
+from ingest.arrivals import TABLES, Arrivals, Heard
+from ingest.detectors.lanes import Lanes
 from ingest.silence import Silence
 from ingest.telling import Known
 from telemetry.anomaly import Anomaly, AnomalyKind, Severity
@@ -34,6 +35,12 @@ class Line:
         heard = Heard(["pm-1"], np.zeros(len(at), np.int64), at, np.full(len(at), self.now_ms))
         self.arrivals.hear(heard, [self.known["pm-1"].period_s], [self.since_ms])
         self.said += self.arrivals.check(self.now_ms, self.known)
+
+    def missing(self) -> int:
+        """Since the sum was 0 last."""
+        lane = Lanes((), TABLES)
+        lane.load(lane.add(), self.arrivals.dump("pm-1").lane)
+        return int(lane.tables["missing"][0])
 
     def hear_each(self, numbers: Iterable[float]) -> None:
         """One by one."""
@@ -130,6 +137,30 @@ def test_what_comes_after_newer_ones_fills_its_hole() -> None:
     assert line.said == []
     line.hear_each(lossy(WARM + 1220, 1200, 0.5))
     assert [one.end_ms for one in line.said] == [None]
+
+
+@pytest.mark.parametrize("hole", [4, 300])
+def test_what_fills_a_hole_and_comes_again_fills_it_once(hole: int) -> None:
+    lines = []
+    for times in (1, 3):
+        line = Line(1.0)
+        line.hear_each([*range(WARM), *range(WARM + hole, 2 * WARM + hole)])
+        for _ in range(times):
+            line.hear(range(WARM, WARM + hole, 2), delay_ms=10_000)
+            line.hear(range(WARM, WARM + 2), delay_ms=10_000)
+        lines.append(line.arrivals.dump("pm-1"))
+    assert lines[0] == lines[1]
+
+
+@pytest.mark.parametrize("hole", [1, 5, 63, 64, 65, 299])
+def test_a_hole_that_is_filled_was_none(hole: int) -> None:
+    whole, late = Line(1.0), Line(1.0)
+    for line in (whole, late):
+        line.hear_each(range(WARM))
+    late.hear_each([WARM + hole])
+    late.hear(reversed(range(WARM, WARM + hole)), delay_ms=10_000)
+    whole.hear_each(range(WARM, WARM + hole + 1))
+    assert late.missing() == whole.missing() == 0
 
 
 def test_backlog_and_redelivery_tell_nothing() -> None:

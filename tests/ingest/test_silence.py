@@ -1,7 +1,9 @@
 """Who is silent, and why nobody is blamed for somebody else's silence."""
 
+import numpy as np
 import pytest
 
+from ingest.arrivals import Heard
 from ingest.silence import HUB, Silence
 from ingest.telling import Known
 from telemetry.anomaly import Anomaly, AnomalyKind, Severity
@@ -62,6 +64,29 @@ def test_a_sensor_is_silent_after_ten_seconds_and_told_once_and_closed():
     (closed,) = day.run(210, speaking=("pm-1", "slow"), beating=("gw-1",))
     assert (closed.id, closed.end_ms) == (opened.id, T + 201_000)
     assert closed.text.endswith("every 1 s; over after 101 s.")
+
+
+def test_what_comes_again_is_no_sign_of_life_and_a_clock_that_was_set_back_is() -> None:
+    day = Day()
+    day.run(100, beating=("gw-1",))
+
+    def hear(*ages_s: int) -> None:
+        at_ms = day.ms - np.array([age * 1000 for age in ages_s], np.int64)
+        of = np.zeros(len(at_ms), np.int64)
+        day.silence.readings_heard(Heard(["pm-1"], of, at_ms, np.full(len(at_ms), day.ms)), SENSORS)
+
+    hear(-30, 0)  # its clock is ahead
+    day.run(109, beating=("gw-1",))
+    hear(0)
+    day.run(118, beating=("gw-1",))
+    hear(4, 9, 18)
+    (opened,) = day.run(122, beating=("gw-1",))
+    assert (opened.sensor, opened.start_ms) == ("pm-1", T + 109_000)
+    hear(13)
+    assert day.run(125, beating=("gw-1",)) == []
+    hear(1)
+    (closed,) = day.run(126, beating=("gw-1",))
+    assert closed.id == opened.id
 
 
 def test_a_slow_sensor_has_three_periods():

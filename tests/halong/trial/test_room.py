@@ -1,6 +1,6 @@
 """A street of grown sensors that two join, through kills, redelivery and backlog: who is told what depends on none of them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +11,7 @@ import pytest
 from halong.trial.room import Room
 from halong.trial.street import ROOT, START_S, Sent
 from ingest.batch import Packet
+from ingest.checks import ALARM_MS, BACKLOG_MS
 from ingest.detectors.lanes import F64
 from storage.book import Book
 from telemetry.anomaly import AnomalyKind
@@ -71,9 +72,12 @@ class Pack(NamedTuple):
     step: int
     value: float
 
+    @property
+    def at_ms(self) -> int:
+        return T + self.step * EVERY_MS + 100 * self.gateway
+
     def packet(self, arrived_ms: int) -> Packet:
-        at_ms = T + self.step * EVERY_MS + 100 * self.gateway
-        reading = Reading(f"pm-{self.gateway}", "pm25", at_ms, self.value)
+        reading = Reading(f"pm-{self.gateway}", "pm25", self.at_ms, self.value)
         name, site = PackName(f"gw-{self.gateway}", "0001", self.step), f"site-{self.gateway // 2}"
         return Packet(up(ROOT, site, name), encode_pack(site, [reading]), arrived_ms)
 
@@ -174,3 +178,85 @@ def test_neighbours_are_asked_at_once_after_a_restart(tmp_path: Path, grown: Kep
     (tmp_path / "b").mkdir()
     plain = live(tmp_path / "a", grown, one_by_one, 60)
     same(live(tmp_path / "b", grown, partial(one_by_one, restarts=True), 60), plain)
+
+
+class Turn(NamedTuple):
+    """What reaches the hub together, and which gateways are alive."""
+
+    now_ms: int
+    packs: list[Pack]
+    alive: list[int]
+
+    def live(self) -> list[Pack]:
+        return [one for one in self.packs if self.now_ms - one.at_ms <= BACKLOG_MS]
+
+
+def turns(seed: int) -> Iterator[Turn]:
+    """Three a step. Now and then a gateway is not there, or there and slow; what it kept comes bit by bit afterwards, the oldest
+    or the newest first, beside what is new."""
+    rng = np.random.default_rng(seed)
+    kept: dict[int, list[Pack]] = {one: [] for one in range(OLD + NEW)}
+    until, dead = dict.fromkeys(kept, 0), set[int]()
+    for step in range(GROWN, GROWN + STEPS):
+        for one in packs(step):
+            kept[one.gateway].append(one)
+        for gateway in kept:
+            if until[gateway] <= step:
+                dead.discard(gateway)
+                if rng.random() < 0.04:
+                    until[gateway] = step + int(rng.integers(1, 14))
+                    dead |= {gateway} if rng.random() < 0.5 else set()
+        for turn in range(3):
+            come: list[Pack] = []
+            for gateway, queue in kept.items():
+                if until[gateway] > step:
+                    continue
+                if queue and queue[-1].step == step and (turn == 2 or rng.random() < 0.7):
+                    come.append(queue.pop())
+                many = min(len(queue), int(rng.integers(0, 4)))
+                come += [queue.pop(-1 if rng.random() < 0.5 else 0) for _ in range(many)]
+            come = [come[place] for place in rng.permutation(len(come))]
+            yield Turn(end_ms(step) + turn * 10_000, come, [one for one in kept if one not in dead])
+
+
+def again(seed: int) -> Iterator[Turn]:
+    """The same, and much of it comes once more, soon or late, beside what is new or between."""
+    rng = np.random.default_rng((seed, 1))
+    came: list[Pack] = []
+    for turn in turns(seed):
+        came += turn.packs
+        lately = [one for one in came[-40:] if rng.random() < 0.1]
+        ever = [came[place] for place in rng.integers(0, len(came), 3)] if came and rng.random() < 0.3 else []
+        come = turn.packs + lately + ever
+        yield turn._replace(packs=[come[place] for place in rng.permutation(len(come))])
+
+
+def play(path: Path, grown: Kept, played: Iterable[Turn], restarts: int = 0) -> Room:
+    """With a restart after every so many turns."""
+    path.mkdir()
+    with Book(path / "book.sqlite") as book:
+        room = Room(book, births(), end_ms(GROWN - 1))
+        room.kept |= grown
+        room.restart(end_ms(GROWN - 1), killed=True)
+        for number, turn in enumerate(played):
+            alive = [f"gw-{one}" for one in turn.alive]
+            room.hear(Sent(turn.now_ms, [one.packet(turn.now_ms) for one in turn.packs], alive))
+            if restarts and number % restarts == 0:
+                room.restart(turn.now_ms)
+        return room
+
+
+@pytest.mark.parametrize("seed", [1, 4])
+def test_what_comes_again_or_late_changes_no_flag_and_raises_no_stale_alarm(
+    tmp_path: Path, grown: Kept, seed: int
+) -> None:
+    once = play(tmp_path / "once", grown, turns(seed))
+    same(play(tmp_path / "again", grown, again(seed), restarts=50), once)
+    lives = [turn._replace(packs=turn.live()) for turn in turns(seed)]
+    fresh = play(tmp_path / "live", grown, lives)
+    live_readings = {(f"pm-{one.gateway}", "pm25", one.at_ms) for turn in lives for one in turn.packs}
+    assert {key: flags for key, flags in once.flags.items() if key in live_readings} == fresh.flags
+    for one in once.anomalies.values():
+        if fresh.anomalies.get(one.id) != one:
+            assert one.kind in (AnomalyKind.RANGE, AnomalyKind.GAP)
+            assert one.kind is not AnomalyKind.RANGE or once.told_ms[one.id] - one.start_ms <= ALARM_MS
