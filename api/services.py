@@ -1,6 +1,6 @@
 """What the API stands on; the hub puts it together."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
@@ -87,34 +87,47 @@ class Services:
             raise unknown("sensor", sensor_id, (one.id for one in self.sensors()))
         return row
 
-    def check_site(self, site_id: str) -> None:
-        """A 404 with the nearest known id for a site that no gateway has named and no sensor stands or stood at."""
-        listing = self._listing()
-        rows = chain(listing.sensors.values(), listing.retired.values())
-        known = site_id in listing.sites or any(row.site == site_id for row in rows)
-        if not known or not self.may_see(site_id):
-            raise unknown("site", site_id, (one.id for one in self.sites()))
+    def check(
+        self,
+        *,
+        sensor: str | None = None,
+        subject: str | None = None,
+        site: str | None = None,
+        gateway: str | None = None,
+        protocol: str | None = None,
+    ) -> None:
+        """A 404 with the nearest known name for the first that nobody has or had; None is not asked for.
 
-    def check_gateway(self, gateway_id: str) -> None:
-        """A 404 with the nearest known id for a gateway that was never heard of."""
-        known = self._gateways()
-        if gateway_id not in known:
-            raise unknown("gateway", gateway_id, known)
+        A `subject` is what an anomaly can be of: a sensor, a gateway, or the hub.
+        """
+        if sensor is not None:
+            self.sensor(sensor)
+        if subject is not None:
+            self._check_subject(subject)
+        if site is not None:
+            self._check_site(site)
+        if gateway is not None and gateway not in (gateways := self._gateways()):
+            raise unknown("gateway", gateway, gateways)
+        if protocol is not None and protocol not in (protocols := {row.protocol for row in self._ever()}):
+            raise unknown("sensor with protocol", protocol, protocols)
 
-    def check_protocol(self, protocol: str) -> None:
-        """A 404 with the nearest known name for a protocol that no sensor speaks or spoke."""
-        listing = self._listing()
-        known = {row.protocol for row in chain(self.sensors(), listing.retired.values())}
-        if protocol not in known:
-            raise unknown("sensor with protocol", protocol, known)
+    def _check_site(self, site: str) -> None:
+        known = site in self._listing().sites or any(row.site == site for row in self._ever())
+        if not known or not self.may_see(site):
+            raise unknown("site", site, (one.id for one in self.sites()))
 
-    def check_subject(self, name: str) -> None:
-        """A 404 for what no anomaly can be of: it is neither a sensor, retired or not, nor a gateway, nor the hub."""
+    def _check_subject(self, name: str) -> None:
         if name == HUB or self._known(name) is not None:
             return
         known = self._gateways()
         if name not in known:
             raise unknown("sensor or gateway", name, [*(one.id for one in self.sensors()), *known])
+
+    def _ever(self) -> Iterator[SensorRow]:
+        """Every sensor that there is or was."""
+        listing = self._listing()
+        rows = chain(listing.sensors.values(), listing.retired.values())
+        return (row for row in rows if self.may_see(row.site))
 
     def _known(self, sensor_id: str) -> SensorRow | None:
         row = self.find_sensor(sensor_id) or self._listing().retired.get(sensor_id)

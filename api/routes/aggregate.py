@@ -162,7 +162,7 @@ def _sensors(hub: Services, sensor: Sequence[str] | None, site: str | None, quan
         return list({name: hub.sensor(name) for name in sensor}.values())
     if site is None:
         raise ProblemError(400, "sensor (or site): which sensors are meant is missing")
-    hub.check_site(site)
+    hub.check(site=site)
     found = [row for row in hub.sensors() if row.site == site and quantity in row.quantities]
     if len(found) > MAX_SENSORS:
         raise ProblemError(

@@ -45,7 +45,7 @@ def places(hub: Services, by: By, site: str | None, sensor: str | None) -> list[
     rows = [row for row in rows if not set(QUANTITIES).isdisjoint(row.quantities)]
     names = {one.id: one.name or one.id for one in hub.sites()}
     if site is not None:
-        hub.check_site(site)
+        hub.check(site=site)
         rows = [row for row in rows if row.site == site]
     match by:
         case By.SENSOR:

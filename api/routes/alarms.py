@@ -51,10 +51,7 @@ async def alarms(
     """Newest first. `state`, `family` and `severity` may be given several times. An alarm stands for all `anomalies` of a site
     or sensor that belong together; what speaks of one of them is the gravest. `sensor` may be a gateway, or `hub` for its
     clock. `next` is the `cursor` of the following page."""
-    if sensor is not None:
-        hub.check_subject(sensor)
-    if site is not None:
-        hub.check_site(site)
+    hub.check(subject=sensor, site=site)
     with hub.book.reading() as database:
         found = page.listed(
             database,

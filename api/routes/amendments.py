@@ -145,8 +145,7 @@ def _noting(hub: Services) -> Iterator[Pages]:
 
 
 def _page(hub: Services, found: Iterable[Noted], sensor: str | None) -> dict[str, Any]:
-    if sensor is not None:
-        hub.sensor(sensor)
+    hub.check(sensor=sensor)
     return {"items": [described(one) for one in found if sensor in (None, one.sensor)], "next": None}
 
 

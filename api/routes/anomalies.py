@@ -50,10 +50,7 @@ async def anomalies(
     """Newest first. `end` is null while it lasts; `text` and `text_vi` say it in one sentence; `acknowledged` is who takes
     care of it since when, or null. `sensor` may be a gateway, or `hub` for its clock. `next` is the `cursor` of the
     following page."""
-    if sensor is not None:
-        hub.check_subject(sensor)
-    if site is not None:
-        hub.check_site(site)
+    hub.check(subject=sensor, site=site)
     found = hub.book.anomalies(
         start_ms=time_ms(start, "start") if start is not None else None,
         end_ms=time_ms(end, "end") if end is not None else None,

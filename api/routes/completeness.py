@@ -44,12 +44,7 @@ async def completeness(
     `completeness` is the share of what was expected that is `good`: stored and valid, no more in an hour of a sensor than was
     expected there, so that no sensor's surplus hides another's gap.
     """
-    if sensor is not None:
-        hub.sensor(sensor)
-    if site is not None:
-        hub.check_site(site)
-    if gateway is not None:
-        hub.check_gateway(gateway)
+    hub.check(sensor=sensor, site=site, gateway=gateway)
     now_ms = hub.clock()
     start_ms, end_ms = span(start, end, now_ms=now_ms, default_ms=DAY_MS)
     if end_ms - start_ms > MAX_DAYS * DAY_MS + HOUR_MS:

@@ -58,14 +58,9 @@ async def sensors(
     """
     form = answers.wanted(request, format, (Form.JSON, Form.GEOJSON))
     box = bounding_box(bbox) if bbox is not None else None
-    if site is not None:
-        hub.check_site(site)
-    if gateway is not None:
-        hub.check_gateway(gateway)
+    hub.check(site=site, gateway=gateway, protocol=protocol)
     if quantity is not None:
         known_quantity(quantity)
-    if protocol is not None:
-        hub.check_protocol(protocol)
     places = {one.id: (one.latitude, one.longitude) for one in hub.sites()}
     found = [
         (row, data, where)

@@ -42,9 +42,9 @@ def chosen(
     if hub.feed.listeners >= hub.listeners_max:
         raise ProblemError(429, f"{hub.listeners_max} listen already: try again later, or ask /v1/latest")
     for name in sensor or ():
-        hub.check_subject(name)
+        hub.check(subject=name)
     for name in site or ():
-        hub.check_site(name)
+        hub.check(site=name)
     for name in quantity or ():
         known_quantity(name)
     for name in kind or ():

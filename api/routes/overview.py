@@ -34,8 +34,7 @@ async def overview(
 
     With `site` only what stands there. The stream (`/v1/stream`) tells what changes from here on.
     """
-    if site is not None:
-        hub.check_site(site)
+    hub.check(site=site)
     gateways = (await inventory.gateways(hub))["items"]
     content: dict[str, Any] = {
         "time": rfc3339(hub.clock()),

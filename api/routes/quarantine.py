@@ -50,9 +50,9 @@ async def quarantine(
         is_open=None if state == "all" else state == "open",
     )
     if gateway is not None and not _set_aside(hub, QuarantineFilter(gateway=gateway)):
-        hub.check_gateway(gateway)
+        hub.check(gateway=gateway)
     if sensor is not None and not _set_aside(hub, QuarantineFilter(sensor=sensor)):
-        hub.sensor(sensor)
+        hub.check(sensor=sensor)
     rows = hub.book.quarantined(limit, int(cursor) if cursor is not None else None, wanted=wanted)
     return {
         "items": [described(row, SHOWN_BYTES) for row in rows],

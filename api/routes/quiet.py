@@ -57,7 +57,7 @@ async def mutes(hub: Hub, ended: bool = False) -> dict[str, Any]:
 @router.post("/mutes", summary="Mute a pattern for a time", responses=example("mute"))
 async def mute(hub: Hub, request: Request, asked: NewMute) -> dict[str, Any]:
     """An open alarm that consists of nothing else ends within a second; the anomalies are recorded all the same."""
-    hub.check_subject(asked.sensor)
+    hub.check(subject=asked.sensor)
     quantity = known_quantity(asked.quantity) if asked.quantity is not None else ""
     now_ms = hub.clock()
     new = Mute(
@@ -98,10 +98,7 @@ async def announce(hub: Hub, request: Request, asked: NewWork) -> dict[str, Any]
     """Nobody is called for an alarm that begins meanwhile; what still lasts at the end is told then."""
     if (asked.site is None) == (asked.sensor is None):
         raise ProblemError(400, "give either a site or a sensor")
-    if asked.site is not None:
-        hub.check_site(asked.site)
-    else:
-        hub.check_subject(asked.sensor or "")
+    hub.check(subject=asked.sensor, site=asked.site)
     start_ms, end_ms, now_ms = time_ms(asked.start, "start"), time_ms(asked.end, "end"), hub.clock()
     if not start_ms < end_ms:
         raise ProblemError(400, "start must be before end")

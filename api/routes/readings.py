@@ -84,10 +84,7 @@ async def latest(
     Corrections are applied and flagged, invalid periods flagged; `raw=true` gives what the sensors said in the last day.
     """
     form = answers.wanted(request, format, (Form.JSON, Form.CSV, Form.PARQUET, Form.SENML))
-    if sensor is not None:
-        hub.sensor(sensor)
-    if site is not None:
-        hub.check_site(site)
+    hub.check(sensor=sensor, site=site)
     if quantity is not None:
         known_quantity(quantity)
     found = newest(hub, encode_with_unit, sensor=sensor, site=site, quantity=quantity)

@@ -40,8 +40,7 @@ async def traffic(
     start_ms, end_ms = span(start, end, now_ms=hub.clock(), default_ms=DEFAULT_MS)
     if end_ms - start_ms > LONGEST_MS:
         raise ProblemError(400, "more than seven days: ask for a shorter range, or for /v1/aggregate")
-    if site is not None:
-        hub.check_site(site)
+    hub.check(site=site)
     groups: dict[str, list[SensorRow]] = {}
     for row in hub.sensors():
         if site in (None, row.site) and any(family(name) is Family.TRAFFIC for name in row.quantities):

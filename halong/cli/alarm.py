@@ -57,15 +57,18 @@ def list_(
         query = {"state": states, "family": family, "severity": severity, "site": site}
         items = Remote(url).listed("/v1/alarms", limit, **query)["items"]
     else:
-        with opened(data) as book, book.reading() as database:
-            found = page.listed(
-                database,
-                states=states,
-                families=(family,) if family else (),
-                severities=(severity,) if severity else (),
-                site=site,
-                limit=limit,
-            )
+        with opened(data) as book:
+            if site is not None:
+                _known(book, site, "")
+            with book.reading() as database:
+                found = page.listed(
+                    database,
+                    states=states,
+                    families=(family,) if family else (),
+                    severities=(severity,) if severity else (),
+                    site=site,
+                    limit=limit,
+                )
         items = [msgspec.to_builtins(one) for one in found]
     if as_json:
         print_json({"items": items})

@@ -19,10 +19,8 @@ from storage.book import Book
 OF_A_GATEWAY = 2
 WATCHED_S = 3 * DAY_S  # after a sensor has joined
 JOIN_WITHIN_S = DAY_S
-SPANS_S = (
-    (2 * HOUR_S, 12 * HOUR_S),
-    (27 * HOUR_S, 66 * HOUR_S),
-)  # after joining: a fault of each sensor begins
+# After joining: in each of these a fault of each sensor begins.
+SPANS_S = ((2 * HOUR_S, 12 * HOUR_S), (27 * HOUR_S, 66 * HOUR_S))
 KINDS = (
     FaultKind.SPIKE,
     FaultKind.STUCK,

@@ -44,6 +44,8 @@ def test_the_list(data: Path) -> None:
     assert [one["id"] for one in told("list", "--data", str(data))] == ["a1"]
     assert [one["id"] for one in told("list", "--all", "--data", str(data))] == ["a1", "a2"]
     assert [one["id"] for one in told("list", "--all", "--family", "health", "--data", str(data))] == ["a2"]
+    assert [one["id"] for one in told("list", "--site", "bai-chay", "--data", str(data))] == ["a1"]
+    assert "did you mean 'bai-chay'?" in run("list", "--site", "bai-chai", "--data", str(data), code=2)
     text = run("list", "--all", "--data", str(data))
     assert "closed (Lan)" in text
     assert "PM2.5 is high." in text
