@@ -19,13 +19,14 @@ from runtime.patience import Patience
 from telemetry.messages import PortCounters
 from telemetry.reading import Reading
 from telemetry.senml import RELATIVE_BELOW
+from telemetry.times import DAY_MS
 
 FIRST_TIME_MS = RELATIVE_BELOW * 1000
 ASK_EVERY_S = 60.0
 MUTE_PERIODS = 5
 MUTE_LEAST_S = 30.0
 LOOK_EVERY_S = 1.0
-NEAR_MS = 86_400_000 * 400
+NEAR_MS = 400 * DAY_MS
 LAST_TIME_MS = 253_402_300_799_999  # the end of the year 9999
 
 log = structlog.get_logger(__name__)

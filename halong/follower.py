@@ -9,8 +9,9 @@ from runtime.feed import Feed
 from storage.book import Book, BookUnavailableError
 from storage.store import Store, StoreUnavailableError
 from telemetry.reading import Reading
+from telemetry.times import DAY_MS
 
-REMEMBERED_MS = 86_400_000
+REMEMBERED_MS = DAY_MS
 FOLLOWED_MS = 600_000
 FOLLOW_EVERY_S = 1.0
 

@@ -18,8 +18,8 @@ from ingest import cusum, proxy
 from ingest.detectors.finding import Finding
 from ingest.detectors.lanes import F64, I64, Block, Bools, Lanes
 from ingest.proxy import Yardstick
+from telemetry.times import DAY_MS, HOUR_MS
 
-HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 NOON_MS = 12 * HOUR_MS
 WAITS_MS, SPREAD_MS = HOUR_MS, 4 * HOUR_MS  # after a day's end; not all series at once
 ASKED = 6  # neighbours

@@ -10,12 +10,12 @@ from ingest.hubclock import HOLD_S
 from telemetry.quantities import QUANTITIES
 from telemetry.quarantine import Quarantined, Reason
 from telemetry.reading import Flag, Reading
-from telemetry.times import DAY_MS
+from telemetry.times import DAY_MS, HOUR_MS
 
 LATE_MS = 60_000  # up to here an arrival is not late
 BACKLOG_MS = 300_000  # what arrives later than this is backlog: range checks only
 RANGE = int(Flag.RANGE)
-ALARM_MS = 3_600_000  # what is older than this raises no alarm
+ALARM_MS = HOUR_MS  # what is older than this raises no alarm
 
 
 class TimeWindow(NamedTuple):

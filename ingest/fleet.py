@@ -12,7 +12,7 @@ import numpy as np
 from ingest.detectors import priors
 from ingest.detectors.lanes import F64, I64, Lanes
 from ingest.detectors.residuals import DAY_S
-from ingest.profile import DAY_MS, HOUR_MS
+from telemetry.times import DAY_MS, HOUR_MS
 
 FEW = 6  # looks of its own
 GROWN_LOOKS, GROWN_DAYS = 1000, 7  # so old is grown ...

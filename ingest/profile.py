@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.detectors.lanes import F32, F64, I64, Bools, Lanes
+from telemetry.times import DAY_MS, HOUR_MS
 
-HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 DAYS, WEEKS = 10.0, 5.0  # over so many is a mean taken
 DAY_WEIGHT = 2.0  # days' worth of the hour of the day in what is expected of the hour of the week
 LEARNED = 2  # days with this hour before anything is said

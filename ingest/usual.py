@@ -6,12 +6,12 @@ import numpy as np
 
 from ingest import memory
 from ingest.calendar import holidays_vn, names_vn
-from ingest.profile import HOUR_MS, Band
+from ingest.profile import Band
 from ingest.survey import Survey
 from storage import snapshots
 from storage.book import Book
 from telemetry.quantities import QUANTITIES
-from telemetry.times import CITY_OFFSET_MS
+from telemetry.times import CITY_OFFSET_MS, HOUR_MS
 from telemetry.usual import UsualHour
 
 Edges = tuple[float | None, float | None, float | None]

@@ -5,10 +5,10 @@ from itertools import pairwise
 from ingest.detectors.stuck import CHANGES
 from storage.store import Store
 from telemetry.reading import Reading
+from telemetry.times import DAY_MS
 
 WARM_UP_MS = 1_800_000
 WARM_UP_READINGS = 200
-DAY_MS = 86_400_000
 
 
 async def lately(store: Store, last: Reading, now_ms: int) -> list[Reading]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from telemetry.quantities import QUANTITIES
+from telemetry.times import DAY_MS, HOUR_MS
 
 _SIGNS = {
     "ug/m3": "µg/m³",
@@ -64,16 +65,16 @@ def title_vi(quantity: str) -> str:
 
 def at_hour(local_ms: int, holiday: str = "") -> str:
     """`a Monday 08:00`; on a public holiday `08:00 on a public holiday (National Day)`. `local_ms` is civil time."""
-    hour = f"{local_ms // 3_600_000 % 24:02d}:00"
+    hour = f"{local_ms // HOUR_MS % 24:02d}:00"
     if holiday:
         return f"{hour} on a public holiday ({holiday})"
-    return f"a {_WEEKDAYS[(local_ms // 86_400_000 + 3) % 7]} {hour}"
+    return f"a {_WEEKDAYS[(local_ms // DAY_MS + 3) % 7]} {hour}"
 
 
 def at_hour_vi(local_ms: int, holiday: str = "") -> str:
     """`8 giờ thứ Hai`, `8 giờ ngày lễ (Quốc khánh)`."""
-    hour = f"{local_ms // 3_600_000 % 24} giờ"
-    return f"{hour} ngày lễ ({holiday})" if holiday else f"{hour} {_THU[(local_ms // 86_400_000 + 3) % 7]}"
+    hour = f"{local_ms // HOUR_MS % 24} giờ"
+    return f"{hour} ngày lễ ({holiday})" if holiday else f"{hour} {_THU[(local_ms // DAY_MS + 3) % 7]}"
 
 
 def count(number: int) -> str:

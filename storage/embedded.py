@@ -19,6 +19,7 @@ from storage.store import Bucket, Columns, Outcome, Series, StoreBusyError, Stor
 from storage.windows import group_steps, mean_direction
 from telemetry.quantities import Aggregate
 from telemetry.reading import Reading
+from telemetry.times import HOUR_MS
 
 __all__ = ["EmbeddedStore", "StoreBusyError"]
 
@@ -26,7 +27,7 @@ ROLL_EVERY_S = 10.0
 ROLL_HOURS = 4
 SCAN_ROWS = 20_000  # a list of `scan` holds at most this,or one minute's when that is more
 SCAN_STEP_MS = 60_000
-FORGET_STEP_MS = 3_600_000
+FORGET_STEP_MS = HOUR_MS
 
 log = structlog.get_logger(__name__)
 

@@ -19,7 +19,7 @@ from storage.notes import NOTES_MAX, Note, Notes, TooManyNotesError
 from storage.quiet import Verdict
 from telemetry.alarm import Alarm, AlarmFamily, AlarmState
 from telemetry.anomaly import Severity
-from telemetry.times import rfc3339
+from telemetry.times import HOUR_MS, rfc3339
 
 router = APIRouter(prefix="/v1", tags=["alarms"], dependencies=[Depends(strict_query)])
 Hub = Annotated[Services, Depends(view)]
@@ -115,7 +115,7 @@ async def mute(request: Request, hub: Hub, alarm_id: str, body: Feedback) -> dic
             database,
             found,
             body.verdict,
-            until_ms=now_ms + round(body.hours * 3_600_000),
+            until_ms=now_ms + round(body.hours * HOUR_MS),
             reason=body.reason.strip(),
             who=who(request),
             now_ms=now_ms,

@@ -13,7 +13,7 @@ from api.services import Services, known_quantity, services
 from storage import quiet
 from storage.quiet import Maintenance, Mute, Verdict
 from telemetry.anomaly import AnomalyKind
-from telemetry.times import DAY_MS, rfc3339
+from telemetry.times import DAY_MS, HOUR_MS, rfc3339
 
 HOURS_MAX = 8784.0  # a year
 
@@ -69,7 +69,7 @@ async def mute(hub: Hub, request: Request, asked: NewMute) -> dict[str, Any]:
         asked.reason.strip(),
         who(request),
         now_ms,
-        now_ms + round(asked.hours * 3_600_000),
+        now_ms + round(asked.hours * HOUR_MS),
     )
     with hub.book.writing() as database:
         return described_mute(quiet.mute(database, new))

@@ -11,14 +11,14 @@ from api.sensorthings.options import SKIP_MAX, Options, Token
 from api.services import Services
 from telemetry.quantities import Aggregate
 from telemetry.reading import Reading
-from telemetry.times import LAST_MS
+from telemetry.times import DAY_MS, LAST_MS
 
 TIMES = {"phenomenonTime", "resultTime"}
 IDS = {"id", "@iot.id"}
 LOOKED_AT = 100_000  # readings, when the filter says more than times, or the order is another one
 STREAMS_MAX = 200  # put in one order of time
 CHUNK = 5000
-YEAR_MS = 366 * 86_400_000
+YEAR_MS = 366 * DAY_MS
 
 Related = Callable[[Entity, tuple[str, ...]], Sequence[Value]]
 

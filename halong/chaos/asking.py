@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import cycle
 
 from firmware_sim.city import DevicePlan
+from telemetry.times import DAY_MS, HOUR_MS
 
 EVERY_S = 0.25
 PATIENCE_S = 5.0
@@ -17,7 +18,7 @@ def paths(devices: Sequence[DevicePlan], start_ms: int) -> list[str]:
     """What is asked: everything at once, and the last hour before `start_ms` and a day after it of some sensors."""
     of_one = []
     for device in devices:
-        span = f"quantity={device.quantities[0]}&start={start_ms - 3_600_000}&end={start_ms + 86_400_000}"
+        span = f"quantity={device.quantities[0]}&start={start_ms - HOUR_MS}&end={start_ms + DAY_MS}"
         of_one += [
             f"/v1/readings?sensor={device.sensor}&{span}",
             f"/v1/aggregate?sensor={device.sensor}&{span}&window=PT1M",

@@ -17,11 +17,12 @@ from halong.chaos.proxy import Direction, Proxy
 from halong.chaos.rogue import say_rubbish
 from halong.processes import Processes
 from runtime.mqtt import BrokerUrl
+from telemetry.times import DAY_MS
 
 HUB_RATE = (8_000.0, 40_000.0)  # bytes a second of a slow wire
 UPLINK_RATE = (1_500.0, 10_000.0)
 SHARE = (0.2, 0.8)  # of the packets that are meddled with
-STEP_MS = (2_000.0, 30 * 86_400_000.0)  # how far a clock jumps, ahead or back; its logarithm is drawn
+STEP_MS = (2_000.0, 30.0 * DAY_MS)  # how far a clock jumps, ahead or back; its logarithm is drawn
 # Less than `ingest.future_s`: with two gateways left the hub cannot know that it is the one.
 HUB_BACK_MS = 200_000
 NO_GROWTH = 1  # byte: no file of the process may be longer

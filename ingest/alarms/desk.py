@@ -20,10 +20,11 @@ from storage.book import Book
 from storage.outbox import Notice
 from telemetry.alarm import Alarm, AlarmState
 from telemetry.anomaly import Anomaly
+from telemetry.times import DAY_MS
 
 PENDING_MAX = 20_000
 ANOMALIES_MAX = 20_000
-FORGOTTEN_MS = 86_400_000  # what closed since then may still stand on the broker
+FORGOTTEN_MS = DAY_MS  # what closed since then may still stand on the broker
 
 log = structlog.get_logger(__name__)
 

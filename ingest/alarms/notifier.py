@@ -17,11 +17,12 @@ from ingest.alarms.settings import AlarmSettings, secret
 from storage import outbox
 from storage.book import Book, BookUnavailableError
 from storage.outbox import Notice
+from telemetry.times import DAY_MS
 
 LOOK_EVERY_S = 0.5
 LONGEST_S = 300.0
-GIVE_UP_MS = 86_400_000
-KEPT_MS = 30 * 86_400_000
+GIVE_UP_MS = DAY_MS
+KEPT_MS = 30 * DAY_MS
 PRUNE_EVERY_S = 3600.0
 
 log = structlog.get_logger(__name__)

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from ingest.agreement import DAY_MS, HOUR_MS, LEARNS, Agreement
+from ingest.agreement import LEARNS, Agreement
 from ingest.detectors.finding import Finding
 from ingest.detectors.lanes import F64
+from telemetry.times import DAY_MS, HOUR_MS
 
 OFFSET_MS = 7 * HOUR_MS
 BEGIN_MS = 20_500 * DAY_MS - OFFSET_MS  # a midnight
