@@ -182,8 +182,8 @@ _EXAMPLES: dict[str, Any] = {
                 "expected": 34.0,
                 "low": 16.0,
                 "high": 52.0,
-                "text": "Bụi mịn, Hà Tu: PM2.5 is 214.0 µg/m³, usual now is 16.0 to 52.0 µg/m³.",
-                "text_vi": "Bụi mịn, Hà Tu: bụi PM2.5 là 214,0 µg/m³, bình thường lúc này là 16,0 đến 52,0 µg/m³.",
+                "text": "Bụi mịn, Hà Tu: PM2.5 is 214.0 µg/m³, 16.0 to 52.0 µg/m³ is usual now.",
+                "text_vi": "Bụi mịn, Hà Tu: bụi PM2.5 là 214,0 µg/m³, bình thường lúc này từ 16,0 đến 52,0 µg/m³.",
                 "acknowledged": None,
             }
         ],

@@ -9,7 +9,9 @@ from telemetry.anomaly import AnomalyKind
 from telemetry.quantities import QUANTITIES
 from telemetry.times import CITY_OFFSET_MS
 
-TIMES, TIMES_LESS = 1.3, 0.7  # nearer to 1 the difference says more
+TIMES, TIMES_LESS = 1.3, 0.7  # nearer to 1 the difference says more ...
+LEAST = 0.1  # ... and where next to nothing is left
+MANY = 10  # times: from there without a decimal
 NO_ZERO = (
     "temperature",
     "device_temperature",
@@ -23,7 +25,7 @@ NO_ZERO = (
 NEIGHBOURS = " neighbour"  # what stands in a sentence for which they were asked
 COMPARED = (AnomalyKind.UNUSUAL, AnomalyKind.RHYTHM, AnomalyKind.BIAS, AnomalyKind.DRIFT)
 _ADDED = {
-    AnomalyKind.DRIFT: (", slowly", ", lệch dần"),
+    AnomalyKind.DRIFT: (" and came there slowly", ", lệch dần"),
     AnomalyKind.BIAS: (" and stays there", " và giữ nguyên như vậy"),
 }
 
@@ -87,19 +89,19 @@ def _missing(quantity: str, finding: Finding, when: str, when_vi: str) -> tuple[
     expected = finding.expected or 0.0
     before = finding.value if finding.before is None else finding.before
     rises = expected >= before
-    usual, seen = (abs(expected - before), (finding.value - before) * (1 if rises else -1))
+    usual, seen = expected - before, finding.value - before
     word, word_vi = ("rise", "mức tăng") if rises else ("fall", "mức giảm")
     since, since_vi = "", ""
     if finding.before is not None:
         clock = f"{datetime.fromtimestamp((finding.before_ms + CITY_OFFSET_MS) / 1000, UTC):%H:%M}"
         since, since_vi = f" since {clock}", f" kể từ {clock}"
     text = (
-        f"the {word} that is usual for {when} does not come, {words.amount(quantity, seen)}{since}"
-        f" where {words.amount(quantity, usual)} is usual"
+        f"the {word} that is usual for {when} does not come: {words.change(quantity, seen)}{since},"
+        f" where {words.change(quantity, usual)} is usual"
     )
     text_vi = (
-        f"{word_vi} thường có lúc {when_vi} không đến, {words.amount_vi(quantity, seen)}{since_vi}"
-        f" trong khi bình thường là {words.amount_vi(quantity, usual)}"
+        f"{word_vi} thường có lúc {when_vi} không xảy ra: {words.change_vi(quantity, seen)}{since_vi},"
+        f" trong khi bình thường là {words.change_vi(quantity, usual)}"
     )
     return text, text_vi
 
@@ -107,8 +109,8 @@ def _missing(quantity: str, finding: Finding, when: str, when_vi: str) -> tuple[
 def _against(quantity: str, value: float, expected: float) -> tuple[str, str]:
     if quantity not in NO_ZERO and QUANTITIES[quantity].low >= 0 and expected > 0:
         ratio = value / expected
-        if ratio >= TIMES or ratio <= TIMES_LESS:
-            times = f"{ratio:.1f}"
+        if ratio >= TIMES or LEAST <= ratio <= TIMES_LESS:
+            times = f"{ratio:.1f}" if ratio < MANY else f"{ratio:.0f}"
             return f"{times} times", f"bằng {times.replace('.', ',')} lần"
     amount, amount_vi = words.amount(quantity, value), words.amount_vi(quantity, value)
     far, far_vi = (

@@ -275,7 +275,7 @@ def _silence_anomaly(sensor: str, known: Known, start_ms: int, now_ms: int) -> A
         expected=None,
         low=None,
         high=None,
-        text=f"{known.name}: no reading since {since}, usual is one every {period} s.",
+        text=f"{known.name}: no reading since {since}, one every {period} s is usual.",
         text_vi=f"{known.name}: không có số liệu từ {since},"
         f" bình thường cứ {period.replace('.', ',')} giây một lần.",
     )

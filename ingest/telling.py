@@ -90,7 +90,7 @@ def _explain(kind: AnomalyKind, known: Known, quantity: str, finding: Finding) -
     bounds = QUANTITIES[quantity].low, QUANTITIES[quantity].high
     text = (
         f"{name}: {words.title(quantity)} reads {words.amount(quantity, finding.value)},"
-        f" possible is {words.band(quantity, *bounds)}"
+        f" only {words.band(quantity, *bounds)} is possible"
     )
     text_vi = (
         f"{name}: {words.title_vi(quantity)} báo {words.amount_vi(quantity, finding.value)},"

@@ -51,6 +51,23 @@ def number_vi(quantity: str, value: float) -> str:
     return number(quantity, value).replace(".", ",")
 
 
+def change(quantity: str, value: float) -> str:
+    """A difference with its sign and unit: `+11.00 A`, `-0.20 A`, `0.00 A`."""
+    text = number(quantity, value)
+    return f"{'+' if float(text) > 0 else ''}{text}{_unit(quantity)}"
+
+
+def change_vi(quantity: str, value: float) -> str:
+    """The same with a decimal comma."""
+    return change(quantity, value).replace(".", ",")
+
+
+def possible(quantity: str, low: float, high: float) -> tuple[float, float]:
+    """The part of a band that is physically possible: no rain below zero."""
+    bounds = QUANTITIES[quantity]
+    return max(low, bounds.low), min(high, bounds.high)
+
+
 def title(quantity: str) -> str:
     """The quantity's English name inside a sentence: `PM2.5`, `air temperature`."""
     text = QUANTITIES[quantity].title.removesuffix(", counting up")  # told is what it counts, or how fast
@@ -91,7 +108,8 @@ def duration(milliseconds: int, units: Sequence[str] = ("s", "min", "h", "days")
     if seconds < 7200:
         return f"{seconds // 60} {minute}"
     if seconds < 172_800:
-        return f"{seconds // 3600} {hour} {seconds % 3600 // 60} {minute}"
+        minutes = seconds % 3600 // 60
+        return f"{seconds // 3600} {hour}" + (f" {minutes} {minute}" if minutes else "")
     return f"{seconds // 86_400} {day}"
 
 

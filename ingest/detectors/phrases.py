@@ -6,51 +6,51 @@ from telemetry.anomaly import AnomalyKind
 
 _SENTENCES: dict[AnomalyKind, tuple[str, str]] = {
     AnomalyKind.STUCK: (
-        "{what} stands still at {value}, longer than it ever does",
-        "{what} đứng yên ở {value}, lâu hơn mọi khi",
+        "{what} stands still, or all but still, at {value}, longer than it ever does",
+        "{what} đứng yên, hoặc gần như đứng yên, ở {value}, lâu hơn mọi khi",
     ),
     AnomalyKind.ZERO: (
-        "{what} reads exactly 0, where it seldom is",
+        "{what} reads exactly 0, which it seldom does",
         "{what} báo đúng 0, trong khi hiếm khi như vậy",
     ),
     AnomalyKind.GAP: (
-        "{what}: readings are missing, {score} times as long as a hole that is usual",
+        "{what}: readings are missing, for {score} times as long as is usual",
         "{what}: thiếu số liệu, lâu gấp {score} lần mức thường gặp",
     ),
     AnomalyKind.UNIT: (
-        "{what} is {value}, a power of ten from the expected {expected}: a unit or a range may have changed",
-        "{what} là {value}, lệch một luỹ thừa của mười so với mức dự kiến {expected}: có thể đơn vị đo đã đổi",
+        "{what} is {value} where {expected} is expected: its unit or its range may have changed",
+        "{what} là {value} trong khi mức dự kiến là {expected}: có thể đơn vị đo hoặc thang đo đã đổi",
     ),
     AnomalyKind.RATE: (
-        "{what} is {value} after {expected}: nothing outdoors changes so fast, possible is {band}",
-        "{what} là {value} sau {expected}: ngoài trời không gì đổi nhanh như vậy, chỉ có thể {band}",
+        "{what} is {value} after {expected}: nothing outdoors changes so fast, only {band} is possible",
+        "{what} là {value} sau {expected}: ngoài trời không gì thay đổi nhanh như vậy, chỉ có thể từ {band}",
     ),
     AnomalyKind.NOISE: (
-        "{what} is {value} and jumps about, usual is {band}",
-        "{what} là {value} và dao động mạnh, bình thường là {band}",
+        "{what} is {value} and jumps about, {band} is usual",
+        "{what} là {value} và dao động mạnh, bình thường từ {band}",
     ),
     AnomalyKind.DRIFT: (
-        "{what} is {value} and has moved away slowly, usual is {band}",
-        "{what} là {value} và lệch dần, bình thường là {band}",
+        "{what} is {value} and has moved there slowly, {band} is usual",
+        "{what} là {value} và lệch dần, bình thường từ {band}",
     ),
     AnomalyKind.BIAS: (
         "{what} is {value} and stays away from its usual {band}",
-        "{what} là {value} và vẫn lệch khỏi mức bình thường {band}",
+        "{what} là {value} và vẫn lệch khỏi mức bình thường từ {band}",
     ),
     AnomalyKind.SPIKE: (
-        "{what} is {value}, usual now is {band}",
-        "{what} là {value}, bình thường lúc này là {band}",
+        "{what} is {value}, {band} is usual now",
+        "{what} là {value}, bình thường lúc này từ {band}",
     ),
     AnomalyKind.REGIME: (
         "{what} has changed for good: {value} is the new normal, it was {expected}",
         "{what} đã đổi hẳn: {value} là mức bình thường mới, trước đây là {expected}",
     ),
     AnomalyKind.UNUSUAL: (
-        "{what} is {value}, for this hour of this weekday usual is {band}",
-        "{what} là {value}, vào giờ này trong tuần bình thường là {band}",
+        "{what} is {value}, {band} is usual at this hour of this weekday",
+        "{what} là {value}, vào giờ này trong tuần bình thường từ {band}",
     ),
     AnomalyKind.RHYTHM: (
-        "{what} stays at {value}, where by now {expected} is usual",
+        "{what} stays at {value}, where {expected} is usual by now",
         "{what} vẫn ở {value}, trong khi lúc này bình thường là {expected}",
     ),
 }
@@ -73,6 +73,7 @@ def say(kind: AnomalyKind, name: str, quantity: str, finding: Finding) -> tuple[
             english.format(what=f"{name}: the value", band=band, **plain),
             vietnamese.format(what=f"{name}: giá trị", band=band.replace(" to ", " đến "), **plain),
         )
+    low, high = words.possible(quantity, low, high)
     return (
         english.format(
             what=f"{name}: {words.title(quantity)}",

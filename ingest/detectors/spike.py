@@ -148,14 +148,14 @@ class Spike:
         """See Detector."""
         counter = QUANTITIES[quantity].kind is Kind.COUNTER
         per, per_vi = (" per minute", " mỗi phút") if counter else ("", "")
-        low, high = finding.low or 0.0, finding.high or 0.0
+        low, high = words.possible(quantity, finding.low or 0.0, finding.high or 0.0)
         text = (
             f"{name}: {words.title(quantity)} is {words.amount(quantity, finding.value)}{per},"
-            f" usual now is {words.band(quantity, low, high)}{per}"
+            f" {words.band(quantity, low, high)}{per} is usual now"
         )
         text_vi = (
             f"{name}: {words.title_vi(quantity)} là {words.amount_vi(quantity, finding.value)}{per_vi},"
-            f" bình thường lúc này là {words.band_vi(quantity, low, high)}{per_vi}"
+            f" bình thường lúc này từ {words.band_vi(quantity, low, high)}{per_vi}"
         )
         return text, text_vi
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest import words
+from ingest.detectors import phrases
 from ingest.detectors.finding import Finding, Rule
 from ingest.detectors.glance import COUNTER, Glance
 from ingest.detectors.lanes import F64, I64, Block, Bools, Lanes
@@ -131,14 +132,21 @@ class Stuck:
 
     def explain(self, kind: AnomalyKind, name: str, quantity: str, finding: Finding) -> tuple[str, str]:
         """See Detector."""
-        times, usual = finding.readings, max(1, finding.usual)
+        times, usual = finding.readings, finding.usual
+        if times < 2:  # found by another, which does not count them
+            return phrases.say(kind, name, quantity, finding)
+        alike, alike_vi = (
+            (f"at most {usual} in a row are usual", f"bình thường nhiều nhất {usual} lần liên tiếp")
+            if usual > 1
+            else ("it usually changes with every one", "bình thường mỗi lần đo đều thay đổi")
+        )
         text = (
             f"{name}: {words.title(quantity)} has stood at exactly {words.amount(quantity, finding.value)}"
-            f" for {times} readings, usual is {usual} at most"
+            f" for {times} readings, {alike}"
         )
         text_vi = (
-            f"{name}: {words.title_vi(quantity)} đứng yên ở {words.amount_vi(quantity, finding.value)}"
-            f" trong {times} lần đo liên tiếp, bình thường nhiều nhất là {usual}"
+            f"{name}: {words.title_vi(quantity)} đứng yên ở đúng {words.amount_vi(quantity, finding.value)}"
+            f" trong {times} lần đo liên tiếp, {alike_vi}"
         )
         return text, text_vi
 

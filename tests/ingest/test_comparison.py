@@ -26,6 +26,16 @@ def say(kind: AnomalyKind, quantity: str, value: float, expected: float, **more:
             "Bụi PM2.5 tại Bãi Cháy bằng 3,1 lần mức bình thường lúc 8 giờ thứ Hai; 2 cảm biến bên cạnh cũng thấy như vậy",
         ),
         (
+            say(K.UNUSUAL, "pm25", 371.0, 30.0),
+            "PM2.5 at Bãi Cháy is 12 times what is usual for a Monday 08:00",
+            "Bụi PM2.5 tại Bãi Cháy bằng 12 lần mức bình thường lúc 8 giờ thứ Hai",
+        ),
+        (
+            say(K.UNUSUAL, "pm25", 1.0, 30.0),
+            "PM2.5 at Bãi Cháy is 1.0 µg/m³, 29.0 µg/m³ below what is usual for a Monday 08:00",
+            "Bụi PM2.5 tại Bãi Cháy là 1,0 µg/m³, thấp hơn 29,0 µg/m³ so với mức bình thường lúc 8 giờ thứ Hai",
+        ),
+        (
             say(K.UNUSUAL, "temperature", 34.1, 28.0),
             "Air temperature at Bãi Cháy is 34.1 °C, 6.1 °C above what is usual for a Monday 08:00",
             "Nhiệt độ không khí tại Bãi Cháy là 34,1 °C, cao hơn 6,1 °C so với mức bình thường lúc 8 giờ thứ Hai",
@@ -40,7 +50,7 @@ def say(kind: AnomalyKind, quantity: str, value: float, expected: float, **more:
         ),
         (
             say(K.DRIFT, "co2", 500.0, 440.0),
-            "Bụi mịn 1: CO₂ is 500 ppm, 60 ppm above what is usual for a Monday 08:00, slowly",
+            "Bụi mịn 1: CO₂ is 500 ppm, 60 ppm above what is usual for a Monday 08:00 and came there slowly",
             "Bụi mịn 1: CO₂ là 500 ppm, cao hơn 60 ppm so với mức bình thường lúc 8 giờ thứ Hai, lệch dần",
         ),
     ],
@@ -56,10 +66,11 @@ def test_a_holiday_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "expected", "value", "word"), [(3.0, 14.0, 3.2, "rise"), (14.0, 3.0, 13.8, "fall")]
+    ("before", "expected", "value", "word", "sign"),
+    [(3.0, 14.0, 3.2, "rise", "+"), (14.0, 3.0, 13.8, "fall", "-")],
 )
 def test_a_rhythm_that_is_missing_has_its_usual_size_what_came_of_it_and_since_when(
-    before: float, expected: float, value: float, word: str
+    before: float, expected: float, value: float, word: str, sign: str
 ) -> None:
     finding = Finding(
         2.0,
@@ -74,12 +85,12 @@ def test_a_rhythm_that_is_missing_has_its_usual_size_what_came_of_it_and_since_w
     )
     english, vietnamese = comparison.say(K.RHYTHM, "Tủ điện 1", "Bãi Cháy", "current", finding)
     assert english == (
-        f"Current at Bãi Cháy: the {word} that is usual for a Monday 08:00 does not come,"
-        " 0.20 A since 06:30 where 11.00 A is usual"
+        f"Current at Bãi Cháy: the {word} that is usual for a Monday 08:00 does not come:"
+        f" {sign}0.20 A since 06:30, where {sign}11.00 A is usual"
     )
     assert vietnamese == (
-        f"Dòng điện tại Bãi Cháy: mức {'tăng' if word == 'rise' else 'giảm'} thường có lúc 8 giờ thứ Hai không đến,"
-        " 0,20 A kể từ 06:30 trong khi bình thường là 11,00 A"
+        f"Dòng điện tại Bãi Cháy: mức {'tăng' if word == 'rise' else 'giảm'} thường có lúc 8 giờ thứ Hai không xảy ra:"
+        f" {sign}0,20 A kể từ 06:30, trong khi bình thường là {sign}11,00 A"
     )
 
 

@@ -221,6 +221,6 @@ def test_impossible_values_open_one_range_anomaly():
     (anomaly,), flagged = judged(readings)
     assert anomaly.kind is AnomalyKind.RANGE
     assert anomaly.text == (
-        "Bãi Cháy 1: relative humidity reads 132.0 %, possible is 0.0 to 100.0 %; over after 40 s."
+        "Bãi Cháy 1: relative humidity reads 132.0 %, only 0.0 to 100.0 % is possible; over after 40 s."
     )
     assert len(flagged) == 20

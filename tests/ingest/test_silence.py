@@ -59,11 +59,11 @@ def test_a_sensor_is_silent_after_ten_seconds_and_told_once_and_closed():
     assert (opened.kind, opened.sensor, opened.site) == (AnomalyKind.SILENCE, "pm-1", "bai-chay")
     assert opened.start_ms == T + 100_000
     assert opened.end_ms is None
-    assert opened.text == "Bãi Cháy bụi: no reading since 2026-01-01 00:01:40, usual is one every 1 s."
+    assert opened.text == "Bãi Cháy bụi: no reading since 2026-01-01 00:01:40, one every 1 s is usual."
     assert "không có số liệu" in opened.text_vi
     (closed,) = day.run(210, speaking=("pm-1", "slow"), beating=("gw-1",))
     assert (closed.id, closed.end_ms) == (opened.id, T + 201_000)
-    assert closed.text.endswith("every 1 s; over after 101 s.")
+    assert closed.text.endswith("every 1 s is usual; over after 101 s.")
 
 
 def test_what_comes_again_is_no_sign_of_life_and_a_clock_that_was_set_back_is() -> None:

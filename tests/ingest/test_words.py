@@ -28,6 +28,7 @@ def test_titles_stand_inside_a_sentence():
         (45_000, "45 s", "45 giây"),
         (720_000, "12 min", "12 phút"),
         (11_100_000, "3 h 5 min", "3 giờ 5 phút"),
+        (10_800_000, "3 h", "3 giờ"),
         (259_200_000, "3 days", "3 ngày"),
     ],
 )

@@ -75,7 +75,7 @@ def test_it_grows_is_told_once_and_ends_at_95_percent() -> None:
     assert look(rules, hours(190.1, end_ms=T + 3 * HOUR_MS), T + 3 * HOUR_MS, series=series) == []
     (over,) = look(rules, hours(190.0, end_ms=T + 4 * HOUR_MS), T + 4 * HOUR_MS, series=series)
     assert (over.id, over.end_ms, over.value) == (opened.id, T + 3 * HOUR_MS, 250.0)
-    assert over.text.endswith("; over after 4 h 0 min.")
+    assert over.text.endswith("; over after 4 h.")
 
 
 def test_levels_are_averaged_by_energy() -> None:

@@ -100,8 +100,8 @@ def test_sentences_name_what_is_usual():
     finding = detector.score(100_000, 110.0)
     assert finding is not None
     assert detector.explain("Quảng trường", finding) == (
-        "Quảng trường: sound level (fast) is 110.0 dB, usual now is 40.7 to 79.3 dB",
-        "Quảng trường: mức âm tức thời là 110,0 dB, bình thường lúc này là 40,7 đến 79,3 dB",
+        "Quảng trường: sound level (fast) is 110.0 dB, 40.7 to 79.3 dB is usual now",
+        "Quảng trường: mức âm tức thời là 110,0 dB, bình thường lúc này từ 40,7 đến 79,3 dB",
     )
 
 

@@ -71,5 +71,16 @@ def test_sentences():
     finding = detector.score(at + 61_000, 33.0)
     assert finding is not None
     text, text_vi = detector.explain("Bãi Cháy", finding)
-    assert text == "Bãi Cháy: PM2.5 has stood at exactly 33.0 µg/m³ for 62 readings, usual is 1 at most"
-    assert text_vi.startswith("Bãi Cháy: bụi PM2.5 đứng yên ở 33,0 µg/m³")
+    assert (
+        text
+        == "Bãi Cháy: PM2.5 has stood at exactly 33.0 µg/m³ for 62 readings, it usually changes with every one"
+    )
+    assert text_vi == (
+        "Bãi Cháy: bụi PM2.5 đứng yên ở đúng 33,0 µg/m³ trong 62 lần đo liên tiếp, bình thường mỗi lần đo đều thay đổi"
+    )
+    text, text_vi = detector.explain("Bãi Cháy", finding._replace(usual=3))
+    assert text.endswith(" for 62 readings, at most 3 in a row are usual")
+    assert text_vi.endswith(", bình thường nhiều nhất 3 lần liên tiếp")
+    text, text_vi = detector.explain("Bãi Cháy", finding._replace(readings=1))
+    assert text == "Bãi Cháy: PM2.5 stands still, or all but still, at 33.0 µg/m³, longer than it ever does"
+    assert text_vi == "Bãi Cháy: bụi PM2.5 đứng yên, hoặc gần như đứng yên, ở 33,0 µg/m³, lâu hơn mọi khi"
