@@ -16,7 +16,7 @@ from ingest.detectors.bank import Bank, band
 from ingest.detectors.finding import Finding
 from ingest.detectors.lanes import F64, I64, Block, Bools, Lanes
 from ingest.detectors.residuals import Frame
-from ingest.detectors.unusual import NAMED
+from ingest.detectors.unusual import NAMED, SWINGS
 from ingest.lean import Lean
 from ingest.peers import Peers
 from ingest.profile import Band, Profile
@@ -35,6 +35,7 @@ SLOWLY_S = 1800.0  # on its way for so long before it opened: a drift
 RENAMED = 12  # looks in which an instrument's own kind may still replace another
 NORMAL_S = 86_400.0  # told for so long: it is the new normal
 STRANGE = 0.6  # of the threshold: what is as strange to most of the city is the weather, or the hour
+FAHRENHEIT = ("temperature",)  # what instruments also tell in °F
 PEOPLE = (
     "pm",
     "noise",
@@ -84,6 +85,7 @@ class _Signs(NamedTuple):
     stuck: float
     sure: float
     lean: float
+    own: AnomalyKind | None  # what only an instrument does
 
 
 class Namer:
@@ -161,7 +163,8 @@ class Namer:
         score = max(sure, lean, *(one for one in (zero, stuck, 0.0) if one >= 1 or not one))
         if not tables["kind"][lane] and sure >= 1 and self._is_spike(looks, column, lane):
             yield AnomalyKind.SPIKE, max(2.0, sure)
-        kind = self._name(frame, column, at_ms, _Signs(zero, stuck, sure, lean))
+        own = self._own(frame, looks, column)
+        kind = self._name(frame, column, at_ms, _Signs(zero, stuck, sure, lean, own))
         if kind is None:
             return
         index = TOLD.index(kind) + 1
@@ -219,8 +222,9 @@ class Namer:
         if has is not None:
             if has is not AnomalyKind.RHYTHM and self._misses(lane, at_ms, signs.lean):
                 return AnomalyKind.RHYTHM
-            return banks if banks in OWN and not self._peers.ask(lane, at_ms)[0] else has
-        return self._new_name(frame, column, at_ms, banks, signs.lean)
+            own = banks if banks in OWN else signs.own
+            return own if own and not self._peers.ask(lane, at_ms)[0] else has
+        return self._new_name(frame, column, at_ms, signs.own or banks, signs.lean)
 
     def _new_name(
         self, frame: Frame, column: int, at_ms: int, banks: AnomalyKind | None, lean: float
@@ -250,6 +254,15 @@ class Namer:
             return banks if banks in TOLD and not weather else None
         people = (self._peers.quantity(lane) or PEOPLE[0]).startswith(PEOPLE)
         return AnomalyKind.UNUSUAL if people else AnomalyKind.BIAS
+
+    def _own(self, frame: Frame, looks: Looks, column: int) -> AnomalyKind | None:
+        """Another unit, or noise: also where the bank has given another name by now."""
+        expected, high = float(looks.usual.expected[column]), float(looks.usual.high[column])
+        if self._peers.quantity(int(frame.lanes[column])) in FAHRENHEIT and not np.isnan(expected):
+            off = abs(float(looks.values[column]) - (1.8 * expected + 32))
+            if off <= 1.8 * (high - expected):
+                return AnomalyKind.UNIT
+        return AnomalyKind.NOISE if frame.new["swings"][column] >= SWINGS else None
 
     def _misses(self, lane: int, at_ms: int, lean: float) -> bool:
         """Whether its rhythm does not come: that is the city, unless the other sensors of the site have it."""

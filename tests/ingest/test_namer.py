@@ -133,3 +133,21 @@ def test_a_restart_changes_nothing() -> None:
             states = life.dump()
             life = Survey(frozenset())
             assert life.load(states) == 0
+
+
+def test_degrees_fahrenheit_are_another_unit_and_as_warm_as_that_is_not() -> None:
+    values = {(f"t-{number}", "a"): street(6, number) / 4 + 10 for number in range(2)}  # 17 to 23 °C
+    hot = {key: one.copy() for key, one in values.items()}
+    hour = slice(5 * A_DAY + 50, 5 * A_DAY + 62)
+    values["t-0", "a"][hour] = 1.8 * values["t-0", "a"][hour] + 32
+    hot["t-0", "a"][hour] += 20
+    assert K.UNIT in opened(tell(values, "temperature")["t-0"], 5 * A_DAY)
+    assert K.UNIT not in opened(tell(hot, "temperature")["t-0"], 5 * A_DAY)
+
+
+def test_readings_that_go_out_and_back_are_noise() -> None:
+    values = {(f"v-{number}", "a"): 180 + street(6, number) for number in range(3)}
+    values["v-0", "a"][5 * A_DAY + 50 : 5 * A_DAY + 68] += np.random.default_rng(3).normal(0, 25, 18)
+    told = tell(values, "voltage")
+    assert K.NOISE in opened(told["v-0"], 5 * A_DAY)
+    assert told["v-1"] == told["v-2"] == []

@@ -32,7 +32,7 @@ def test_a_counter_is_told_by_how_fast_it_rises() -> None:
     known = Known("Trạm khí tượng", "bai-chay", "gw-1", 2.0)
     anomaly = tell(("air-1", "rain"), known, AnomalyKind.SPIKE, episode(finding), T + 45_000)
     assert anomaly.text == (
-        "Trạm khí tượng: rain is 3756.3 mm per minute, usual now is 0.0 to 3.1 mm per minute; over after 45 s."
+        "Trạm khí tượng: rain is 3756.3 mm per minute, 0.0 to 3.1 mm per minute is usual now; over after 45 s."
     )
     assert anomaly.text_vi.startswith("Trạm khí tượng: lượng mưa là 3756,3 mm mỗi phút")
     assert (anomaly.expected, anomaly.end_ms) == (None, T + 45_000)
