@@ -15,8 +15,9 @@ FROM = 300  # readings before anything is said: a day at five minutes
 MEMORY = 3000.0  # readings
 SELDOM = 1 / 400  # runs or gaps that come more often than this are this series' way
 RUN_DECADES = 6.0  # how improbable a run has to be
+BESIDE_DECADES = 8.0  # ... one of three neighbouring values, as where slow weather turns
 ZERO_DECADES = 4.0
-STILL = 0.05  # of the mean step: nearer than this to the run's first value is standing still
+STILL = 0.05  # of the mean step: nearer than this is standing still
 BIT = 1.01  # ... or within the smallest step ever seen
 RESTING = 0.02  # of the range: nearer than this to zero a half hour's usual value is at rest
 LONGEST_TIMES, LONGEST_MORE = 1.5, 2  # a run has to be so much longer than the longest that passed
@@ -97,7 +98,8 @@ class _Runs:
 
 
 class Stuck:
-    """The same value again and again, or as good as: exact repeats, and repeats but for the last bit or a hair."""
+    """The same value again and again, or as good as: exact repeats, and repeats but for the last bit or a hair: two neighbouring
+    values, or the first of a run and those beside it."""
 
     kinds = (AnomalyKind.STUCK, AnomalyKind.ZERO)
     tables: Mapping[str, Block] = MappingProxyType({})
@@ -105,8 +107,10 @@ class Stuck:
     def __init__(self) -> None:
         self._exact = _Runs("exact", RUN_DECADES, 1.0)
         self._near = _Runs("near", RUN_DECADES, 1.0)
+        self._beside = _Runs("beside", BESIDE_DECADES, 1.0)
         self._zero = _Runs("zero", ZERO_DECADES, 2.0)
-        self.rows = (*self._exact.rows, *self._near.rows, *self._zero.rows, "anchor", "bit")
+        runs = (self._exact, self._near, self._beside, self._zero)
+        self.rows = (*(row for one in runs for row in one.rows), "low_end", "high_end", "anchor", "bit")
 
     def score(self, frame: Frame, lanes: Lanes) -> dict[AnomalyKind, F32]:
         """See Detector. A dead zero is a run at exactly 0 of a series that is seldom there."""
@@ -116,14 +120,19 @@ class Stuck:
         bit = np.where(old["bit"] > 0, old["bit"], np.float32(3e38))
         new["bit"] = np.where((step > 0) & later, np.minimum(bit, step), old["bit"])
         still = np.maximum(np.float32(BIT) * old["bit"], np.float32(STILL) * old["step_scale"])
-        near = later & (np.abs(v - old["anchor"]) <= still)
-        new["anchor"] = np.where(near, old["anchor"], v)
+        low, high = np.minimum(old["low_end"], v), np.maximum(old["high_end"], v)
+        near = later & (high - low <= still)
+        new["low_end"], new["high_end"] = np.where(near, low, v), np.where(near, high, v)
+        beside = later & (np.abs(v - old["anchor"]) <= still)
+        new["anchor"] = np.where(beside, old["anchor"], v)
         at_zero = frame.x == 0
         resting = _resting(frame, at_zero) | (frame.found["known"] > 0)
         zero = self._zero.score(frame, at_zero & ~resting)
         exact = self._exact.score(frame, later & (step == 0) & ~resting)
-        near_score = self._near.score(frame, near & ~resting)
-        stuck = np.maximum(exact, near_score)
+        but_a_bit = np.maximum(
+            self._near.score(frame, near & ~resting), self._beside.score(frame, beside & ~resting)
+        )
+        stuck = np.maximum(exact, but_a_bit)
         return {AnomalyKind.STUCK: np.where(zero >= 1, 0, stuck), AnomalyKind.ZERO: zero}
 
     def learn(self, frame: Frame, lanes: Lanes) -> None:

@@ -31,7 +31,7 @@ SCALES = (
     "better_bounded48_scale",
     "level_share",
 )
-RUNS = tuple(f"{runs}_{row}" for runs in ("exact", "near", "zero") for row in ("share", "longest"))
+RUNS = tuple(f"{runs}_{row}" for runs in ("exact", "near", "beside", "zero") for row in ("share", "longest"))
 
 
 def take_over(lanes: Lanes, lane: int, grown: I64, level: float) -> None:

@@ -93,11 +93,11 @@ def test_what_lasts_a_day_is_the_new_normal() -> None:
     assert max(row for row, _, _ in told) < 7 * A_DAY
 
 
-@pytest.mark.parametrize("size", [0.0, 1.0])
-def test_standing_still_but_for_the_last_digit_is_stuck(size: float) -> None:
+@pytest.mark.parametrize("values_of_its_own", [(0,), (0, 1), (-1, 0, 1)])
+def test_standing_still_but_for_the_last_digit_is_stuck(values_of_its_own: tuple[int, ...]) -> None:
     values = np.round(street(4, 1), 1)
     rng = np.random.default_rng(9)
-    values[3 * A_DAY : 3 * A_DAY + 60] = 33.0 + 0.1 * size * rng.integers(0, 2, 60)
+    values[3 * A_DAY : 3 * A_DAY + 60] = 33.0 + 0.1 * rng.choice(values_of_its_own, 60)
     told = tell({("pm-0", "a"): values})["pm-0"]
     assert K.STUCK in opened(told, 3 * A_DAY)
     assert min(row for row, kind, _ in told if kind is K.STUCK) <= 3 * A_DAY + 40
