@@ -89,15 +89,18 @@ class Silence:
         if self._listening.since_ms is not None:
             self._count(heard, sensors, self._listening.since_ms)
 
-    def relive(self, sensor: str, known: Known, observed_ms: I64, now_ms: int) -> None:
+    def relive(
+        self, sensor: str, known: Known, observed_ms: I64, now_ms: int, *, is_all: bool = True
+    ) -> None:
         """Stored readings of a sensor that a killed process life may have heard after its last `dump`; before the hub listens.
-        They are taken to have been as long on their way as the one before them."""
+        They are taken to have been as long on their way as the one before them. When they are not all, none is missing."""
         newest_ms, arrived_ms = self._arrivals.newest(sensor)
         later = observed_ms[observed_ms > newest_ms]
         since_ms = self._listening.lived_ms()
         if since_ms is None or not len(later):
             return
-        arrived = np.minimum(later + (arrived_ms - newest_ms), now_ms)
+        since_ms = since_ms if is_all else now_ms
+        arrived = np.minimum(later + (arrived_ms - newest_ms), now_ms - (not is_all))
         self._count(
             Heard([sensor], np.zeros(len(later), np.int64), later, arrived), {sensor: known}, since_ms
         )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence, Set
 
+import numpy as np
 import structlog
 
 from ingest import memory, warmup
@@ -68,7 +69,8 @@ class Watchman:
         known = [row.id for row in self._book.gateways() if row.state is not None and row.id not in gone]
         past: list[Reading] = []
         later: list[tuple[Known, Reading]] = []
-        for last in (await store.latest(now_ms - warmup.WARM_UP_MS))[:WARM_UP_SERIES]:
+        latest = await store.latest(now_ms - warmup.WARM_UP_MS)
+        for last in latest[:WARM_UP_SERIES]:
             remembered = self._judge.newest_ms(last.series)
             heard = min(remembered, self._silence.newest_ms(last.sensor) or remembered)
             start_ms, end_ms = max(now_ms - warmup.WARM_UP_MS, heard + 1), last.observed_at + 1
@@ -88,6 +90,9 @@ class Watchman:
         self._judge.learn(past)
         self._survey.locate({sensor: about.site for sensor, about in self._registry.sensors().items()})
         memory.relive(later, self._judge, self._survey, self._silence, now_ms)
+        for last in latest[WARM_UP_SERIES:]:
+            about, at_ms = self._registry.known(last.sensor, "", ""), np.array([last.observed_at], np.int64)
+            self._silence.relive(last.sensor, about, at_ms, now_ms, is_all=False)
         self._judge.resume(opened, now_ms)
         self._survey.resume(opened)
         self._silence.resume(opened)

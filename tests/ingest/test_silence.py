@@ -211,6 +211,26 @@ def test_a_life_that_begins_late_gives_everybody_a_fresh_start() -> None:
     assert later.run(300, speaking=("pm-1", "slow"), beating=("gw-1",)) == []
 
 
+@pytest.mark.parametrize("is_all", [True, False])
+def test_of_what_a_killed_life_heard_the_newest_is_enough_for_nobody_to_be_silent_or_to_miss_anything(
+    is_all: bool,
+) -> None:
+    day = Day()
+    heard = Heard(["pm-1"], np.zeros(1, np.int64), np.array([day.ms]), np.array([day.ms]))
+    day.silence.readings_heard(heard, SENSORS)
+    for kill in (200, 400, 600):
+        kept, day = day.silence.dump(day.ms), Day(listens=False)
+        for sensor, state in kept.items():
+            assert day.silence.load(sensor, state)
+        day.now = kill
+        day.silence.relive("pm-1", SENSORS["pm-1"], np.array([day.ms - 1000]), day.ms, is_all=is_all)
+        day.silence.listen(day.ms)
+        day.run(kill + 8, beating=("gw-1",))
+        if day.said:
+            break
+    assert [one.kind for one in day.said] == [AnomalyKind.GAP] * is_all
+
+
 def test_what_is_no_memory_is_refused() -> None:
     silence = Silence()
     for sensor in (HUB, "pm-1"):
