@@ -32,10 +32,7 @@ FRESH_MS = (
 )
 FIRST_PACE = 3.0  # periods: the first two readings may lie so far apart for that to be the pace
 ROUNDING = 0.4  # of a pace: a reading so much too early or too late is in time
-STEADY, MEMORY = (
-    60.0,
-    300.0,
-)  # readings (or steps) over which it is learned what is usual: at first, and later
+STEADY, MEMORY = 60.0, 300.0  # readings (or steps) over which what is usual is learned: at first, and later
 GONE_PERIODS, GONE_MS = 10, 300_000  # without a reading for so long nothing is said of its line
 HOLES, PARTS = 4, 64
 TABLES: dict[str, Block] = {
@@ -51,7 +48,7 @@ TABLES: dict[str, Block] = {
     "holes": (
         (),
         np.uint8,
-    ),  # a ring of the last ones: from, to, readings missing of it, and for each of them ...
+    ),  # a ring of the last ones: from, to, readings missing of it, for each of them ...
     "from": ((HOLES,), np.int64),
     "to": ((HOLES,), np.int64),
     "missed": ((HOLES,), np.int64),

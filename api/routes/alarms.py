@@ -10,7 +10,7 @@ from api.examples import example
 from api.orders import who
 from api.params import strict_query, time_ms
 from api.problems import ProblemError
-from api.routes.anomalies import Acknowledgement, Comment
+from api.routes.anomalies import Acknowledgement, Comment, comments
 from api.routes.quiet import HOURS_MAX, described_mute
 from api.services import Services, view
 from storage import alarms as page
@@ -147,16 +147,7 @@ def _whole(hub: Services, found: Alarm) -> dict[str, Any]:
     if shown["acknowledged"] is None and first is not None:  # ingest takes it up within a second
         shown["acknowledged"] = {"time": rfc3339(first.at_ms), "who": first.who}
         shown["state"] = AlarmState.ACKNOWLEDGED if found.state is AlarmState.OPEN else found.state
-    comments = [
-        {
-            "time": rfc3339(note.at_ms),
-            "who": note.who,
-            "acknowledges": note.acknowledges,
-            "comment": note.comment,
-        }
-        for note in notes
-    ]
-    return {**shown, "comments": comments}
+    return {**shown, "comments": comments(notes)}
 
 
 def describe(one: Alarm) -> dict[str, Any]:

@@ -111,7 +111,12 @@ def _found(hub: Services, anomaly_id: str) -> Anomaly:
 
 def _whole(hub: Services, found: Anomaly) -> dict[str, Any]:
     notes = Notes(hub.book).of([found.id]).get(found.id, [])
-    comments = [
+    return {**describe(found, notes), "comments": comments(notes)}
+
+
+def comments(notes: Sequence[Note]) -> list[dict[str, Any]]:
+    """What was said of an anomaly or an alarm, as the API shows it."""
+    return [
         {
             "time": rfc3339(note.at_ms),
             "who": note.who,
@@ -120,7 +125,6 @@ def _whole(hub: Services, found: Anomaly) -> dict[str, Any]:
         }
         for note in notes
     ]
-    return {**describe(found, notes), "comments": comments}
 
 
 def describe(one: Anomaly, notes: Sequence[Note]) -> dict[str, Any]:

@@ -53,19 +53,10 @@ PLACES = {
     HappeningKind.RHYTHM: (("noise_level",), ("current", "power")),
 }
 BEGINS_AT = {"noise_level": 5.5, "current": 17.5}  # hour of the day: before the rush, before the lights go on
-WHOLE = (
-    FaultKind.STUCK,
-    FaultKind.SILENCE,
-    FaultKind.GAP,
-    FaultKind.GARBAGE,
-    FaultKind.CLOCK,
-)  # the device as such
-AT_ZERO = (
-    "wind_speed",
-    "vehicle_speed",
-    "occupancy",
-    "co2",
-)  # which may be there, or whose driver refuses it
+# Of the device as such.
+WHOLE = (FaultKind.STUCK, FaultKind.SILENCE, FaultKind.GAP, FaultKind.GARBAGE, FaultKind.CLOCK)
+# Which may be there, or whose driver refuses it.
+AT_ZERO = ("wind_speed", "vehicle_speed", "occupancy", "co2")
 
 
 class Done(NamedTuple):

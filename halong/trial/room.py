@@ -23,10 +23,8 @@ from telemetry.anomaly import Anomaly
 from telemetry.messages import Birth
 from telemetry.reading import Reading
 
-SNAPSHOT_MS, SNAPSHOT_STEPS = (
-    300_000,
-    5,
-)  # what is remembered is written down so often, and not after every step
+# What is remembered is written down so often, and not after every step.
+SNAPSHOT_MS, SNAPSHOT_STEPS = 300_000, 5
 
 
 class Room:
