@@ -63,6 +63,7 @@ TABLES: Mapping[str, Block] = {
     "rose": ((), np.float32),  # s for which it had been on its way then
     "left": ((), np.uint8),  # the kind that was told before it was renamed ...
     "leaving": ((), np.uint8),  # ... and looks at which it is still told to be over
+    "leant": ((), np.uint8),  # whether it has leaned since then
     "since": ((), np.int64),
     "regime": ((), np.uint8),  # looks at which the new normal is still told of
 }
@@ -177,14 +178,16 @@ class Namer:
             self._lean.settle(lane)
             tables["regime"][lane], tables["since"][lane] = CALM + 1, at_ms
             yield AnomalyKind.REGIME, max(1.0, lean)
-        if kind is AnomalyKind.RHYTHM:
-            score = lean  # where it comes after all the bank finds that strange for hours
+        tables["leant"][lane] |= lean >= 1
+        leant = kind in OWN or tables["leant"][lane] > 0
+        back = kind is AnomalyKind.RHYTHM or (leant and max(zero, stuck) < 1 and _is_back(looks, column))
+        if back:
+            score = lean  # for hours the bank finds strange that all is as usual again
         tables["calm"][lane] = 0 if score >= LEAVE else tables["calm"][lane] + 1
         calm = int(tables["calm"][lane])
         if calm >= CALM:
-            tables["kind"][lane] = 0
-            # For hours the bank finds the usual strange after a rhythm that was missing: only a lean opens anew.
-            tables["waits"][lane] = RENAMED + 1 if kind is AnomalyKind.RHYTHM else 0
+            tables["kind"][lane] = tables["leant"][lane] = 0
+            tables["waits"][lane] = RENAMED + 1 if back else 0  # only a lean opens anew
         yield kind, max(score, 1.0) if not calm else score
 
     def _is_spike(self, looks: Looks, column: int, lane: int) -> bool:
@@ -209,7 +212,8 @@ class Namer:
             return has
         if signs.zero >= 1 or signs.stuck >= 1:
             return AnomalyKind.ZERO if signs.zero >= 1 else AnomalyKind.STUCK
-        opens = signs.sure >= SURE or signs.lean >= 1
+        # What goes out and back is as usual in between.
+        opens = signs.sure >= SURE or signs.lean >= 1 or (signs.own is not None and tables["waits"][lane] > 0)
         if has is None and not opens:
             tables["waits"][lane] = 0
             return None
@@ -219,12 +223,12 @@ class Namer:
         if tables["waits"][lane] < SETTLED:
             return None
         banks = _banks(frame, column) if signs.sure >= SURE else None
+        banks = banks if banks in OWN else signs.own or banks
         if has is not None:
             if has is not AnomalyKind.RHYTHM and self._misses(lane, at_ms, signs.lean):
                 return AnomalyKind.RHYTHM
-            own = banks if banks in OWN else signs.own
-            return own if own and not self._peers.ask(lane, at_ms)[0] else has
-        return self._new_name(frame, column, at_ms, signs.own or banks, signs.lean)
+            return banks if banks in OWN and not self._peers.ask(lane, at_ms)[0] else has
+        return self._new_name(frame, column, at_ms, banks, signs.lean)
 
     def _new_name(
         self, frame: Frame, column: int, at_ms: int, banks: AnomalyKind | None, lean: float
@@ -270,6 +274,12 @@ class Namer:
             return False
         agree, against = self._peers.ask(lane, at_ms)
         return agree >= against
+
+
+def _is_back(looks: Looks, column: int) -> bool:
+    """Whether it lies where it usually does at this hour; where nothing is known of the hour, it does not."""
+    expected, high = float(looks.usual.expected[column]), float(looks.usual.high[column])
+    return abs(float(looks.values[column]) - expected) <= high - expected
 
 
 def _banks(frame: Frame, column: int) -> AnomalyKind | None:

@@ -36,7 +36,7 @@ def tell(
     if finding is None:
         raise AssertionError(f"{kind} of {sensor}/{quantity} is told before it was opened")
     text, text_vi = _explain(kind, known, quantity, finding)
-    if end_ms is not None:
+    if end_ms is not None and kind is not AnomalyKind.REGIME:  # what is the new normal is not over
         lasted = end_ms - episode.start_ms
         text += f"; over after {words.duration(lasted)}"
         text_vi += f"; đã hết sau {words.duration_vi(lasted)}"

@@ -151,3 +151,15 @@ def test_readings_that_go_out_and_back_are_noise() -> None:
     told = tell(values, "voltage")
     assert K.NOISE in opened(told["v-0"], 5 * A_DAY)
     assert told["v-1"] == told["v-2"] == []
+
+
+@pytest.mark.parametrize("kind", [K.BIAS, K.UNIT])
+def test_what_is_back_where_it_usually_lies_is_over_within_the_hour(kind: AnomalyKind) -> None:
+    values = {(f"pm-{number}", "a"): street(6, number) for number in range(3)}
+    concerned = slice(5 * A_DAY + 50, 5 * A_DAY + 68)
+    values["pm-0", "a"][concerned] *= 10 if kind is K.UNIT else 1
+    values["pm-0", "a"][concerned] += 25 if kind is K.BIAS else 0
+    told = [(row, found, finding) for row, found, finding in tell(values)["pm-0"] if row >= 5 * A_DAY]
+    assert kind in opened(told)
+    last = max(row for row, _, finding in told if finding.score >= 1)
+    assert concerned.stop - 1 <= last <= concerned.stop + 6
