@@ -20,7 +20,6 @@ STRETCHES = (
     "realAWSCloudwatch/rds_cpu_utilization_cc0c53",
 )
 LONGEST, MARGIN = 4000, 30
-HARMLESS_FROM = 100
 Windows = Mapping[str, Sequence[tuple[int, int]]]
 
 
@@ -155,10 +154,7 @@ def harmless_table(seeds: int = 3) -> dict[str, float]:
     counts: dict[str, list[float]] = {}
     for name, one in zip(names, series, strict=True):
         flagged = np.array([bool(kinds) for kinds in one.told])
-        flagged[:HARMLESS_FROM] = False
-        counts.setdefault(name, []).append(
-            1e4 * len(seeded.episodes(flagged)) / (len(flagged) - HARMLESS_FROM)
-        )
+        counts.setdefault(name, []).append(1e4 * len(seeded.episodes(flagged)) / len(flagged))
     return {name: float(np.mean(rates)) for name, rates in counts.items()}
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from ingest.detectors import phrases
 from ingest.detectors.finding import Finding
 from ingest.detectors.lanes import F32, I64, Block, Bools, Lanes
-from ingest.detectors.residuals import HOURS, SETTLED, Frame
+from ingest.detectors.residuals import HOURS, SETTLED, Frame, usual_step
 from telemetry.anomaly import AnomalyKind
 
 FROM = 300  # readings before anything is said: a day at five minutes
@@ -17,7 +17,7 @@ SELDOM = 1 / 400  # runs or gaps that come more often than this are this series'
 RUN_DECADES = 6.0  # how improbable a run has to be
 BESIDE_DECADES = 8.0  # ... one of three neighbouring values, as where slow weather turns
 ZERO_DECADES = 4.0
-STILL = 0.05  # of the mean step: nearer than this is standing still
+STILL = 0.05  # of the usual step: nearer than this is standing still
 BIT = 1.01  # ... or within the smallest step ever seen
 RESTING = 0.02  # of the range: nearer than this to zero a half hour's usual value is at rest
 LONGEST_TIMES, LONGEST_MORE = 1.5, 2  # a run has to be so much longer than the longest that passed
@@ -119,7 +119,7 @@ class Stuck:
         step = np.abs(v - old["before"])
         bit = np.where(old["bit"] > 0, old["bit"], np.float32(3e38))
         new["bit"] = np.where((step > 0) & later, np.minimum(bit, step), old["bit"])
-        still = np.maximum(np.float32(BIT) * old["bit"], np.float32(STILL) * old["step_scale"])
+        still = np.maximum(np.float32(BIT) * old["bit"], np.float32(STILL) * usual_step(old))
         low, high = np.minimum(old["low_end"], v), np.maximum(old["high_end"], v)
         near = later & (high - low <= still)
         new["low_end"], new["high_end"] = np.where(near, low, v), np.where(near, high, v)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.detectors.lanes import F32, Bools, Lanes
-from ingest.detectors.residuals import Frame
+from ingest.detectors.residuals import Frame, usual_step
 
 SLOTS = 4
 WITHIN, STEP = 0.02, 0.1  # of the range, and of the usual step: nearer than both is the same value
@@ -32,7 +32,7 @@ def visit(frame: Frame, lanes: Lanes) -> None:
     np.putmask(distance, uses == 0, np.inf)
     uses *= np.float32(FADE)
     nearest, least = _least(distance)
-    within = np.minimum(np.float32(WITHIN) * (old["high"] - old["low"]), np.float32(STEP) * old["step_scale"])
+    within = np.minimum(np.float32(WITHIN) * (old["high"] - old["low"]), np.float32(STEP) * usual_step(old))
     there: Bools = least <= within
     slot = np.where(there, nearest, _least(uses)[0])
     entered = slot + 1 != old["level_slot"]

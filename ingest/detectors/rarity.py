@@ -21,7 +21,9 @@ FORGET = 16_000  # readings: then every count is halved
 LEAST, WIDTH = -1.0, 0.2  # the logarithm's: of the first bin and of each ...
 LEAST_FINE, WIDTH_FINE = -0.8, 0.12  # ... of sides that are means or have a short tail
 FINE = {"high", "low", "level_shift", "level_24", "day_sum", "residual_shift", "residual_48", "steps"}
-WARM, WARM_SLOW, WARM_48 = 20, 300, 1000  # readings before a side is asked; one that is a mean over many
+WARM = 20  # readings before anything is said
+# ... before a side is asked: the first half of them counted as nothing; of means over many, which need more
+ASKED, WARM_SLOW, WARM_48 = 40, 300, 1000
 DAILY_FROM, WEEKLY_FROM = 3 * DAY_S, 9 * DAY_S  # s: the age from which the profiles are asked
 PRIOR = 0.5  # readings' worth of doubt
 RARE = 0.03  # a side that is less rare than this says nothing
@@ -44,7 +46,7 @@ def _each(usual: float, **of: float) -> F32:
 _LEAST = _each(LEAST, **dict.fromkeys(FINE, LEAST_FINE))
 _WIDTH = _each(WIDTH, **dict.fromkeys(FINE, WIDTH_FINE))
 _BEYOND = _each(BEYOND, **{"return": BEYOND_RETURN})
-_FROM, _AGE_FROM = _each(WARM), _each(0.0)
+_FROM, _AGE_FROM = _each(ASKED), _each(0.0)
 for _slow in (DAILY_SLOW, PLAIN_SLOW):
     _BEYOND[_slow], _FROM[_slow] = BEYOND_SLOW, WARM_SLOW
 _FROM[SIDES.index("residual_48")] = WARM_48

@@ -47,8 +47,11 @@ BOUNDED, BOUNDED_LEVEL = 0.6, 2.0
 MEMORY, LEVEL_MEMORY, SHIFT_MEMORY = 1000.0, 2000.0, 500.0
 OUTLIER = 6.0  # times the scale: more of an outlier is not learned ...
 OUTLIER_FROM = 30  # ... after so many readings
+# times the trusted range: more of a difference a profile does not learn, from a sentinel value say
+MOST = np.float32(4)
 FLOOR = 0.01  # of the range seen so far
 HERE_PRIOR = 6.0  # readings' worth of the common scale in an hour's own
+MEDIAN_PACE = np.float32(0.03)  # of itself: so much the median step follows a step
 SETTLED, SETTLED_SLOW = 20, 120  # readings before a side has a scale; those of long means need more
 DAY_S, WEEK_S = np.float32(86_400), np.float32(7 * 86_400)  # a profile says nothing before it has come round
 LONGEST = 10.0  # intervals: more of a hole is not taken for this hour's way
@@ -68,6 +71,7 @@ ROWS = [
     "last_step",
     "return_scale",
     "step_scale",
+    "median_step",
     "step16_scale",
     "day_seen",
     "week_seen",
@@ -192,6 +196,7 @@ def measure(frame: Frame, lanes: Lanes) -> None:
     signed = (v - before) * (n > 0)
     step = np.abs(signed) / busy
     against(10, step, "step_scale", rate * (n > 0))
+    new["median_step"] = _median(old["median_step"], np.abs(signed))
     slot = frame.lanes * 16 + (n.astype(np.int64) & 15)
     ring = lanes.tables["ring"].reshape(-1)
     full = n >= 16
@@ -239,6 +244,17 @@ def measure(frame: Frame, lanes: Lanes) -> None:
     frame.sides = out
 
 
+def usual_step(old: dict[str, F32]) -> F32:
+    """The mean or the median one, whichever is less: where a series bursts the mean says little of what lies between."""
+    return np.minimum(old["step_scale"], old["median_step"])
+
+
+def _median(median: F32, step: F32) -> F32:
+    """Followed up and down by the same share, by steps that are any."""
+    following = np.where(median > 0, median * (1 + MEDIAN_PACE * np.sign(step - median)), step)
+    return np.where(step > 0, following, median)
+
+
 def write(frame: Frame, lanes: Lanes) -> None:
     """Keep what `measure` prepared, profiles included."""
     lanes.write(frame.where, frame.new)
@@ -274,10 +290,12 @@ def _profile(frame: Frame, lanes: Lanes, name: str, bins: I64, width: int) -> tu
     counts = lanes.tables[f"{name}_n"].reshape(-1)[cells]
     seen = counts > 0
     difference = frame.v - usual
+    most = np.where(frame.old["n"] > OUTLIER_FROM, MOST * frame.floor / np.float32(FLOOR), HUGE)
+    learned = np.where(seen, np.clip(difference, -most, most), difference)
     times = np.minimum(counts, np.uint8(100)) + np.uint8(1)
     frame.cells[name] = (
         cells,
-        usual + difference * np.maximum(1 / times.astype(np.float32), np.float32(PROFILE_RATE)),
+        usual + learned * np.maximum(1 / times.astype(np.float32), np.float32(PROFILE_RATE)),
     )
     frame.cells[f"{name}_n"] = cells, times
     return difference * seen, seen

@@ -11,14 +11,14 @@ from types import MappingProxyType
 
 import numpy as np
 
-from ingest.detectors import phrases, shape
+from ingest.detectors import phrases, rarity, shape
 from ingest.detectors.evidence import OPEN
 from ingest.detectors.finding import Finding
 from ingest.detectors.lanes import F32, I64, Block, Bools, Lanes
 from ingest.detectors.residuals import SIDES, TINY, Frame
 from telemetry.anomaly import AnomalyKind
 
-RISES, LATELY = 1.0, 3000.0  # decades more for each but one that opened in so many readings
+RISES, LATELY = 1.0, 2500.0  # decades more, times the square of how many but one opened in so many readings
 CLOSE, CALM = 3.5, 8  # below this for so many readings and it is over
 NAMED = (
     AnomalyKind.SPIKE,
@@ -55,9 +55,10 @@ class Unusual:
         """See Detector: at least 1 where an episode opens, and where it gets another name."""
         old, new = frame.old, frame.new
         strange = frame.found["strange_safe"]
-        bar = OPEN + np.float32(RISES) * np.maximum(old["opened"] - 1, 0)
+        bar = OPEN + np.float32(RISES) * np.maximum(old["opened"] - 1, 0) ** 2
         opens = (old["open"] == 0) & (strange >= bar) & frame.warm & (frame.found["known"] == 0)
-        new["opened"] = np.float32(1 - 1 / LATELY) * old["opened"] + opens
+        first = old["n"] == rarity.WARM  # as if told of once: little is known of a young one's tails
+        new["opened"] = np.float32(1 - 1 / LATELY) * old["opened"] + (opens | first)
         new["swings"] = np.float32(SWINGS_FADE) * old["swings"] + _swings(frame)
         (at,) = np.nonzero(opens | (old["open"] > 0))
         out = {kind: np.zeros(len(frame), np.float32) for kind in NAMED}

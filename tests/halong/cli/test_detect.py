@@ -116,7 +116,7 @@ def test_a_chart_shows_the_value_the_flags_and_the_labels(tmp_path: Path) -> Non
     classes = [element.get("class") for element in picture.iter()]
     assert [classes.count(one) for one in ("window", "band", "value")] == [2, 2, 2]  # one is in the legend
     assert "city" in classes
-    assert any(element.text == "spike" for element in picture.iter())
+    assert any(str(element.text) == "spike 90" for element in picture.iter())
 
 
 def test_an_anomaly_is_explained_while_it_lasted(tmp_path: Path) -> None:
