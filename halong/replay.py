@@ -14,8 +14,9 @@ from ingest.detectors import bank
 from ingest.detectors.bank import Bank
 from ingest.detectors.lanes import F64, I64, Bools
 from telemetry.anomaly import AnomalyKind
+from telemetry.times import DAY_MS
 
-LEAP_MS = 1000 * 86_400_000  # so far ahead no reading follows another: a clock was wrong, unless ...
+LEAP_MS = 1000 * DAY_MS  # so far ahead no reading follows another: a clock was wrong, unless ...
 BORNE_OUT = 5  # ... so many readings in a row say the same
 TOLD_EVERY = 1000  # steps between two words of how far it is
 

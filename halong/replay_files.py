@@ -133,13 +133,11 @@ def _moment(text: str, zone: ZoneInfo | None, newest: int | None) -> Moment:
 
 def _epoch_ms(number: float) -> float:
     size = abs(number)
-    return (
-        number * 1000
-        if size <= SECONDS
-        else number
-        if size <= MILLIS
-        else number / (1000 if size <= MICROS else 1e6)
-    )
+    if size <= SECONDS:
+        return number * 1000
+    if size <= MILLIS:
+        return number
+    return number / (1000 if size <= MICROS else 1e6)
 
 
 def _ms(moment: datetime) -> Moment:

@@ -250,9 +250,8 @@ class Agreement:
         if beside.any():
             near = float(off[beside][0])
             alone = far * near > 0 and abs(near) >= ALONE * abs(far)
-            far = (
-                min(far, near, key=abs) if alone else 0.0
-            )  # else who is beside it has it, too: it is the place
+            # Else who is beside it has it, too: it is the place.
+            far = min(far, near, key=abs) if alone else 0.0
         return of(np.ones(len(others), bool), far)
 
     def _renew(self, lane: int, slots: I64, others: I64) -> None:

@@ -27,14 +27,13 @@ OPENS, CLOSES, MOST = 7.0, 3.5, 9.0  # of the sum, in nats
 STEP_MS = 30_000.0  # what a fast sensor loses within counts as one reading
 HOLE_MOST = 2.0  # readings (of fast sensors: steps) that one hole counts for, at most
 SLOWER = 1.02  # a reading later than the pace makes the pace slower by so much at most
-FRESH_MS = (
-    3_000  # what arrives so soon is no repetition, though it is not newer: the sensor's clock was set back
-)
+# What arrives so soon is no repetition, though it is not newer: the sensor's clock was set back.
+FRESH_MS = 3_000
 FIRST_PACE = 3.0  # periods: the first two readings may lie so far apart for that to be the pace
 ROUNDING = 0.4  # of a pace: a reading so much too early or too late is in time
 STEADY, MEMORY = 60.0, 300.0  # readings (or steps) over which what is usual is learned: at first, and later
 GONE_PERIODS, GONE_MS = 10, 300_000  # without a reading for so long nothing is said of its line
-HOLES, PARTS = 4, 64
+HOLES, PARTS = 4, 64  # holes remembered of a sensor, and the bits that say what of one was filled since
 TABLES: dict[str, Block] = {
     "last": ((), np.int64),  # the newest reading was observed then ...
     "arrived": ((), np.int64),  # ... and arrived then, ms
@@ -45,15 +44,12 @@ TABLES: dict[str, Block] = {
     "since": ((), np.int64),  # when the sum was 0 last
     "due": ((), np.int64),  # readings since then ...
     "missing": ((), np.int64),  # ... of which these are missing
-    "holes": (
-        (),
-        np.uint8,
-    ),  # a ring of the last ones: from, to, readings missing of it, for each of them ...
+    "holes": ((), np.uint8),  # how many there were so far; the last ones are a ring:
     "from": ((HOLES,), np.int64),
     "to": ((HOLES,), np.int64),
-    "missed": ((HOLES,), np.int64),
+    "missed": ((HOLES,), np.int64),  # readings
     "filled": ((HOLES,), np.uint64),  # a bit each of at most PARTS parts in which something came afterwards
-    "worth": ((HOLES,), np.float64),  # ... what it added to the sum ...
+    "worth": ((HOLES,), np.float64),  # what each missing reading added to the sum ...
     "lost": ((HOLES,), np.float64),  # ... and how many steps it counted for
 }
 

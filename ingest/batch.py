@@ -52,15 +52,13 @@ class Batch:
     quarantined: list[Quarantined] = field(default_factory=list)
     anomalies: list[Anomaly] = field(default_factory=list)
     manifests: list[tuple[str, Manifest]] = field(default_factory=list)  # with the gateway
-    foreign: set[tuple[str, str]] = field(
-        default_factory=set
-    )  # (sensor, who sent of it just now and is not its owner)
+    # (sensor, who sent of it just now and is not its owner)
+    foreign: set[tuple[str, str]] = field(default_factory=set)
     decoded: int = 0
     repeated: int = 0
     refused: int = 0  # readings among `quarantined`
-    misdated: dict[str, int] = field(
-        default_factory=dict
-    )  # sensors refused for their time, and when they were heard
+    # Sensors refused for their time, and when they were heard.
+    misdated: dict[str, int] = field(default_factory=dict)
     _rows: Rows | None = None
     _last_pack: dict[str, tuple[PackColumns | None, list[int]]] = field(default_factory=dict)
     _named: set[PackName] = field(default_factory=set)

@@ -20,6 +20,7 @@ from ingest.telling import Known, recall, tell
 from telemetry.anomaly import Anomaly, AnomalyKind
 from telemetry.quantities import QUANTITIES
 from telemetry.reading import NOT_MEASURING, Flag, Reading
+from telemetry.times import DAY_MS
 
 DEVICE = int(Flag.DEVICE)  # plain integers: an IntFlag's operators cost more than a detector
 RANGE = int(Flag.RANGE)
@@ -50,7 +51,7 @@ RULES: Mapping[AnomalyKind, Rule] = {
     AnomalyKind.RATE: SURVEY_RULE._replace(calm=10),
     AnomalyKind.CALIBRATION: SURVEY_RULE._replace(calm=1),  # it is told of once a day
 }
-DAILY_MS = 14 * 86_400_000  # what is told of once a day outlives a silence of so long
+DAILY_MS = 14 * DAY_MS  # what is told of once a day outlives a silence of so long
 Told = Sequence[tuple[AnomalyKind, Finding]]
 
 

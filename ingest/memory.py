@@ -24,9 +24,8 @@ TOGETHER_MS = 1000  # observed in the same second: looked at together
 
 def dump(judge: Judge, survey: Survey, silence: Silence, now_ms: int) -> list[State]:
     """Of every series and sensor that has said anything since the last `dumped`."""
-    changed = sorted(
-        judge.changed() | survey.changed()
-    )  # both parts of it are put in the place of those before
+    # A series that changed in one is written of both: its state is replaced as a whole.
+    changed = sorted(judge.changed() | survey.changed())
     judges = judge.dump(changed)
     surveys = {(sensor, quantity): state for sensor, quantity, state in survey.dump(changed)}
     of_series = [

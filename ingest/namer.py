@@ -36,15 +36,8 @@ RENAMED = 12  # looks in which an instrument's own kind may still replace anothe
 NORMAL_S = 86_400.0  # told for so long: it is the new normal
 STRANGE = 0.6  # of the threshold: what is as strange to most of the city is the weather, or the hour
 FAHRENHEIT = ("temperature",)  # what instruments also tell in °F
-PEOPLE = (
-    "pm",
-    "noise",
-    "co",
-    "no2",
-    "so2",
-    "vehicle",
-    "occupancy",
-)  # quantities that people can change at once
+# How the names of quantities begin that people can change at once.
+PEOPLE = ("pm", "noise", "co", "no2", "so2", "vehicle", "occupancy")
 TOLD = (
     AnomalyKind.ZERO,
     AnomalyKind.UNIT,

@@ -25,14 +25,8 @@ BEYOND, WIDE_STEP = 0.02, 0.3  # the share of minutes outside; how fast the widt
 MOSTLY, PACE = 0.5, 0.25  # an hour with so much outside is learned at this pace
 ALIKE = 0.5  # of the way from one to the other: nearer to one than this it is like it
 DOUBTED = 255  # weeks of an hour of the week that was there once, and was doubtful: it counts for nothing yet
-ROWS = (
-    "wide",
-    "hour",
-    "count",
-    "measured",
-    "beyond",
-    "told",
-)  # `hour`: the open one, in hours since 1970, civil
+# `hour` is the open one, in civil hours since 1970; `count` to `told` are of it.
+ROWS = ("wide", "hour", "count", "measured", "beyond", "told")
 TABLES = {
     "week": ((168,), np.float32),
     "weeks": ((168,), np.uint8),

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from ingest.detectors.finding import Finding
 from ingest.detectors.lanes import F64, I64
+from telemetry.times import MINUTE_MS
 
-MINUTE_MS = 60_000
 FARTHEST_MS = 600_000  # readings further apart say nothing of a rate
 LIMITS = {
     "temperature": 3.0,  # Cel

@@ -12,11 +12,12 @@ import numpy as np
 from ingest.detectors.lanes import F32, F64, I64, Bools, Lanes
 from ingest.lean import MIDDLE, MINUTES_S
 from ingest.profile import Band
+from telemetry.times import HOUR_MS
 
 AMPLITUDE = 1.0  # half widths of the band by which what is usual must have moved
 MOVING = 0.7  # half widths: from here on it may become one
 STAYS = 0.35  # of that move: a series that went less far has stayed
-OLDEST_MS = 6 * 3_600_000  # a level of longer ago says nothing of this part of the day
+OLDEST_MS = 6 * HOUR_MS  # a level of longer ago says nothing of this part of the day
 LOOKS = 3  # in a row
 TABLES = {
     "now": ((), np.float64),  # its mean over a quarter of an hour ...

@@ -25,20 +25,15 @@ from ingest.profile import Band, Profile, inside
 from ingest.rhythm import Rhythm
 from telemetry.anomaly import Anomaly, AnomalyKind
 from telemetry.quantities import QUANTITIES, Kind
-from telemetry.times import CITY_OFFSET_MS
+from telemetry.times import CITY_OFFSET_MS, MINUTE_MS
 
 __all__ = ["TOLD", "Survey", "Told"]
 
-MINUTE_MS = 60_000
 MAX_SERIES = 50_000
 ACCEPT = 150  # looks: what is strange for longer is the bank's new normal
 SLOW_S = 60.0  # with a declared period from here on every reading counts by itself
-FLAT = (
-    Kind.GAUGE,
-    Kind.LEVEL_DB,
-    Kind.COUNT,
-    Kind.RATE,
-)  # directions go round and counters only rise: not for the bank
+# What the bank can judge: directions go round and counters only rise.
+FLAT = (Kind.GAUGE, Kind.LEVEL_DB, Kind.COUNT, Kind.RATE)
 # What a calibration that drifts makes of what is usual: it is told already. What is open is still told to be over.
 EXPLAINED, CALM = (AnomalyKind.DRIFT, AnomalyKind.RHYTHM), 0.5
 TABLES = {
@@ -137,11 +132,9 @@ class Survey:
     def resume(self, anomalies: Iterable[Anomaly]) -> None:
         """Go on with the calibrations that drift, of what an earlier process life has opened; after `load`."""
         for one in anomalies:
-            if (
-                one.end_ms is not None
-                or one.kind is not AnomalyKind.CALIBRATION
-                or one.quantity not in QUANTITIES
-            ):
+            if one.end_ms is not None or one.kind is not AnomalyKind.CALIBRATION:
+                continue
+            if one.quantity not in QUANTITIES:
                 continue
             key = one.sensor, one.quantity
             lane = self._lane[key] if key in self._lane else self._find(key, "", 0.0)

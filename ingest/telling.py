@@ -8,6 +8,7 @@ from ingest.episodes import Episode
 from telemetry.anomaly import Anomaly, AnomalyKind, Severity, anomaly_id
 from telemetry.quantities import QUANTITIES
 
+# Of these less than twice the threshold is for information only.
 MILD = (
     AnomalyKind.SPIKE,
     AnomalyKind.CALIBRATION,
@@ -15,7 +16,7 @@ MILD = (
     AnomalyKind.BIAS,
     AnomalyKind.UNUSUAL,
     AnomalyKind.RHYTHM,
-)  # below twice the threshold
+)
 
 
 class Known(NamedTuple):

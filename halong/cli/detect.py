@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     no_args_is_help=True, help="The detectors: replay files, score them, ask why something was flagged."
 )
-
-
-NAB = Path("../shared/data/nab")
+NAB = Path("../shared/data/nab")  # beside a checkout: its data may not be part of this project
 
 
 @app.command()
@@ -79,10 +77,8 @@ def replay(
                 (out / one.path.with_suffix(".svg")).write_text(picture, encoding="utf-8")
     except OSError as error:
         raise fail(f"cannot write to {out}: {error.strerror or error}", 2) from None
-    rows, told = (
-        sum(len(one.rows) for one in series),
-        sum(bool(kinds) for one in series for kinds in one.told),
-    )
+    rows = sum(len(one.rows) for one in series)
+    told = sum(bool(kinds) for one in series for kinds in one.told)
     left = rows - sum(int(one.fresh.sum()) for one in series)
     why = f" ({left:,} not judged: no number, or not newer than a row before)" if left else ""
     end = "\r" if sys.stderr.isatty() else ""

@@ -11,10 +11,9 @@ from halong.cli.records import DATA, AsJson, Data, check_sensor, now_ms, opened,
 from halong.cli.remote import Remote, Url
 from halong.console import TIME, instant_ms
 from ingest import usual, words
+from telemetry.anomaly import HUB
 from telemetry.times import CITY_OFFSET_MS
 from telemetry.usual import UsualHour
-
-HUB = "hub"  # whose own clock may be told of
 
 
 def explain(

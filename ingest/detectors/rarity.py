@@ -22,16 +22,13 @@ LEAST, WIDTH = -1.0, 0.2  # the logarithm's: of the first bin and of each ...
 LEAST_FINE, WIDTH_FINE = -0.8, 0.12  # ... of sides that are means or have a short tail
 FINE = {"high", "low", "level_shift", "level_24", "day_sum", "residual_shift", "residual_48", "steps"}
 WARM = 20  # readings before anything is said
-# ... before a side is asked: the first half of them counted as nothing; of means over many, which need more
+# ... before a side is asked: so many it has counted by then; sides that are means over many need more.
 ASKED, WARM_SLOW, WARM_48 = 40, 300, 1000
 DAILY_FROM, WEEKLY_FROM = 3 * DAY_S, 9 * DAY_S  # s: the age from which the profiles are asked
 PRIOR = 0.5  # readings' worth of doubt
 RARE = 0.03  # a side that is less rare than this says nothing
-BEYOND, BEYOND_SLOW, BEYOND_RETURN = (
-    0.5,
-    10.0,
-    3.0,
-)  # so many readings beyond: there flags begin to continue the tail ...
+# So many readings beyond: there flags begin to continue the tail ...
+BEYOND, BEYOND_SLOW, BEYOND_RETURN = 0.5, 10.0, 3.0
 BODY = 0.05  # ... as steeply as it fell since this share, in decades a nat at least and at most:
 FLATTEST, STEEPEST = 0.5, 4.0
 ALL = np.float32(1)

@@ -41,13 +41,13 @@ DAILY, DAILY_SLOW, WEEKLY, PLAIN, PLAIN_SLOW = (
 )
 DAY_BINS, WEEK_BINS, HOURS = 48, 168, 24
 PROFILE_RATE = 0.05
-# times the usual size: more of a deviation does not count in the two bounded means. So a short great excursion is not taken for a
+# Times the usual size: more of a deviation does not count in the two bounded means. So a short great excursion is not taken for a
 # lasting small one, which then stands out.
 BOUNDED, BOUNDED_LEVEL = 0.6, 2.0
 MEMORY, LEVEL_MEMORY, SHIFT_MEMORY = 1000.0, 2000.0, 500.0
 OUTLIER = 6.0  # times the scale: more of an outlier is not learned ...
 OUTLIER_FROM = 30  # ... after so many readings
-# times the trusted range: more of a difference a profile does not learn, from a sentinel value say
+# Times the trusted range: more of a difference a profile does not learn, from a sentinel value say.
 MOST = np.float32(4)
 FLOOR = 0.01  # of the range seen so far
 HERE_PRIOR = 6.0  # readings' worth of the common scale in an hour's own
@@ -128,6 +128,10 @@ class Clock:
         return cls(second // 1800, hour, weekday * 24 + hour)
 
 
+def _none() -> F32:
+    return np.zeros(0, np.float32)
+
+
 @dataclass(slots=True)
 class Frame:
     """One reading of each of some lanes, on its way: what was read, what is to be learned, and what detectors found."""
@@ -145,21 +149,15 @@ class Frame:
     new: dict[str, F32] = field(default_factory=dict)
     cells: dict[str, tuple[I64, F32]] = field(default_factory=dict)
     sides: F32 = field(default_factory=lambda: np.zeros((0, 0), np.float32))
-    expected: F32 = field(default_factory=lambda: np.zeros(0, np.float32))  # like v
-    scale: F32 = field(default_factory=lambda: np.zeros(0, np.float32))
+    expected: F32 = field(default_factory=_none)  # like v
+    scale: F32 = field(default_factory=_none)
     found: dict[str, F32] = field(default_factory=dict)
     kinds: dict[AnomalyKind, F32] = field(default_factory=dict)
-    floor: F32 = field(default_factory=lambda: np.zeros(0, np.float32))
-    lean: F32 = field(
-        default_factory=lambda: np.zeros(0, np.float32)
-    )  # the residual from the better profile, in its usual size
-    usual: F32 = field(
-        default_factory=lambda: np.zeros(0, np.float32)
-    )  # at this half hour of the day, like v
-    here: F32 = field(
-        default_factory=lambda: np.zeros(0, np.float32)
-    )  # the usual innovation of this hour ...
-    busy: F32 = field(default_factory=lambda: np.zeros(0, np.float32))  # ... in that of the whole day
+    floor: F32 = field(default_factory=_none)
+    lean: F32 = field(default_factory=_none)  # the residual from the better profile, in its usual size
+    usual: F32 = field(default_factory=_none)  # at this half hour of the day, like v
+    here: F32 = field(default_factory=_none)  # the usual innovation of this hour ...
+    busy: F32 = field(default_factory=_none)  # ... in that of the whole day
 
     def __len__(self) -> int:
         return len(self.v)

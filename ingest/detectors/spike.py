@@ -20,6 +20,7 @@ from ingest.detectors.lanes import F64, I64, Block, Bools, Lanes
 from telemetry.anomaly import AnomalyKind
 from telemetry.quantities import QUANTITIES, Kind
 from telemetry.reading import Flag
+from telemetry.times import HOUR_MS
 
 WARM_UP = 30  # readings before anything is said
 RING = 240  # residuals that make the scale
@@ -28,7 +29,7 @@ THRESHOLD = 6.0  # scales
 CUT = 2.0  # scales: so much of an outlier is learned ...
 OUTLIER_RATE = 0.2  # ... and the level follows it at this share of its rate
 ACCEPT_READINGS = 120  # so many outliers in a row are a new level ...
-ACCEPT_SLOW = 30, 3_600_000  # ... or so many over so many ms
+ACCEPT_SLOW = 30, HOUR_MS  # ... or so many over so many ms
 GAP_MS = 600_000  # a longer silence than this and GAP_TIMES the usual interval: the level is learned anew
 GAP_TIMES = 20.0
 MAD_TO_SIGMA = 1.4826

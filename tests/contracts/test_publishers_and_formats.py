@@ -150,9 +150,8 @@ async def test_all_of_them_through_a_real_broker(mosquitto_url: str, tmp_path: P
         for seed, protocol in enumerate(publishing.PUBLISHERS)
     ]
     await until(lambda: all((tmp_path / protocol).exists() for protocol in publishing.PUBLISHERS))
-    await until(
-        lambda: bool(read(tmp_path / "sparkplug-b").readings)
-    )  # its birth has been, and nobody heard it
+    # Its birth has been, and nobody heard it.
+    await until(lambda: bool(read(tmp_path / "sparkplug-b").readings))
     (link,) = build_links(configured(mosquitto_url), deliver, lambda: 0, Random(1))
     listening = asyncio.create_task(link.run())
     await until(lambda: all(counters.readings >= 12 for counters in link.counters()))

@@ -22,12 +22,8 @@ from telemetry.reading import Reading
 from tests.e2e.test_city import free_port
 from tests.grafana.conftest import Table, Written, seconds, shown
 
-FAULTS = [
-    "--fault",
-    "silence@15+30",
-    "--fault",
-    "range@50+10",
-]  # that there be an anomaly, and flagged readings
+# That there be an anomaly, and flagged readings.
+FAULTS = ["--fault", "silence@15+30", "--fault", "range@50+10"]
 
 
 def numbers(tables: list[Table]) -> int:

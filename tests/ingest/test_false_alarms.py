@@ -126,9 +126,8 @@ def test_ordinary_hours_raise_next_to_nothing():
     anomalies, flagged = judged(night + day)
     assert [anomaly.text for anomaly in anomalies] == []
     spikes = Counter(reading.series for reading in flagged)
-    assert (
-        max(spikes.values()) <= 12
-    )  # of 9,000 to 18,000: a horn is a spike, one reading of it is no anomaly
+    # Of 9,000 to 18,000: a horn is a spike, one reading of it is no anomaly.
+    assert max(spikes.values()) <= 12
 
 
 FAULTS = {
