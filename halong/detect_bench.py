@@ -97,16 +97,7 @@ def _clean(one: replay.Series, windows: Sequence[tuple[int, int]]) -> slice:
 
 def fault_table(files: Mapping[str, replay.Series], windows: Windows, draws: int = 2) -> dict[str, Any]:
     """Faults put into clean stretches; each series' period is its median step and is declared."""
-    rng = np.random.default_rng(11)
-    cases = []
-    for name in (f"{stretch}.csv" for stretch in STRETCHES):
-        if name in files:
-            part = _clean(files[name], windows[name])
-            at, values = files[name].at_ms[part], files[name].values[part]
-            cases.append(seeded.Case(name, "", at, values, []))
-            cases += [
-                seeded.put(name, fault, at, values, rng) for fault in seeded.LENGTHS for _ in range(draws)
-            ]
+    cases = _cases(files, windows, draws)
     series = [replay.of(Path(case.name), [], [], case.at_ms, case.values) for case in cases]
     periods = [float(np.median(np.diff(case.at_ms))) / 1000 for case in cases]
     replay.judge(series, periods_s=periods)
@@ -140,6 +131,21 @@ def fault_table(files: Mapping[str, replay.Series], windows: Windows, draws: int
         "named": named / max(1, hits),
         "false per 10,000 of untouched rows": 1e4 * calm_false / max(1, calm_rows),
     }
+
+
+def _cases(files: Mapping[str, replay.Series], windows: Windows, draws: int) -> list[seeded.Case]:
+    """Of each stretch that is there: untouched, and with every fault in so many draws."""
+    rng = np.random.default_rng(11)
+    cases = []
+    for name in (f"{stretch}.csv" for stretch in STRETCHES):
+        if name in files:
+            part = _clean(files[name], windows[name])
+            at, values = files[name].at_ms[part], files[name].values[part]
+            cases.append(seeded.Case(name, "", at, values, []))
+            cases += [
+                seeded.put(name, fault, at, values, rng) for fault in seeded.LENGTHS for _ in range(draws)
+            ]
+    return cases
 
 
 def harmless_table(seeds: int = 3) -> dict[str, float]:

@@ -90,6 +90,7 @@ def judge(
 
     `periods_s` are the declared periods; 0, or none given: not declared. `say` hears which share is done.
     """
+    # The longest first: those that have ended are the last lanes, and are left out of the round.
     by_length = sorted(range(len(series)), key=lambda number: -int(series[number].fresh.sum()))
     order = [series[number] for number in by_length]
     fresh = [np.flatnonzero(one.fresh) for one in order]
@@ -107,30 +108,37 @@ def judge(
     for step in range(len(fresh[0]) if fresh else 0):
         while len(fresh[active - 1]) <= step:
             active -= 1
-        rows = [indices[step] for indices in fresh[:active]]
-        at = np.array([one.at_ms[row] for one, row in zip(order, rows, strict=False)])
-        values = np.array([one.values[row] for one, row in zip(order, rows, strict=False)])
-        wall = np.array([one.wall_ms[row] for one, row in zip(order, rows, strict=False)])
-        frame = detectors.score(np.arange(active), at, values, wall)
-        if bands:
-            for name, edge in zip(
-                ("expected", "low", "high"), bank.band(frame, detectors.lanes), strict=True
-            ):
-                for number, row in enumerate(rows):
-                    getattr(order[number], name)[row] = edge[number]
-        for number, row in enumerate(rows):
-            order[number].score[row] = frame.found["score"][number]
-        told = _told(frame.kinds)
-        for number in range(active):
-            kinds = told.get(number, frozenset())
-            new = kinds - before[number]
-            if new:
-                order[number].told[rows[number]] = tuple(sorted(new))
-            before[number] = kinds
-        detectors.learn(frame)
+        here = [(one, int(rows[step])) for one, rows in zip(order[:active], fresh, strict=False)]
+        _round(detectors, here, before, bands=bands)
         done += active
         if say is not None and step % TOLD_EVERY == 0:
             say(done / every)
+
+
+def _round(
+    detectors: Bank,
+    here: Sequence[tuple[Series, int]],
+    before: list[frozenset[AnomalyKind]],
+    *,
+    bands: bool,
+) -> None:
+    """One row of each series, in the order of the lanes: judged, written down and learned. `before` is what lasts of each."""
+    at = np.array([one.at_ms[row] for one, row in here])
+    values = np.array([one.values[row] for one, row in here])
+    wall = np.array([one.wall_ms[row] for one, row in here])
+    frame = detectors.score(np.arange(len(here)), at, values, wall)
+    if bands:
+        expected, low, high = bank.band(frame, detectors.lanes)
+        for number, (one, row) in enumerate(here):
+            one.expected[row], one.low[row], one.high[row] = expected[number], low[number], high[number]
+    told = _told(frame.kinds)
+    for number, (one, row) in enumerate(here):
+        one.score[row] = frame.found["score"][number]
+        kinds = told.get(number, frozenset())
+        if new := kinds - before[number]:
+            one.told[row] = tuple(sorted(new))
+        before[number] = kinds
+    detectors.learn(frame)
 
 
 def _told(kinds: dict[AnomalyKind, np.ndarray]) -> dict[int, frozenset[AnomalyKind]]:

@@ -10,16 +10,15 @@ its own pace. A reading that comes after newer ones fills its hole.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest import words
+from ingest import absence
 from ingest.checks import BACKLOG_MS
 from ingest.detectors.bank import rounds
 from ingest.detectors.lanes import I64, Block, Lanes
 from ingest.telling import Known
-from telemetry.anomaly import Anomaly, AnomalyKind, Severity, anomaly_id
+from telemetry.anomaly import Anomaly, AnomalyKind
 
 LOSSY = 0.5  # the share that a bad line loses
 RARELY, OFTEN = 0.02, 0.25  # the share a good one loses: at least and at most
@@ -249,39 +248,15 @@ class Arrivals:
             if gone or tables["sum"][lane] < CLOSES:
                 del self._open[sensor]
                 tables["sum"][lane] = min(float(tables["sum"][lane]), CLOSES)
-                yield close(opened, max(int(tables["last"][lane]), opened.start_ms))
+                yield absence.over(opened, max(int(tables["last"][lane]), opened.start_ms))
 
     def _tell(self, sensor: str, lane: int, known: Known) -> Anomaly:
         tables = self._lanes.tables
         start_ms, last_ms = int(tables["since"][lane]), int(tables["last"][lane])
         missing, due = int(tables["missing"][lane]), int(tables["due"][lane])
         refused = self._bad.get(sensor, (0, 0))[1] >= start_ms
-        why, why_vi = (
-            (
-                "; its gateway dropped damaged frames meanwhile: its line is bad",
-                "; trạm thu đã loại các khung dữ liệu hỏng: đường dây có lỗi",
-            )
-            if refused
-            else ("", "")
-        )
-        lasts = last_ms - start_ms
-        return Anomaly(
-            id=anomaly_id(sensor, "", AnomalyKind.GAP, start_ms),
-            sensor=sensor,
-            quantity="",
-            site=known.site,
-            kind=AnomalyKind.GAP,
-            severity=Severity.WARNING,
-            start_ms=start_ms,
-            end_ms=None,
-            score=round(float(tables["sum"][lane]) / OPENS, 2),
-            value=None,
-            expected=None,
-            low=None,
-            high=None,
-            text=f"{known.name}: {missing} of {due} readings that were due within {words.duration(lasts)} are missing{why}.",
-            text_vi=f"{known.name}: thiếu {missing} trong {due} số liệu phải có trong {words.duration_vi(lasts)}{why_vi}.",
-        )
+        score = round(float(tables["sum"][lane]) / OPENS, 2)
+        return absence.lossy(sensor, known, (start_ms, last_ms), (missing, due), refused, score)
 
     def _find(self, sensor: str) -> int:
         lane = self._lane.get(sensor)
@@ -295,14 +270,3 @@ class Arrivals:
             self._lanes.clear(lane)
             self._free.append(lane)
             self._bad.pop(sensor, None)
-
-
-def close(anomaly: Anomaly, at_ms: int) -> Anomaly:
-    """The same, over since then."""
-    lasted = at_ms - anomaly.start_ms
-    return msgspec.structs.replace(
-        anomaly,
-        end_ms=at_ms,
-        text=f"{anomaly.text.rstrip('.')}; over after {words.duration(lasted)}.",
-        text_vi=f"{anomaly.text_vi.rstrip('.')}; đã hết sau {words.duration_vi(lasted)}.",
-    )

@@ -6,35 +6,30 @@ here: the same breaks excuse them.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
-from ingest.arrivals import Arrivals, Counted, Heard, close
+from ingest import absence
+from ingest.absence import Leave
+from ingest.arrivals import Arrivals, Counted, Heard
 from ingest.detectors.lanes import I64
 from ingest.listening import Listening, Span
 from ingest.telling import Known
-from telemetry import times
-from telemetry.anomaly import Anomaly, AnomalyKind, Severity, anomaly_id
+from telemetry.anomaly import Anomaly, AnomalyKind
 
-PERIODS = 3
-LEAST_MS = 10_000
+PERIODS = 3  # without a word and a sensor is silent ...
+LEAST_MS = 10_000  # ... but not sooner than this
 FIRST_WORD_MS = 240_000  # a sensor never heard may be warming up
-HEARTBEAT_MS = 20_000
+HEARTBEAT_MS = 20_000  # without a heartbeat, of which one comes every few seconds, and a gateway is gone
 RETURN_MS = 3_000  # a gateway that left has so long to come back before it is told
-HUB = ""  # under this name is kept what is remembered of the hub itself and of gateways
-
-
-class _Leave(NamedTuple):
-    at_ms: int
-    orderly: bool
+HUB_ITSELF = ""  # in the place of a sensor: what is remembered of the hub itself and of gateways
 
 
 class _OfHub(msgspec.Struct, array_like=True):
     span: Span | None
     beats: dict[str, int]
-    left: dict[str, _Leave]
+    left: dict[str, Leave]
     back: dict[str, int]
 
 
@@ -56,7 +51,7 @@ class Silence:
         self._heard: dict[str, int] = {}
         self._first_seen: dict[str, int] = {}
         self._beats: dict[str, int] = {}
-        self._left: dict[str, _Leave] = {}
+        self._left: dict[str, Leave] = {}
         self._back: dict[str, int] = {}
         self._open: dict[tuple[AnomalyKind, str], Anomaly] = {}
         self._arrivals = Arrivals()
@@ -140,7 +135,7 @@ class Silence:
     def gateway_left(self, gateway: str, at_ms: int, *, orderly: bool) -> None:
         """The gateway said good-bye, or (not `orderly`) the broker said it in its stead."""
         self._beats.setdefault(gateway, 0)
-        self._left.setdefault(gateway, _Leave(at_ms, orderly))
+        self._left.setdefault(gateway, Leave(at_ms, orderly))
 
     def gateway_retired(self, gateway: str, at_ms: int) -> list[Anomaly]:
         """Nobody waits for it any more; what that closes."""
@@ -177,7 +172,7 @@ class Silence:
                 site = gateways.get(gateway, "")
                 places = (known.place for known in sensors.values() if known.site == site and known.place)
                 place = next(places, site) if site else ""
-                yield self._tell(_gateway_anomaly(gateway, site, place, start_ms, leave))
+                yield self._tell(absence.gateway_gone(gateway, site, place, start_ms, leave))
             elif opened is not None and leave is None and not mute and beat >= since:
                 yield self._close(opened, beat)
 
@@ -200,7 +195,7 @@ class Silence:
             patience = max(PERIODS * known.period_s * 1000, LEAST_MS if heard is not None else FIRST_WORD_MS)
             from_ms = max(heard or first_seen, since, self._back.get(known.gateway, 0))
             if self._listening.quiet_ms(from_ms, now_ms) > patience:
-                yield self._tell(_silence_anomaly(sensor, known, heard or from_ms, now_ms))
+                yield self._tell(absence.silent(sensor, known, heard or from_ms, now_ms))
         if len(self._heard) + len(self._first_seen) > 4 * len(sensors) + 1000:
             self._heard = {sensor: at_ms for sensor, at_ms in self._heard.items() if sensor in sensors}
             self._first_seen = {one: at_ms for one, at_ms in self._first_seen.items() if one in sensors}
@@ -209,9 +204,9 @@ class Silence:
                 yield self._close(opened, now_ms)
 
     def dump(self, now_ms: int) -> dict[str, bytes]:
-        """What is remembered of every sensor that was heard since the last `dumped`, and of the HUB."""
+        """What is remembered of every sensor that was heard since the last `dumped`; under HUB_ITSELF of hub and gateways."""
         hub = _OfHub(self._listening.leaves(now_ms), self._beats, self._left, self._back)
-        return {HUB: msgspec.msgpack.encode(hub)} | {
+        return {HUB_ITSELF: msgspec.msgpack.encode(hub)} | {
             sensor: msgspec.msgpack.encode(
                 _OfSensor(
                     self._heard.get(sensor, 0), self._first_seen.get(sensor, 0), self._arrivals.dump(sensor)
@@ -227,7 +222,7 @@ class Silence:
     def load(self, sensor: str, state: bytes) -> bool:
         """Go on with what `dump` gave, before the hub listens; False when it is of another make and is left out."""
         try:
-            if sensor == HUB:
+            if sensor == HUB_ITSELF:
                 self._revive(_OF_HUB.decode(state))
                 return True
             kept = _OF_SENSOR.decode(state)
@@ -257,55 +252,4 @@ class Silence:
 
     def _close(self, anomaly: Anomaly, at_ms: int) -> Anomaly:
         del self._open[anomaly.kind, anomaly.sensor]
-        return close(anomaly, at_ms)
-
-
-def _silence_anomaly(sensor: str, known: Known, start_ms: int, now_ms: int) -> Anomaly:
-    # no length of time: it will be longer when it is read
-    since = times.city_time(start_ms)[:19].replace("T", " ")
-    period = f"{known.period_s:g}"
-    return Anomaly(
-        id=anomaly_id(sensor, "", AnomalyKind.SILENCE, start_ms),
-        sensor=sensor,
-        quantity="",
-        site=known.site,
-        kind=AnomalyKind.SILENCE,
-        severity=Severity.WARNING,
-        start_ms=start_ms,
-        end_ms=None,
-        score=round((now_ms - start_ms) / (known.period_s * 1000), 1),
-        value=None,
-        expected=None,
-        low=None,
-        high=None,
-        text=f"{known.name}: no reading since {since}, one every {period} s is usual.",
-        text_vi=f"{known.name}: không có số liệu từ {since},"
-        f" bình thường cứ {period.replace('.', ',')} giây một lần.",
-    )
-
-
-def _gateway_anomaly(gateway: str, site: str, place: str, start_ms: int, leave: _Leave | None) -> Anomaly:
-    at, at_vi = (f" at {place}", f" tại {place}") if place else ("", "")
-    if leave is None:
-        text, text_vi = "sends no heartbeat", "không còn gửi tín hiệu"
-    elif leave.orderly:
-        text, text_vi = "was shut down", "đã được tắt"
-    else:
-        text, text_vi = "lost its connection", "đã mất kết nối"
-    return Anomaly(
-        id=anomaly_id(gateway, "", AnomalyKind.GATEWAY, start_ms),
-        sensor=gateway,
-        quantity="",
-        site=site,
-        kind=AnomalyKind.GATEWAY,
-        severity=Severity.INFO if leave is not None and leave.orderly else Severity.CRITICAL,
-        start_ms=start_ms,
-        end_ms=None,
-        score=1.0,
-        value=None,
-        expected=None,
-        low=None,
-        high=None,
-        text=f"Gateway {gateway}{at} {text}; its sensors cannot be heard.",
-        text_vi=f"Trạm thu {gateway}{at_vi} {text_vi}; các cảm biến của trạm không còn số liệu.",
-    )
+        return absence.over(anomaly, at_ms)

@@ -67,6 +67,19 @@ class Watchman:
         with self._book.reading() as database:
             gone = retirement.retired(database)
         known = [row.id for row in self._book.gateways() if row.state is not None and row.id not in gone]
+        await self._live_through(store, now_ms)
+        self._judge.resume(opened, now_ms)
+        self._survey.resume(opened)
+        self._silence.resume(opened)
+        self._claims.resume(opened, now_ms)
+        for gateway in known:
+            self._silence.gateway_known(gateway)
+        self._open = {anomaly.id for anomaly in opened}
+        self._warm = True
+        self._look_at_claims()
+        log.info("ingest is warm", series=len(self._judge), open_anomalies=len(opened))
+
+    async def _live_through(self, store: Store, now_ms: int) -> None:
         past: list[Reading] = []
         later: list[tuple[Known, Reading]] = []
         latest = await store.latest(now_ms - warmup.WARM_UP_MS)
@@ -93,16 +106,6 @@ class Watchman:
         for last in latest[WARM_UP_SERIES:]:
             about, at_ms = self._registry.known(last.sensor, "", ""), np.array([last.observed_at], np.int64)
             self._silence.relive(last.sensor, about, at_ms, now_ms, is_all=False)
-        self._judge.resume(opened, now_ms)
-        self._survey.resume(opened)
-        self._silence.resume(opened)
-        self._claims.resume(opened, now_ms)
-        for gateway in known:
-            self._silence.gateway_known(gateway)
-        self._open = {anomaly.id for anomaly in opened}
-        self._warm = True
-        self._look_at_claims()
-        log.info("ingest is warm", series=len(self._judge), open_anomalies=len(opened))
 
     def attend(self, hears: bool) -> None:
         """Whether the hub itself hears and stores: else nobody's silence is judged."""

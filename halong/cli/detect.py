@@ -77,12 +77,7 @@ def replay(
                 (out / one.path.with_suffix(".svg")).write_text(picture, encoding="utf-8")
     except OSError as error:
         raise fail(f"cannot write to {out}: {error.strerror or error}", 2) from None
-    rows = sum(len(one.rows) for one in series)
-    told = sum(bool(kinds) for one in series for kinds in one.told)
-    left = rows - sum(int(one.fresh.sum()) for one in series)
-    why = f" ({left:,} not judged: no number, or not newer than a row before)" if left else ""
-    end = "\r" if sys.stderr.isatty() else ""
-    print(f"{end}{_many(len(series), 'file')}, {_many(rows, 'row')}{why}, {_many(told, 'alert')}: {out}")
+    print(f"{_summary(series)}: {out}")
     if len(series) < len(paths):
         raise typer.Exit(2)
 
@@ -107,6 +102,15 @@ def _read(source: Path, paths: Sequence[Path], zone: ZoneInfo | None) -> "list[S
             said = f"halong: {one.path}, line {line}: {text!r} is no time{others}: passed through"
             print(said, file=sys.stderr)
     return series
+
+
+def _summary(series: "Sequence[Series]") -> str:
+    rows = sum(len(one.rows) for one in series)
+    told = sum(bool(kinds) for one in series for kinds in one.told)
+    left = rows - sum(int(one.fresh.sum()) for one in series)
+    why = f" ({left:,} not judged: no number, or not newer than a row before)" if left else ""
+    end = "\r" if sys.stderr.isatty() else ""
+    return f"{end}{_many(len(series), 'file')}, {_many(rows, 'row')}{why}, {_many(told, 'alert')}"
 
 
 def _many(count: int, what: str) -> str:

@@ -86,7 +86,6 @@ class Room:
         self._survey = Survey(holidays_vn_around(now_ms), priors=self._priors)
         minds = self._judge, self._survey, self._silence
         memory.load(((*series, state) for series, state in self.kept.items()), *minds)
-        opened = [one for one in self.anomalies.values() if one.end_ms is None]
         sensors = self._registry.sensors()
         self._survey.locate({sensor: about.site for sensor, about in sensors.items()})
         memory.relive(
@@ -99,6 +98,19 @@ class Room:
             *minds,
             now_ms,
         )
+        self._intake = Intake(
+            root=ROOT,
+            registry=self._registry,
+            judge=self._judge,
+            account=Account(),
+            survey=self._survey,
+        )
+        self._resume(now_ms)
+
+    def _resume(self, now_ms: int) -> None:
+        """Go on with the anomalies and alarms that are open."""
+        opened = [one for one in self.anomalies.values() if one.end_ms is None]
+        self._intake.clocks.resume(opened)
         self._judge.resume(opened, now_ms)
         self._survey.resume(opened)
         self._silence.resume(opened)
@@ -117,14 +129,6 @@ class Room:
         )
         lately = [one for one in self.anomalies.values() if (one.end_ms or now_ms) >= now_ms - ALARM_MS]
         self._group(sorted(lately, key=lambda one: one.start_ms), now_ms)
-        self._intake = Intake(
-            root=ROOT,
-            registry=self._registry,
-            judge=self._judge,
-            account=Account(),
-            survey=self._survey,
-        )
-        self._intake.clocks.resume(opened)
 
     def _group(self, changes: Sequence[Anomaly], now_ms: int) -> None:
         alarms = self._grouping.step(changes, now_ms, known=self._registry.sensors())

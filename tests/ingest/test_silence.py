@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ingest.arrivals import Heard
-from ingest.silence import HUB, Silence
+from ingest.silence import HUB_ITSELF, Silence
 from ingest.telling import Known
 from telemetry.anomaly import Anomaly, AnomalyKind, Severity
 
@@ -233,7 +233,7 @@ def test_of_what_a_killed_life_heard_the_newest_is_enough_for_nobody_to_be_silen
 
 def test_what_is_no_memory_is_refused() -> None:
     silence = Silence()
-    for sensor in (HUB, "pm-1"):
+    for sensor in (HUB_ITSELF, "pm-1"):
         for state in (b"", b"\x93", b"none", bytes(300)):
             assert not silence.load(sensor, state)
 
