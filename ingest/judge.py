@@ -51,6 +51,13 @@ RULES: Mapping[AnomalyKind, Rule] = {
     AnomalyKind.RATE: SURVEY_RULE._replace(calm=10),
     AnomalyKind.CALIBRATION: SURVEY_RULE._replace(calm=1),  # it is told of once a day
 }
+# Which kinds give way while another is told of the series: one anomaly says it.
+GIVE_WAY: Mapping[AnomalyKind, tuple[AnomalyKind, ...]] = {
+    AnomalyKind.STUCK: (AnomalyKind.ZERO,),
+    AnomalyKind.ZERO: (AnomalyKind.STUCK, AnomalyKind.SPIKE, AnomalyKind.RATE),
+    AnomalyKind.UNIT: (AnomalyKind.SPIKE, AnomalyKind.RATE),
+    AnomalyKind.NOISE: (AnomalyKind.SPIKE, AnomalyKind.RATE),
+}
 DAILY_MS = 14 * DAY_MS  # what is told of once a day outlives a silence of so long
 Told = Sequence[tuple[AnomalyKind, Finding]]
 
@@ -71,7 +78,7 @@ class _Remembered(msgspec.Struct, array_like=True):
     episodes: dict[AnomalyKind, EpisodeState]
     known: Known | None
     resumed_ms: int | None
-    standing: bool
+    held: AnomalyKind | None
 
 
 _REMEMBERED = msgspec.msgpack.Decoder(_Remembered)
@@ -91,7 +98,9 @@ class Judge:
         self._known: dict[int, Known] = {}  # of lanes where something is open
         self._resumed_ms: dict[int, int] = {}
         self._changed: set[int] = set()
-        self._standing: set[int] = set()  # lanes the survey says are stuck
+        self._held: dict[
+            int, AnomalyKind
+        ] = {}  # by lane: what the survey tells, of those that others give way to
 
     def __len__(self) -> int:
         return len(self._lane)
@@ -138,7 +147,7 @@ class Judge:
                     {kind: one.state() for kind, one in self._episodes.get(lane, {}).items()},
                     self._known.get(lane),
                     self._resumed_ms.get(lane),
-                    lane in self._standing,
+                    self._held.get(lane),
                 )
             )
             for lane in lanes
@@ -171,8 +180,8 @@ class Judge:
                 self._known[lane] = kept.known
             if kept.resumed_ms is not None:
                 self._resumed_ms[lane] = kept.resumed_ms
-            if kept.standing:
-                self._standing.add(lane)
+            if kept.held is not None:
+                self._held[lane] = kept.held
         return strange
 
     def learn(self, readings: Sequence[Reading]) -> None:
@@ -295,16 +304,30 @@ class Judge:
                 continue
             findings = {AnomalyKind.RANGE: _range_finding(rows, row, float(outside[row]))}
             findings |= dict(seen.findings(row))
-            surveyed = dict(told.get(row, ()))
-            if AnomalyKind.STUCK in surveyed:
-                stands = surveyed[AnomalyKind.STUCK].score >= SURVEY_RULE.release
-                (self._standing.add if stands else self._standing.discard)(lane)
-            elif lane in self._standing:
-                findings.pop(AnomalyKind.STUCK, None)  # but for its last digit: exact repeats say nothing
-            findings |= surveyed
+            self._join(lane, findings, dict(told.get(row, ())))
             self._known[lane] = known(row)
             yield from self._step(lane, int(rows.observed_ms[row]), findings)
             self._tidy(lane)
+
+    def _join(
+        self, lane: int, findings: dict[AnomalyKind, Finding], surveyed: Mapping[AnomalyKind, Finding]
+    ) -> None:
+        """What the survey tells goes before: what it has named is over when it says so, and others give way to that."""
+        for kind in [kind for kind in GIVE_WAY if kind in surveyed]:
+            if surveyed[kind].score >= SURVEY_RULE.release:
+                self._held[lane] = kind
+            elif self._held.get(lane) is kind:
+                del self._held[lane]
+        held = self._held.get(lane)
+        if held is not None:
+            findings.pop(held, None)
+        findings.update(surveyed)
+        dead = findings.get(AnomalyKind.ZERO)
+        if held is None and dead is not None and dead.score >= 1:
+            held = AnomalyKind.ZERO
+        for kind in GIVE_WAY[held] if held is not None else ():
+            if kind in findings:
+                findings[kind] = findings[kind]._replace(score=0.0)
 
     def _step(self, lane: int, at_ms: int, findings: Mapping[AnomalyKind, Finding]) -> Iterator[Anomaly]:
         episodes = self._episodes.setdefault(lane, {})
@@ -333,7 +356,7 @@ class Judge:
         self._episodes.pop(lane, None)
         self._known.pop(lane, None)
         self._resumed_ms.pop(lane, None)
-        self._standing.discard(lane)
+        self._held.pop(lane, None)
 
     def _lanes(self, series: Sequence[tuple[str, str]]) -> I64:
         """Of each series, each of which comes once."""

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.detectors import DETECTORS, Finding
+from ingest.detectors import DETECTORS, OF_READINGS, Finding
 from ingest.detectors.glance import Glance, rounds
 from ingest.detectors.lanes import F64, I64, Block, Bools, Lanes
 from telemetry.anomaly import AnomalyKind
@@ -29,7 +29,7 @@ class Seen(NamedTuple):
         glance = self.glances[self.round[row]]
         for kind, detector in DETECTORS.items():
             if self.scores[kind][row] >= 0:
-                finding = detector.find(glance, int(self.column[row]))
+                finding = detector.find(glance, kind, int(self.column[row]))
                 yield kind, finding._replace(score=min(finding.score, float(self.scores[kind][row])))
 
 
@@ -38,7 +38,7 @@ class Recent:
 
     def __init__(self) -> None:
         tables: dict[str, Block] = {
-            name: block for detector in DETECTORS.values() for name, block in detector.tables.items()
+            name: block for detector in OF_READINGS for name, block in detector.tables.items()
         }
         self._lanes = Lanes((), {**tables, "newest": ((), np.int64), "heard": ((), np.int64)})
         self._numbers = [name for name, (shape, _) in tables.items() if not shape]
@@ -106,14 +106,14 @@ class Recent:
             )
             seen.round[here], seen.column[here] = len(seen.glances), np.arange(size)
             seen.glances.append(glance)
-            for kind, detector in DETECTORS.items():
-                score = detector.score(glance, self._lanes)[kind]
-                (sudden,) = np.nonzero(score > EXPECTED)
-                if kind is AnomalyKind.SPIKE and as_usual is not None and sudden.size:
-                    score[sudden[as_usual(here[sudden])]] = EXPECTED
-                seen.scores[kind][here] = score
-                glance.flags |= np.where(score >= 1, int(detector.flag), 0)
-            for detector in DETECTORS.values():
+            for detector in OF_READINGS:
+                for kind, score in detector.score(glance, self._lanes).items():
+                    (sudden,) = np.nonzero(score > EXPECTED)
+                    if kind is AnomalyKind.SPIKE and as_usual is not None and sudden.size:
+                        score[sudden[as_usual(here[sudden])]] = EXPECTED
+                    seen.scores[kind][here] = score
+                    glance.flags |= np.where(score >= 1, int(detector.flags[kind]), 0)
+            for detector in OF_READINGS:
                 detector.learn(glance, self._lanes)
             flags[here] = glance.flags
         for name, numbers in held.items():
@@ -125,6 +125,4 @@ def _constants(lanes: I64, quantity: I64, wanted: I64) -> dict[str, NDArray[Any]
     """What the detectors hold of the quantities of the `wanted` lanes."""
     one, first = np.unique(lanes, return_index=True)
     of = quantity[first[np.searchsorted(one, wanted)]]
-    return {
-        name: values[of] for detector in DETECTORS.values() for name, values in detector.constants.items()
-    }
+    return {name: values[of] for detector in OF_READINGS for name, values in detector.constants.items()}

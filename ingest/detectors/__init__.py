@@ -8,11 +8,9 @@ from ingest.detectors.spike import Spike
 from ingest.detectors.stuck import Stuck
 from telemetry.anomaly import AnomalyKind
 
-__all__ = ["DETECTORS", "Detector", "Finding", "ReadingDetector", "Rule"]
+__all__ = ["DETECTORS", "OF_READINGS", "Detector", "Finding", "ReadingDetector", "Rule"]
 
+OF_READINGS: tuple[ReadingDetector, ...] = (Stuck(), Spike())  # in the order in which they are asked
 DETECTORS: Mapping[AnomalyKind, ReadingDetector] = MappingProxyType(
-    {
-        AnomalyKind.STUCK: Stuck(),
-        AnomalyKind.SPIKE: Spike(),
-    }
+    {kind: detector for detector in OF_READINGS for kind in detector.kinds}
 )

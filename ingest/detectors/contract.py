@@ -44,10 +44,10 @@ class ReadingDetector(Detector[Glance], Protocol):
     """One that the judge asks of every reading. Its score is NaN while too little is known, and may be a bound from above where
     it is below the rule's `release`."""
 
-    flag: Flag
+    flags: Mapping[AnomalyKind, Flag]  # of each of its kinds
     rule: Rule
     constants: Mapping[str, NDArray[Any]]  # by the number of the quantity; the frame has them per lane
 
-    def find(self, frame: Glance, column: int) -> Finding:
+    def find(self, frame: Glance, kind: AnomalyKind, column: int) -> Finding:
         """What was said of one reading of a frame that was scored, also after it was learned."""
         ...

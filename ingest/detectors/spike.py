@@ -70,7 +70,7 @@ FLOORS: dict[str, tuple[float, float]] = {
 }
 
 
-UNTYPICAL = int(Flag.RANGE | Flag.STUCK)  # says nothing about how the series moves
+UNTYPICAL = int(Flag.RANGE | Flag.STUCK | Flag.UNWELL)  # says nothing about how the series moves
 
 
 class Spike:
@@ -80,7 +80,7 @@ class Spike:
     """
 
     kinds: tuple[AnomalyKind, ...] = (AnomalyKind.SPIKE,)
-    flag: Flag = Flag.SPIKE
+    flags: Mapping[AnomalyKind, Flag] = MappingProxyType({AnomalyKind.SPIKE: Flag.SPIKE})
     rule = Rule(strong=2.0, hits=2, of=3, release=0.7, calm=10)
     rows: tuple[str, ...] = ()
     tables: Mapping[str, Block] = MappingProxyType(
@@ -133,7 +133,7 @@ class Spike:
         found |= {"reach": reach, "outlier": said & (size > reach)}
         return {AnomalyKind.SPIKE: np.where(said, size / reach, np.nan)}
 
-    def find(self, frame: Glance, column: int) -> Finding:
+    def find(self, frame: Glance, kind: AnomalyKind, column: int) -> Finding:
         """See ReadingDetector."""
         found, constants = frame.found, frame.constants
         x, level, size, reach = (float(found[name][column]) for name in ("x", "level", "size", "reach"))

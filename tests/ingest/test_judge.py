@@ -100,6 +100,54 @@ def test_one_doubtful_reading_is_flagged_and_no_anomaly():
     assert judge_at(judge, reading(101, 20)) == (0, ())
 
 
+def told_of(judge: Judge, values: Sequence[float], start: int, surveyed: dict[int, AnomalyKind]) -> list[str]:
+    """What opened and closed, a reading a second; the survey says `surveyed` from that reading on, each a minute."""
+    said, names = [], {}
+    for index, value in enumerate(values):
+        one = reading(start + index, value)
+        at = one.observed_at + 200
+        rows = Rows.of_readings([one], at)
+        told = [(kind, Finding(2.0, value, one.observed_at)) for kind in (surveyed.get(index),) if kind]
+        verdict = judge.judge(rows, lambda _: KNOWN, now_ms=at, surveyed={0: told} if told else {})
+        for change in verdict.changes:
+            names[change.id] = change.kind
+            said.append(f"{'-' if change.end_ms else '+'}{change.kind}")
+    return list(dict.fromkeys(said))
+
+
+def test_a_dead_zero_is_told_once_and_by_its_name():
+    judge = warmed()
+    zeros = [0.0] * 200
+    assert told_of(judge, zeros, 100, {}) == ["+spike", "-spike", "+dead_zero"]
+    again = Judge()
+    assert again.load(judge.dump([("pm-1", "pm25")])) == 0
+    back = [20.0 + index % 3 for index in range(20)]
+    for one in (judge, again):
+        assert told_of(one, back, 300, {}) == ["-dead_zero"]
+
+
+def test_what_the_survey_calls_a_dead_zero_is_over_when_it_says_so():
+    judge = warmed()
+    told_of(judge, [0.0] * 130, 100, {120: AnomalyKind.ZERO})
+    again = Judge()
+    assert again.load(judge.dump([("pm-1", "pm25")])) == 0
+    back = [20.0 + index % 3 for index in range(60)]
+    for one in (judge, again):
+        assert told_of(one, back, 230, {}) == []
+
+
+@pytest.mark.parametrize("kind", [AnomalyKind.UNIT, AnomalyKind.NOISE])
+def test_a_spike_gives_way_to_another_unit_and_to_noise(kind: AnomalyKind):
+    rng = Random(5)
+    values = [200 + rng.gauss(0, 40) for _ in range(100)]
+    judge = warmed()
+    assert told_of(judge, values, 100, {60: kind}) == ["+spike", f"+{kind}", "-spike"]
+    again = Judge()
+    assert again.load(judge.dump([("pm-1", "pm25")])) == 0
+    for one in (judge, again):
+        assert told_of(one, [900.0] * 5, 200, {}) == []
+
+
 def test_a_restart_neither_opens_again_nor_forgets():
     judge = warmed()
     (opened,) = judge_at(judge, reading(100, 200)).changes
