@@ -48,6 +48,7 @@ RULES: Mapping[AnomalyKind, Rule] = {
     AnomalyKind.RANGE: Rule(strong=1.0, hits=1, of=1, release=1.0, calm=10),
     **dict.fromkeys(SURVEYED, SURVEY_RULE),
     **{kind: detector.rule for kind, detector in DETECTORS.items()},
+    AnomalyKind.ZERO: SURVEY_RULE,
     AnomalyKind.RATE: SURVEY_RULE._replace(calm=10),
     AnomalyKind.CALIBRATION: SURVEY_RULE._replace(calm=1),  # it is told of once a day
 }
