@@ -55,7 +55,7 @@ RULES: Mapping[AnomalyKind, Rule] = {
 # Which kinds give way while another is told of the series: one anomaly says it.
 GIVE_WAY: Mapping[AnomalyKind, tuple[AnomalyKind, ...]] = {
     AnomalyKind.STUCK: (AnomalyKind.ZERO,),
-    AnomalyKind.ZERO: (AnomalyKind.STUCK, AnomalyKind.SPIKE, AnomalyKind.RATE),
+    AnomalyKind.ZERO: (AnomalyKind.RANGE, AnomalyKind.STUCK, AnomalyKind.SPIKE, AnomalyKind.RATE),
     AnomalyKind.UNIT: (AnomalyKind.SPIKE, AnomalyKind.RATE),
     AnomalyKind.NOISE: (AnomalyKind.SPIKE, AnomalyKind.RATE),
 }
