@@ -21,6 +21,9 @@ app = typer.Typer(
     no_args_is_help=True, help="The detectors: replay files, score them, ask why something was flagged."
 )
 NAB = Path("../shared/data/nab")  # beside a checkout: its data may not be part of this project
+Period = Annotated[float, typer.Option(min=1, max=300, help="Seconds between the readings of a sensor.")]
+Gateways = Annotated[int, typer.Option(min=1, max=12, help="How many places of the city.")]
+Seed = Annotated[int, typer.Option(help="The same seed gives the same city and the same faults.")]
 
 
 @app.command()
@@ -171,11 +174,9 @@ def bench(
 @app.command()
 def city(
     days: Annotated[float, typer.Option(min=0.1, max=366, help="How long.")] = 30.0,
-    period: Annotated[
-        float, typer.Option(min=1, max=300, help="Seconds between the readings of a sensor.")
-    ] = 300.0,
-    gateways: Annotated[int, typer.Option(min=1, max=12, help="How many places of the city.")] = 12,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same city and the same faults.")] = 7,
+    period: Period = 300.0,
+    gateways: Gateways = 12,
+    seed: Seed = 7,
     write: Annotated[
         Path | None,
         typer.Option(help="A page (docs/anomalies.md) to put the tables into; a picture goes beside it."),
@@ -210,11 +211,9 @@ def city(
 @app.command()
 def newcomers(
     days: Annotated[float, typer.Option(min=0.1, max=366, help="How long before the first joins.")] = 14.0,
-    period: Annotated[
-        float, typer.Option(min=1, max=300, help="Seconds between the readings of a sensor.")
-    ] = 300.0,
-    gateways: Annotated[int, typer.Option(min=1, max=12, help="How many places of the city.")] = 12,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same city and the same faults.")] = 7,
+    period: Period = 300.0,
+    gateways: Gateways = 12,
+    seed: Seed = 7,
     as_json: AsJson = False,
 ) -> None:
     """Sensors that join the simulated city later, with faults in their first hours and days: what is found when they begin with

@@ -215,31 +215,40 @@ def measure(frame: Frame, lanes: Lanes) -> None:
     size = np.abs(total)
     out[3] = size / (old["day_sum_scale"] + floor)
     new["day_sum_scale"] = old["day_sum_scale"] + day_rate * (size - old["day_sum_scale"])
-    # short level against long level
+    _shift(frame, floor, count, rate, out)
+    against(14, np.abs(new["bounded24"]), "bounded24_scale", rate)
+    _roughness(frame, step, floor, count, rate, out[15:17])
+    against(17, new["steps16"], "steps16_scale", rate)
+    _better(frame, day_residual, week_residual, week_seen, floor, cut, day_rate, out)
+    new["age"] = np.minimum(old["age"] + frame.dt, np.float32(30) * DAY_S)
+    _hush(frame, out)
+    new["before"], new["n"] = v, count
+    new["high"], new["low"] = np.maximum(high, v), np.minimum(low, v)
+    frame.sides = out
+
+
+def _shift(frame: Frame, floor: F32, count: F32, rate: F32, out: F32) -> None:
+    """Short means against the long one."""
+    old, new, v = frame.old, frame.new, frame.v
     new["mean8"] = mean8 = old["mean8"] + (v - old["mean8"]) / np.minimum(count, np.float32(8))
     size = np.abs(mean8 - old["mean500"])
     out[13] = size / (old["shift_scale"] + floor)
     new["shift_scale"] = old["shift_scale"] + rate * (size - old["shift_scale"])
     bound = np.float32(BOUNDED_LEVEL) * old["level_scale"] + floor
     bounded = np.clip(v - old["mean500"], -bound, bound)
-    new["bounded24"] = mean24 = old["bounded24"] + (bounded - old["bounded24"]) / np.minimum(
-        count, np.float32(24)
-    )
-    against(14, np.abs(mean24), "bounded24_scale", rate)
+    new["bounded24"] = old["bounded24"] + (bounded - old["bounded24"]) / np.minimum(count, np.float32(24))
     new["mean500"] = old["mean500"] + (v - old["mean500"]) / np.minimum(count, np.float32(SHIFT_MEMORY))
-    _roughness(frame, step, floor, count, rate, out[15:17])
-    against(17, new["steps16"], "steps16_scale", rate)
-    _better(frame, day_residual, week_residual, week_seen, floor, cut, day_rate, out)
-    new["age"] = age = np.minimum(old["age"] + frame.dt, np.float32(30) * DAY_S)
-    settled, settled_slow = (old["day_seen"] > few for few in (SETTLED, SETTLED_SLOW))
-    out[DAILY] *= (age > DAY_S) & settled
-    out[DAILY_SLOW] *= (age > DAY_S) & settled_slow
-    out[WEEKLY] *= (age > WEEK_S) & (old["week_seen"] > SETTLED)
+
+
+def _hush(frame: Frame, out: F32) -> None:
+    """A side is silent until it has a scale, and its profile has come round."""
+    n, age = frame.old["n"], frame.new["age"]
+    day_seen, week_seen = frame.old["day_seen"], frame.old["week_seen"]
+    out[DAILY] *= (age > DAY_S) & (day_seen > SETTLED)
+    out[DAILY_SLOW] *= (age > DAY_S) & (day_seen > SETTLED_SLOW)
+    out[WEEKLY] *= (age > WEEK_S) & (week_seen > SETTLED)
     out[PLAIN] *= n > SETTLED
     out[PLAIN_SLOW] *= n > SETTLED_SLOW
-    new["before"], new["n"] = v, count
-    new["high"], new["low"] = np.maximum(high, v), np.minimum(low, v)
-    frame.sides = out
 
 
 def usual_step(old: dict[str, F32]) -> F32:
