@@ -10,10 +10,11 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from ingest import checks
-from ingest.detectors import DETECTORS, Finding, Rule
+from ingest import checks, kinds
+from ingest.detectors import Finding
 from ingest.detectors.lanes import F64, I64, Bools
 from ingest.episodes import Episode, EpisodeState, Step
+from ingest.kinds import RULES, SURVEYED
 from ingest.recent import Recent, Seen
 from ingest.rows import Rows
 from ingest.telling import Known, recall, tell
@@ -28,37 +29,6 @@ MAX_SERIES = 50_000
 REMEMBERED_FLAGS = 64  # of one series: what was flagged keeps its flags when it comes again
 QUIET_MS = 300_000  # an open episode of a series that says nothing for so long ...
 PERIODS = 3  # ... and for so many of its periods is closed
-# What the survey (ingest.survey) tells of minutes: the flag of each kind; and its episodes.
-SURVEYED = {
-    AnomalyKind.ZERO: int(Flag.UNWELL),
-    AnomalyKind.UNIT: int(Flag.UNWELL),
-    AnomalyKind.RATE: int(Flag.UNWELL),
-    AnomalyKind.NOISE: int(Flag.UNWELL),
-    AnomalyKind.CALIBRATION: int(Flag.UNUSUAL),
-    AnomalyKind.DRIFT: int(Flag.UNUSUAL),
-    AnomalyKind.BIAS: int(Flag.UNUSUAL),
-    AnomalyKind.UNUSUAL: int(Flag.UNUSUAL),
-    AnomalyKind.REGIME: int(Flag.UNUSUAL),
-    AnomalyKind.RHYTHM: int(Flag.UNUSUAL),
-    AnomalyKind.SPIKE: int(Flag.SPIKE),
-    AnomalyKind.STUCK: int(Flag.STUCK),
-}
-SURVEY_RULE = Rule(strong=1.0, hits=1, of=1, release=0.5, calm=3)
-RULES: Mapping[AnomalyKind, Rule] = {
-    AnomalyKind.RANGE: Rule(strong=1.0, hits=1, of=1, release=1.0, calm=10),
-    **dict.fromkeys(SURVEYED, SURVEY_RULE),
-    **{kind: detector.rule for kind, detector in DETECTORS.items()},
-    AnomalyKind.ZERO: SURVEY_RULE,
-    AnomalyKind.RATE: SURVEY_RULE._replace(calm=10),
-    AnomalyKind.CALIBRATION: SURVEY_RULE._replace(calm=1),  # it is told of once a day
-}
-# Which kinds give way while another is told of the series: one anomaly says it.
-GIVE_WAY: Mapping[AnomalyKind, tuple[AnomalyKind, ...]] = {
-    AnomalyKind.STUCK: (AnomalyKind.ZERO,),
-    AnomalyKind.ZERO: (AnomalyKind.RANGE, AnomalyKind.STUCK, AnomalyKind.SPIKE, AnomalyKind.RATE),
-    AnomalyKind.UNIT: (AnomalyKind.SPIKE, AnomalyKind.RATE),
-    AnomalyKind.NOISE: (AnomalyKind.SPIKE, AnomalyKind.RATE),
-}
 DAILY_MS = 14 * DAY_MS  # what is told of once a day outlives a silence of so long
 Told = Sequence[tuple[AnomalyKind, Finding]]
 
@@ -99,9 +69,7 @@ class Judge:
         self._known: dict[int, Known] = {}  # of lanes where something is open
         self._resumed_ms: dict[int, int] = {}
         self._changed: set[int] = set()
-        self._held: dict[
-            int, AnomalyKind
-        ] = {}  # by lane: what the survey tells, of those that others give way to
+        self._held: dict[int, AnomalyKind] = {}  # what the survey tells of a lane, and others give way to
 
     def __len__(self) -> int:
         return len(self._lane)
@@ -305,30 +273,14 @@ class Judge:
                 continue
             findings = {AnomalyKind.RANGE: _range_finding(rows, row, float(outside[row]))}
             findings |= dict(seen.findings(row))
-            self._join(lane, findings, dict(told.get(row, ())))
+            held = kinds.settle(self._held.get(lane), findings, dict(told.get(row, ())))
+            if held is not None:
+                self._held[lane] = held
+            else:
+                self._held.pop(lane, None)
             self._known[lane] = known(row)
             yield from self._step(lane, int(rows.observed_ms[row]), findings)
             self._tidy(lane)
-
-    def _join(
-        self, lane: int, findings: dict[AnomalyKind, Finding], surveyed: Mapping[AnomalyKind, Finding]
-    ) -> None:
-        """What the survey tells goes before: what it has named is over when it says so, and others give way to that."""
-        for kind in [kind for kind in GIVE_WAY if kind in surveyed]:
-            if surveyed[kind].score >= SURVEY_RULE.release:
-                self._held[lane] = kind
-            elif self._held.get(lane) is kind:
-                del self._held[lane]
-        held = self._held.get(lane)
-        if held is not None:
-            findings.pop(held, None)
-        findings.update(surveyed)
-        dead = findings.get(AnomalyKind.ZERO)
-        if held is None and dead is not None and dead.score >= 1:
-            held = AnomalyKind.ZERO
-        for kind in GIVE_WAY[held] if held is not None else ():
-            if kind in findings:
-                findings[kind] = findings[kind]._replace(score=0.0)
 
     def _step(self, lane: int, at_ms: int, findings: Mapping[AnomalyKind, Finding]) -> Iterator[Anomaly]:
         episodes = self._episodes.setdefault(lane, {})

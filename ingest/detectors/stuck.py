@@ -64,6 +64,7 @@ RESTING: dict[str, tuple[float, float]] = {
 
 
 _REST = np.array([RESTING.get(name, (-np.inf, np.inf)) for name in QUANTITIES])
+# A 0 is a reading like any other of what counts, points, or may rest there.
 _NEVER_DEAD = COUNTER | DIRECTION | ~((_REST[:, 0] < 0) & (_REST[:, 1] > 0))
 
 

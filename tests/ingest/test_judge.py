@@ -101,17 +101,16 @@ def test_one_doubtful_reading_is_flagged_and_no_anomaly():
 
 
 def told_of(judge: Judge, values: Sequence[float], start: int, surveyed: dict[int, AnomalyKind]) -> list[str]:
-    """What opened and closed, a reading a second; the survey says `surveyed` from that reading on, each a minute."""
-    said, names = [], {}
+    """What opened and closed, a reading a second; with some of them the survey tells a kind."""
+    said = []
     for index, value in enumerate(values):
         one = reading(start + index, value)
         at = one.observed_at + 200
         rows = Rows.of_readings([one], at)
-        told = [(kind, Finding(2.0, value, one.observed_at)) for kind in (surveyed.get(index),) if kind]
-        verdict = judge.judge(rows, lambda _: KNOWN, now_ms=at, surveyed={0: told} if told else {})
-        for change in verdict.changes:
-            names[change.id] = change.kind
-            said.append(f"{'-' if change.end_ms else '+'}{change.kind}")
+        kind = surveyed.get(index)
+        told = {0: [(kind, Finding(2.0, value, one.observed_at))]} if kind is not None else {}
+        verdict = judge.judge(rows, lambda _: KNOWN, now_ms=at, surveyed=told)
+        said += [f"{'-' if change.end_ms else '+'}{change.kind}" for change in verdict.changes]
     return list(dict.fromkeys(said))
 
 
