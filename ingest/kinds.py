@@ -28,6 +28,7 @@ RULES: Mapping[AnomalyKind, Rule] = {
     **dict.fromkeys(SURVEYED, SURVEY_RULE),
     **{kind: detector.rule for kind, detector in DETECTORS.items()},
     AnomalyKind.ZERO: SURVEY_RULE,
+    AnomalyKind.UNIT: SURVEY_RULE,
     AnomalyKind.RATE: SURVEY_RULE._replace(calm=10),
     AnomalyKind.CALIBRATION: SURVEY_RULE._replace(calm=1),  # it is told of once a day
 }
@@ -35,9 +36,10 @@ RULES: Mapping[AnomalyKind, Rule] = {
 GIVE_WAY: Mapping[AnomalyKind, tuple[AnomalyKind, ...]] = {
     AnomalyKind.STUCK: (AnomalyKind.ZERO,),
     AnomalyKind.ZERO: (AnomalyKind.RANGE, AnomalyKind.STUCK, AnomalyKind.SPIKE, AnomalyKind.RATE),
-    AnomalyKind.UNIT: (AnomalyKind.SPIKE, AnomalyKind.RATE),
+    AnomalyKind.UNIT: (AnomalyKind.RANGE, AnomalyKind.SPIKE, AnomalyKind.RATE),
     AnomalyKind.NOISE: (AnomalyKind.SPIKE, AnomalyKind.RATE),
 }
+PLAIN = (AnomalyKind.ZERO, AnomalyKind.UNIT)  # of those, what readings show by themselves
 
 
 def settle(
@@ -57,8 +59,8 @@ def settle(
     if held is not None:
         findings.pop(held, None)
     findings.update(surveyed)
-    dead = findings.get(AnomalyKind.ZERO)
-    names_it = AnomalyKind.ZERO if held is None and dead is not None and dead.score >= 1 else held
+    shown = [kind for kind in PLAIN if kind in findings and findings[kind].score >= 1]
+    names_it = shown[0] if held is None and shown else held
     for kind in GIVE_WAY[names_it] if names_it is not None else ():
         if kind in findings:
             findings[kind] = findings[kind]._replace(score=0.0)

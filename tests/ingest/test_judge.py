@@ -147,6 +147,20 @@ def test_a_spike_gives_way_to_another_unit_and_to_noise(kind: AnomalyKind):
         assert told_of(one, [900.0] * 5, 200, {}) == []
 
 
+def test_impossible_values_in_another_unit_are_told_by_that_name():
+    rng = Random(6)
+    judge = Judge()
+    assert told_of(judge, [round(200 + rng.gauss(0, 3), 1) for _ in range(100)], 0, {}) == []
+    assert told_of(judge, [round(2000 + rng.gauss(0, 30), 1) for _ in range(2)], 100, {}) == ["+range"]
+    again = Judge()
+    assert again.load(judge.dump([("pm-1", "pm25")])) == 0
+    for one in (judge, again):
+        rng = Random(7)
+        other = [round(2000 + rng.gauss(0, 30), 1) for _ in range(30)]
+        assert told_of(one, other, 102, {}) == ["+unit_jump", "-range"]
+        assert told_of(one, [200.0 + index % 5 for index in range(15)], 132, {}) == ["-unit_jump"]
+
+
 def test_a_restart_neither_opens_again_nor_forgets():
     judge = warmed()
     (opened,) = judge_at(judge, reading(100, 200)).changes

@@ -35,6 +35,12 @@ def test_a_dead_zero_that_the_reading_shows_is_told_alone_and_holds_nothing() ->
     assert scores(findings) == {K.RANGE: 0.0, K.STUCK: 0.0, K.SPIKE: 0.0, K.ZERO: 2.0}
 
 
+def test_another_unit_that_the_readings_show_is_told_instead_of_the_impossible_value() -> None:
+    findings = found(K.RANGE, K.SPIKE, K.UNIT)
+    assert kinds.settle(None, findings, {}) is None
+    assert scores(findings) == {K.RANGE: 0.0, K.SPIKE: 0.0, K.UNIT: 2.0}
+
+
 def test_what_gives_way_to_nothing_stays_as_it_was_found() -> None:
     findings = found(K.RANGE, K.SPIKE)
     assert kinds.settle(None, findings, found(K.BIAS)) is None

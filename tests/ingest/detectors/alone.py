@@ -20,17 +20,17 @@ class Alone:
         self.lanes = Lanes(detector.rows, detector.tables)
         self._lane = np.array([self.lanes.add()], np.int64)
 
-    def score(self, at_ms: int, value: float) -> Finding | None:
+    def score(self, at_ms: int, value: float, flags: int = 0) -> Finding | None:
         """What is said of the reading; None: nothing is."""
-        glance = self._glance(at_ms, value)
+        glance = self._glance(at_ms, value, flags)
         (score,) = self._detector.score(glance, self.lanes)[self._kind].tolist()
         finding = self._detector.find(glance, self._kind, 0)
         assert score != score or finding.score == score
         return None if score != score else finding
 
-    def learn(self, at_ms: int, value: float) -> None:
+    def learn(self, at_ms: int, value: float, flags: int = 0) -> None:
         """Take it into the past."""
-        glance = self._glance(at_ms, value)
+        glance = self._glance(at_ms, value, flags)
         self._detector.score(glance, self.lanes)
         self._detector.learn(glance, self.lanes)
         for name, past in glance.past.items():
@@ -40,14 +40,14 @@ class Alone:
         """In words."""
         return self._detector.explain(self._kind, name, self._quantity, finding)
 
-    def _glance(self, at_ms: int, value: float) -> Glance:
+    def _glance(self, at_ms: int, value: float, flags: int) -> Glance:
         numbers: dict[str, NDArray[Any]] = {
             name: table[self._lane] for name, table in self.lanes.tables.items() if table.ndim == 1
         }
         of = np.array([NUMBERS[self._quantity]])
         constants = {name: values[of] for name, values in self._detector.constants.items()}
-        at, flags = np.array([at_ms], np.int64), np.zeros(1, np.int64)
-        return Glance(self._lane, at, np.array([value], np.float64), flags, numbers, constants)
+        at, given = np.array([at_ms], np.int64), np.array([flags], np.int64)
+        return Glance(self._lane, at, np.array([value], np.float64), given, numbers, constants)
 
 
 def fed(

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from ingest.detectors.finding import Rule
 from ingest.detectors.spike import FLOORS, RING, WARM_UP, Spike
+from telemetry.anomaly import AnomalyKind
 from telemetry.quantities import QUANTITIES
+from telemetry.reading import Flag
 from tests.ingest.detectors import alone
 from tests.thorough import examples
 
@@ -129,3 +131,46 @@ def test_what_is_told_does_not_depend_on_where_the_spread_is_looked_up(name: str
         quick.learn(second * 1000, value)
         thorough.learn(second * 1000, value)
     assert told > 20
+
+
+def in_units(name: str, level: float, values: list[float], flags: int = 0) -> list[float]:
+    """The scores for another unit, one reading after the other, of a series that lay about the level."""
+    rng = Random(4)
+    one = alone.fed(Spike(), name, [level + rng.gauss(0, 0.1) for _ in range(100)], kind=AnomalyKind.UNIT)
+    scores = []
+    for at, value in enumerate(values, start=101):
+        finding = one.score(at * 1000, value, int(flags))
+        assert finding is not None
+        scores.append(round(finding.score, 2))
+        one.learn(at * 1000, value, int(flags))
+    return scores
+
+
+@pytest.mark.parametrize(
+    ("name", "level", "there"),
+    [
+        ("temperature", 28.0, 82.4),
+        ("temperature", 28.0, 2.8),
+        ("humidity", 75.0, 7.5),
+        ("voltage", 23.0, 230.0),
+    ],
+)
+def test_several_in_a_row_in_another_unit_are_told_until_one_is_back(name: str, level: float, there: float):
+    assert in_units(name, level, [there] * 4 + [level]) == [0.33, 0.67, 1.0, 1.33, 0.0]
+
+
+def test_what_is_only_far_out_or_people_may_have_done_is_no_other_unit():
+    assert in_units("temperature", 28.0, [50.0] * 4) == [0.0] * 4
+    assert in_units("pm25", 20.0, [200.0] * 4) == [0.0] * 4
+    assert in_units("pm25", 150.0, [1500.0] * 4, Flag.RANGE) == [0.33, 0.67, 1.0, 1.33]
+    assert in_units("pm25", 150.0, [1900.0] * 4, Flag.RANGE) == [0.0] * 4
+
+
+def test_the_sentence_of_another_unit_says_what_is_expected():
+    one = fed("temperature", [28.0] * 100)
+    finding = one.score(101_000, 82.4)
+    assert finding is not None
+    assert Spike().explain(AnomalyKind.UNIT, "Bãi Cháy", "temperature", finding) == (
+        "Bãi Cháy: air temperature is 82.4 °C where 28.0 °C is expected: its unit or its range may have changed",
+        "Bãi Cháy: nhiệt độ không khí là 82,4 °C trong khi mức dự kiến là 28,0 °C: có thể đơn vị đo hoặc thang đo đã đổi",
+    )
