@@ -3,10 +3,8 @@
 The level is an exponential mean. The scale comes from the ring of recent residuals: the larger of
 median-based and 95 %-based spread, so that skewed series (gusts, passing vehicles) set their own measure, and never below
 the quantity's noise floor. A fault teaches little: of an outlier only a part is learned. A level that
-stays is accepted after a while, and the old one stays usual for as long again.
-
-Another unit: several in a row so far away, each of them, brought back (a tenth, ten times, from °F), where the level is. Of what
-people can change at once only where the value is impossible as well.
+stays is accepted after a while, and the old one stays usual for as long again. Several in a row that lie at the level in
+another unit are told as that (`ingest.detectors.units`).
 """
 
 from collections.abc import Callable, Mapping
@@ -17,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest import words
-from ingest.detectors import phrases
+from ingest.detectors import phrases, units
 from ingest.detectors.finding import Finding, Rule
 from ingest.detectors.glance import COUNTER, DIRECTION, HIGH, LOW, Glance
 from ingest.detectors.lanes import F64, I64, Block, Bools, Lanes
@@ -38,11 +36,6 @@ GAP_MS = 600_000  # a longer silence than this and GAP_TIMES the usual interval:
 GAP_TIMES = 20.0
 MAD_TO_SIGMA = 1.4826
 MINUTE_MS = 60_000.0
-UNIT_READINGS = 3  # in a row
-UNIT_NEAR = 2.0  # scales from the level, once it is brought back
-# Nothing outdoors makes these ten times what they were, or a tenth.
-STEADY = ("temperature", "device_temperature", "humidity", "pressure", "voltage")
-FAHRENHEIT = ("temperature", "device_temperature")  # what instruments also tell in °F
 
 # Smallest spread worth speaking of: in the quantity's unit (counters: per minute), and as a share of the level.
 FLOORS: dict[str, tuple[float, float]] = {
@@ -109,8 +102,7 @@ class Spike:
             "last_ms": ((), np.int64),  # 0 before the first
             "last": ((), np.float64),
             "interval": ((), np.float64),
-            "unit_run": ((), np.int64),  # readings in another unit ...
-            "unit_since": ((), np.int64),  # ... and the first of them
+            **units.TABLES,
         }
     )
     constants: Mapping[str, NDArray[Any]] = MappingProxyType(
@@ -119,8 +111,7 @@ class Spike:
             "share": np.array([FLOORS[name][1] for name in QUANTITIES]),
             "counter": COUNTER,
             "direction": DIRECTION,
-            "steady": np.array([name in STEADY for name in QUANTITIES]),
-            "fahrenheit": np.array([name in FAHRENHEIT for name in QUANTITIES]),
+            **units.CONSTANTS,
             "lowest": np.where(DIRECTION, -np.inf, LOW),
             "highest": np.where(DIRECTION, np.inf, HIGH),
         }
@@ -146,11 +137,10 @@ class Spike:
             reach[unsure] = THRESHOLD * scale[unsure] * wider[unsure]
         found |= {"x": x, "counts": counts, "gap": gap, "level": level, "size": size, "scale": scale}
         found |= {"reach": reach, "outlier": said & (size > reach)}
-        run = np.where(_in_another_unit(frame), past["unit_run"] + 1, 0)
-        found |= {"unit_run": run, "unit_since": np.where(run == 1, frame.at_ms, past["unit_since"])}
+        unit = units.look(frame, THRESHOLD)
         return {
             AnomalyKind.SPIKE: np.where(said, size / reach, np.nan),
-            AnomalyKind.UNIT: np.where(said, run / UNIT_READINGS, np.nan),
+            AnomalyKind.UNIT: np.where(said, unit, np.nan),
         }
 
     def find(self, frame: Glance, kind: AnomalyKind, column: int) -> Finding:
@@ -160,14 +150,12 @@ class Spike:
         low = max(level - reach, float(constants["lowest"][column]))
         high = min(level + reach, float(constants["highest"][column]))
         if kind is AnomalyKind.UNIT:
-            run, since = int(found["unit_run"][column]), int(found["unit_since"][column])
-            return Finding(run / UNIT_READINGS, x, since, level, low, high, readings=run)
+            return units.find(frame, column)._replace(expected=level, low=low, high=high)
         return Finding(size / reach, x, int(frame.at_ms[column]), level, low, high)
 
     def learn(self, frame: Glance, lanes: Lanes) -> None:
         """See Detector. What is impossible or stands still says nothing about how the series moves."""
-        frame.past["unit_run"][:] = frame.found["unit_run"]
-        frame.past["unit_since"][:] = frame.found["unit_since"]
+        units.learn(frame, 1 / LEVEL_READINGS)
         _for_those(frame, frame.flags & UNTYPICAL == 0, lambda typical: _learn(typical, lanes))
 
     def explain(self, kind: AnomalyKind, name: str, quantity: str, finding: Finding) -> tuple[str, str]:
@@ -186,21 +174,6 @@ class Spike:
             f" bình thường lúc này từ {words.band_vi(quantity, low, high)}{per_vi}"
         )
         return text, text_vi
-
-
-def _in_another_unit(frame: Glance) -> Bools:
-    """Which outliers lie at the level, once they are brought back from another unit."""
-    found, constants = frame.found, frame.constants
-    plain = constants["steady"] | (frame.flags & int(Flag.RANGE) != 0)
-    another: Bools = found["outlier"] & plain & ~constants["counter"] & ~constants["direction"]
-    (columns,) = np.nonzero(another)
-    if columns.size:
-        x, level = frame.x[columns], found["level"][columns]
-        near = UNIT_NEAR * found["scale"][columns]
-        tens = np.minimum(np.abs(x / 10 - level), np.abs(x * 10 - level))
-        from_f = np.where(constants["fahrenheit"][columns], np.abs((x - 32) / 1.8 - level), np.inf)
-        another[columns] = np.minimum(tens, from_f) <= near
-    return another
 
 
 def _for_those(frame: Glance, which: Bools, work: Callable[[Glance], None]) -> None:
