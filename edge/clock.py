@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-UNDATED_MS = (
-    -50_000_000_000_000
-)  # uptime 0 of a boot that is not dated; also with relative times it stays below zero
+# Uptime 0 of a boot that is not dated; also with relative times it stays below zero.
+UNDATED_MS = -50_000_000_000_000
 FLOOR_MS = (
     1_735_689_600_000  # 2025-01-01: a clock that says less has not been set, a receiver is 1024 weeks behind
 )

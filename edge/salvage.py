@@ -27,9 +27,8 @@ def readable(path: Path) -> Iterator[Row]:
     except sqlite3.Error:
         return
     try:
-        connection.execute(
-            "PRAGMA writable_schema = ON"
-        )  # else SQLite refuses a file shorter than its header says
+        # Else SQLite refuses a file shorter than its header says.
+        connection.execute("PRAGMA writable_schema = ON")
         for up in (True, False):
             if (yield from _walk(connection, up=up)):
                 return

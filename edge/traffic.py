@@ -60,9 +60,8 @@ class Traffic:
     def __init__(self, period_ms: int, *, raw: bool = False) -> None:
         self._period_ms, self._raw = period_ms, raw
         self._start_ms: int | None = None
-        self._anew_ms = -(
-            2**63
-        )  # from here on it counts: what was before a jump of the clock is in no period
+        # From here on it counts: what was before a jump of the clock is in no period.
+        self._anew_ms = -(2**63)
         self._vehicles: list[Vehicle] = []
         self._latest: dict[str, Vehicle] = {}
         self._device_counts = False

@@ -24,8 +24,7 @@ class Turns:
         self._missed[index] = 0 if answered else self._missed[index] + 1
         skipped = 0 if answered else min(2 ** (self._missed[index] - 1), MAX_SKIPPED)
         period = self._periods[index]
-        late = max(
-            0, int((now - self._due[index]) // period)
-        )  # turns that passed meanwhile are not made up for
+        # Turns that passed meanwhile are not made up for.
+        late = max(0, int((now - self._due[index]) // period))
         self._due[index] += period * (1 + max(skipped, late))
         return changed

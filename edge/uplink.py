@@ -215,9 +215,8 @@ class Uplink:
         plan = self._delivery.plan(now)
         known = self._delivery.known
         live = backlog = []
-        looks = (
-            self._fresh or self._journal.waiting > len(known) or now >= self._look_s
-        )  # else all is on its way
+        # Else all is on its way.
+        looks = self._fresh or self._journal.waiting > len(known) or now >= self._look_s
         if looks:
             self._look_s = now + LOOK_S
             self._fresh = self._fresh and not plan.live

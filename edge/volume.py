@@ -44,9 +44,8 @@ def estimate(config: EdgeConfig) -> Volume:
     rates = [1.0 / (sensor.period_s or EVENT_S) for sensor in sensors]  # rounds a second
     rounds_s = sum(rates)
     readings_s = sum(rate * len(sensor.quantities) for rate, sensor in zip(rates, sensors, strict=True))
-    pack_s = max(
-        config.journal.commit_ms / 1000, 1 / rounds_s
-    )  # the most there can be: the bound must be safe
+    # The most there can be: the bound must be safe.
+    pack_s = max(config.journal.commit_ms / 1000, 1 / rounds_s)
     cbor = config.broker.encoding is Encoding.CBOR
     sizes = [
         len(zlib.compress(encode_pack(config.site.id, readings, cbor=cbor)))

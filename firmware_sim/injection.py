@@ -11,11 +11,8 @@ from telemetry.quantities import QUANTITIES
 NOISE_BYTES = (3, 40)
 GAP_LOST = 0.9  # of what is said
 CLOCK_FAST_S = 900.0
-DRIFTED, BIASED, SCATTERED = (
-    0.5,
-    0.3,
-    0.4,
-)  # of a spike's size: at a drift's end, a bias, a noise burst's deviation
+# Of a spike's size: at a drift's end, a bias, a noise burst's deviation.
+DRIFTED, BIASED, SCATTERED = 0.5, 0.3, 0.4
 AGED, WALKED = 0.35, 0.2  # what is lost of a gain, or an offset in a spike's size, when ageing ends
 GAINS = ("pm1", "pm25", "pm4", "pm10", "co2", "no2", "so2", "o3", "co", "illuminance", "solar_radiation")
 # Twice of what WMO's guideline for automatic stations holds for possible from one minute to the next.
@@ -58,9 +55,8 @@ CHANGES: dict[FaultKind, Change] = {
     FaultKind.UNIT: _other_unit,
     FaultKind.RANGE: _out_of_range,
 }
-INSIDE = frozenset(
-    {FaultKind.BIAS, FaultKind.DRIFT, FaultKind.AGEING, FaultKind.NOISE, FaultKind.RATE}
-)  # what a sensor can still say
+# What a sensor can still say.
+INSIDE = frozenset({FaultKind.BIAS, FaultKind.DRIFT, FaultKind.AGEING, FaultKind.NOISE, FaultKind.RATE})
 
 
 class Injector:

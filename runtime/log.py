@@ -30,9 +30,8 @@ def configure(*, process: str, level: str = "info", json_lines: bool | None = No
     logging.basicConfig(
         stream=stream, level=max(number, logging.WARNING), format="%(levelname)s %(name)s %(message)s"
     )
-    logging.getLogger("mqtt").setLevel(
-        max(number, logging.WARNING)
-    )  # aiomqtt's, which has a level of its own
+    # aiomqtt's, which has a level of its own.
+    logging.getLogger("mqtt").setLevel(max(number, logging.WARNING))
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
         if as_json

@@ -77,9 +77,8 @@ class HourKeeper:
     async def touch(self, observed_at: Sequence[int]) -> None:
         """Before readings of these times are written: the hours among them that are over hold no longer."""
         now = self._clock()
-        last = (
-            now - HOUR_MS - TOUCH_EVERY_MS
-        )  # the start of an hour that nobody can have rolled yet is after it
+        # The start of an hour that nobody can have rolled yet is after it.
+        last = now - HOUR_MS - TOUCH_EVERY_MS
         if not observed_at or min(observed_at) > last + HOUR_MS:
             return
         over = {time - time % HOUR_MS for time in observed_at}

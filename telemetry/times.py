@@ -5,9 +5,8 @@ from functools import lru_cache
 
 MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
 CITY_OFFSET_MS = 7 * HOUR_MS
-CITY_ZONE = timezone(
-    timedelta(milliseconds=CITY_OFFSET_MS)
-)  # Asia/Ho_Chi_Minh: no daylight saving since 1975
+# Asia/Ho_Chi_Minh: no daylight saving since 1975.
+CITY_ZONE = timezone(timedelta(milliseconds=CITY_OFFSET_MS))
 LAST_MS = 253_370_764_799_999  # the end of the year 9998
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

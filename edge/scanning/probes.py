@@ -23,9 +23,8 @@ from telemetry.quantities import QUANTITIES
 RADAR_VERSION, SPS30_SERIAL = b"?V\r\n", to_sensor(INFO, b"\x03")
 SDI12_END, SDI12_WHO = b"!", b"?!"  # what came before ends here, for a sensor that took it for words
 SDI12_ADDRESSES = "0123456789"
-_NAMED = {
-    "fields": {"water_level": {"path": 0}}
-}  # the driver wants a name for a value; which one does not matter here
+# The driver wants a name for a value; which one does not matter here.
+_NAMED = {"fields": {"water_level": {"path": 0}}}
 
 
 class Setting(NamedTuple):

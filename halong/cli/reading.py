@@ -43,9 +43,8 @@ def decode(
         if report.reason:
             answer["reason"] = report.reason
         line = json.dumps(answer, ensure_ascii=False)
-        print(
-            line.encode("utf-8", "backslashreplace").decode()
-        )  # half a character (a surrogate) stays escaped
+        # Half a character (a surrogate) stays escaped.
+        print(line.encode("utf-8", "backslashreplace").decode())
 
 
 def verify(

@@ -34,9 +34,8 @@ async def items(client: httpx.AsyncClient, path: str, **query: Any) -> list[dict
 async def test_the_air_now_is_nowcast_over_the_hours_before(client: httpx.AsyncClient, hub: Hub) -> None:
     await fill(hub, {2: 40.0, 3: 20.0})
     (item,) = await items(client, "/v1/aqi")
-    newest = (
-        sum(49.0 + n for n in range(60)) / 60
-    )  # 20 + minute, the last 60 of 90 but the one at the very end
+    # 20 + minute, the last 60 of 90 but the one at the very end.
+    newest = sum(49.0 + n for n in range(60)) / 60
     before = sum(20.0 + n for n in range(29)) / 29
     expected = aqi.nowcast([newest, before, 40.0, 20.0])
     assert expected is not None

@@ -211,13 +211,8 @@ CASES = {
 }
 
 BY_PYNMEA2 = "nmea0183"
-NO_DRIVER = {
-    "hlk-ld2451",
-    "wavetronix-csv",
-    "sdi12",
-    "line-ndjson",
-    "line-delimited",
-}  # none was found, or no standard
+# None was found, or no standard.
+NO_DRIVER = {"hlk-ld2451", "wavetronix-csv", "sdi12", "line-ndjson", "line-delimited"}
 SAME_DEVICE = {"pms7003"}
 
 

@@ -103,9 +103,8 @@ def fill(book: Book, now_ms: int) -> str:
             )
             quiet.mute(database, mute)
         quiet.begin(database, quiet.Maintenance(0, "hon-gai", "", then_ms, now_ms + 1, "", "test", now_ms))
-    Pages(book).correct(
-        "pm-1", "pm25", Correction(), then_ms, now_ms, who="test", reason="", now_ms=now_ms
-    )  # the examples' own are numbers 2 and 3
+    # The examples' own are numbers 2 and 3.
+    Pages(book).correct("pm-1", "pm25", Correction(), then_ms, now_ms, who="test", reason="", now_ms=now_ms)
     for number in range(14):
         reason = Reason.IMPOSSIBLE_TIME if number >= 11 else Reason.NOT_OWNER
         reading = Reading("pm-1", "pm25", then_ms + number * 1000, 9.0)

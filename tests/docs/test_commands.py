@@ -30,11 +30,8 @@ ALONE = (
     "halong verify",
 )
 LASTING = ("halong sim ", "halong edge monitor", "curl -N")  # until Ctrl-C
-TELLING = (
-    "halong ledger",
-    "halong verify",
-    "halong doctor",
-)  # exit 1 says that something is wrong with the city
+# Exit 1 says that something is wrong with the city.
+TELLING = ("halong ledger", "halong verify", "halong doctor")
 COMMAND_S, LOOK_S = 60, 2.5
 
 

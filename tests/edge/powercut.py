@@ -18,9 +18,8 @@ from typing import Any, NamedTuple, Self
 import apsw
 
 SECTOR = 512
-_SYNCS_DIRECTORY = (
-    apsw.SQLITE_OPEN_WAL | apsw.SQLITE_OPEN_MAIN_JOURNAL
-)  # unix VFS: at the first sync of a new one
+# Unix VFS: at the first sync of a new one.
+_SYNCS_DIRECTORY = apsw.SQLITE_OPEN_WAL | apsw.SQLITE_OPEN_MAIN_JOURNAL
 Files = dict[str, bytes]
 
 

@@ -184,9 +184,8 @@ async def test_the_air_of_a_site_is_that_of_the_api(influxd_url: str, influx_dat
     hour_ms = now_ms // 3_600_000 * 3_600_000
     told = [(one.tags["site"], one.at_ms, {**one.fields}) for one in points]
     wanted = [("hon-gai", now_ms, {"now": 100, "now_main": "pm25"})]
-    wanted += [
-        ("hon-gai", hour_ms - back * 3_600_000, {"hour": 100, "hour_main": "pm25"}) for back in (2, 1)
-    ]  # the third hour back has only one with dust among its newest three
+    # The third hour back has only one with dust among its newest three.
+    wanted += [("hon-gai", hour_ms - back * 3_600_000, {"hour": 100, "hour_main": "pm25"}) for back in (2, 1)]
     assert told == wanted
 
 

@@ -28,10 +28,8 @@ def test_it_follows_every_change(tmp_path: Path) -> None:
         book.adopt("pm-2", "gw-1", "bai-chay", "pm25", 1000)
         assert catalogue.listing().quantities["bai-chay"] == ("pm25", "pm10")
         book.register(birth(2, "pm-3"), 2000)
-        assert list(catalogue.listing().sensors) == [
-            "pm-2",
-            "pm-3",
-        ]  # pm-1 was retired, pm-2 no birth has listed
+        # pm-1 was retired, pm-2 no birth has listed.
+        assert list(catalogue.listing().sensors) == ["pm-2", "pm-3"]
 
 
 def test_another_process_changes_it_too(tmp_path: Path) -> None:

@@ -30,12 +30,8 @@ class Unit(NamedTuple):
     offset: float = 0.0
 
 
-FOOT_M, MILE_M, NAUTICAL_MILE_M, INCH_M = (
-    0.3048,
-    1609.344,
-    1852.0,
-    0.0254,
-)  # international yard and pound, 1959
+# International yard and pound, 1959.
+FOOT_M, MILE_M, NAUTICAL_MILE_M, INCH_M = 0.3048, 1609.344, 1852.0, 0.0254
 MERCURY_PA_M = 13595.1 * 9.80665  # conventional density of mercury times standard gravity
 UNITS = {
     "Cel": Unit("temperature", 1, 273.15),

@@ -10,9 +10,10 @@ import pytest
 from telemetry.senml import RELATIVE_BELOW, Record, SenmlError, base64url, decode_cbor, decode_json, resolve
 
 T = 1_700_000_000
+# RFC 8428 table 4.
 NUMBERS = {"bver": -1, "bn": -2, "bt": -3, "bu": -4, "bv": -5, "bs": -6} | {
     label: number for number, label in enumerate(("n", "u", "v", "vs", "vb", "s", "t", "ut", "vd"))
-}  # RFC 8428 table 4
+}
 
 
 def resolved(*records: dict[str, Any]) -> list[Record]:

@@ -20,9 +20,8 @@ async def test_an_alarm_is_looked_after_and_commented(hub: Hub, page: Page, tmp_
         raise_alarm(hub, "a1")
         line = page.locator(ALARMS).first
         await expect(line.locator(".open-notes")).to_be_visible()
-        await expect(
-            line.locator(".care")
-        ).to_be_hidden()  # anybody may look, nobody without a key may change
+        # Anybody may look, nobody without a key may change.
+        await expect(line.locator(".care")).to_be_hidden()
         await expect(line.locator(".open-mute")).to_be_hidden()
         await page.click("#session")
         await sign_in(page, hub.key(Role.OPERATOR))

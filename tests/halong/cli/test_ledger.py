@@ -46,9 +46,8 @@ async def test_the_ledger_of_an_hour_and_a_gateway_that_will_not_come_back(confi
             while (await get("/v1/account"))["manifests"] < 1:
                 await asyncio.sleep(0.02)
         printed = await halong("ledger", "--data", config.data, "--day", day, "--json")
-        (line,) = [
-            line for line in printed.stdout.splitlines() if line.startswith("[{")
-        ]  # beside the hub's log
+        # Beside the hub's log.
+        (line,) = [line for line in printed.stdout.splitlines() if line.startswith("[{")]
         (row,) = [row for row in json.loads(line) if row["read"] is not None]
         assert printed.exit_code == 0
         assert (row["expected"], row["accepted"], row["stored"], row["bad"]) == (360, 350, 300, 2)

@@ -77,9 +77,8 @@ class Postbox:
 def post() -> Iterator[Postbox]:
     box = Postbox()
     port = free_port()
-    controller = Controller(
-        box, hostname="127.0.0.1", port=port
-    )  # it cannot choose one itself: it looks there
+    # It cannot choose one itself: it looks there.
+    controller = Controller(box, hostname="127.0.0.1", port=port)
     controller.start()
     box.url = f"smtp://127.0.0.1:{port}"
     try:

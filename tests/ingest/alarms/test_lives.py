@@ -92,9 +92,8 @@ class World:
             changes = self.happens(ending=second >= SECONDS)
             if changes:
                 self.book.put_anomalies(changes)  # always before anybody is told
-            dies = (
-                self.rng.random() if second <= SECONDS else 1.0
-            )  # a new life waits the whole calm once more
+            # A new life waits the whole calm once more.
+            dies = self.rng.random() if second <= SECONDS else 1.0
             if dies < 0.08:
                 await self.restart()  # nobody was told
             else:
@@ -130,9 +129,8 @@ async def test_whatever_dies_every_alarm_is_told_once_in_order_and_ends(tmp_path
         members = Counter(member for one in alarms for member in one.anomalies)
         assert set(members.values()) == {1}
         untold = [one for name, one in anomalies.items() if name not in members]
-        assert {one.kind for one in untold} <= {
-            AnomalyKind.SILENCE
-        }  # short ones, and those of a dead gateway
+        # Short ones, and those of a dead gateway.
+        assert {one.kind for one in untold} <= {AnomalyKind.SILENCE}
         assert set(world.retained.values()) == {b""}
 
 
