@@ -1,6 +1,6 @@
 """What every series remembers for the judge: its detectors' past, lane by lane, and readings of a batch run past it. Pure."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -106,19 +106,26 @@ class Recent:
             )
             seen.round[here], seen.column[here] = len(seen.glances), np.arange(size)
             seen.glances.append(glance)
-            for detector in OF_READINGS:
-                for kind, score in detector.score(glance, self._lanes).items():
-                    (sudden,) = np.nonzero(score > EXPECTED)
-                    if kind is AnomalyKind.SPIKE and as_usual is not None and sudden.size:
-                        score[sudden[as_usual(here[sudden])]] = EXPECTED
-                    seen.scores[kind][here] = score
-                    glance.flags |= np.where(score >= 1, int(detector.flags[kind]), 0)
+            for kind, score in self._score(glance, here, as_usual):
+                seen.scores[kind][here] = score
             for detector in OF_READINGS:
                 detector.learn(glance, self._lanes)
             flags[here] = glance.flags
         for name, numbers in held.items():
             self._lanes.tables[name][cut.lanes] = numbers
         return seen
+
+    def _score(
+        self, glance: Glance, here: I64, as_usual: Callable[[I64], Bools] | None
+    ) -> Iterator[tuple[AnomalyKind, F64]]:
+        """What each detector says, one after the other: the next sees the flags that those before it have set."""
+        for detector in OF_READINGS:
+            for kind, score in detector.score(glance, self._lanes).items():
+                (sudden,) = np.nonzero(score > EXPECTED)
+                if kind is AnomalyKind.SPIKE and as_usual is not None and sudden.size:
+                    score[sudden[as_usual(here[sudden])]] = EXPECTED
+                glance.flags |= np.where(score >= 1, int(detector.flags[kind]), 0)
+                yield kind, score
 
 
 def _constants(lanes: I64, quantity: I64, wanted: I64) -> dict[str, NDArray[Any]]:
