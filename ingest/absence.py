@@ -2,8 +2,6 @@
 
 from typing import NamedTuple
 
-import msgspec
-
 from ingest import words
 from ingest.telling import Known
 from telemetry import times
@@ -72,17 +70,6 @@ def gateway_gone(gateway: str, site: str, place: str, start_ms: int, leave: Leav
         severity=Severity.INFO if orderly else Severity.CRITICAL,
         text=f"Gateway {gateway}{at} {text}; its sensors cannot be heard.",
         text_vi=f"Trạm thu {gateway}{at_vi} {text_vi}; các cảm biến của trạm không còn số liệu.",
-    )
-
-
-def over(anomaly: Anomaly, at_ms: int) -> Anomaly:
-    """The same, over since then."""
-    lasted = at_ms - anomaly.start_ms
-    return msgspec.structs.replace(
-        anomaly,
-        end_ms=at_ms,
-        text=f"{anomaly.text.rstrip('.')}; over after {words.duration(lasted)}.",
-        text_vi=f"{anomaly.text_vi.rstrip('.')}; đã hết sau {words.duration_vi(lasted)}.",
     )
 
 

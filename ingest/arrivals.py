@@ -17,7 +17,7 @@ from ingest import absence
 from ingest.checks import BACKLOG_MS
 from ingest.detectors.bank import rounds
 from ingest.detectors.lanes import I64, Block, Lanes
-from ingest.telling import Known
+from ingest.telling import Known, over
 from telemetry.anomaly import Anomaly, AnomalyKind
 
 LOSSY = 0.5  # the share that a bad line loses
@@ -248,7 +248,7 @@ class Arrivals:
             if gone or tables["sum"][lane] < CLOSES:
                 del self._open[sensor]
                 tables["sum"][lane] = min(float(tables["sum"][lane]), CLOSES)
-                yield absence.over(opened, max(int(tables["last"][lane]), opened.start_ms))
+                yield over(opened, max(int(tables["last"][lane]), opened.start_ms))
 
     def _tell(self, sensor: str, lane: int, known: Known) -> Anomaly:
         tables = self._lanes.tables

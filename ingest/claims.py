@@ -7,9 +7,7 @@ gateway that only sends claims the sensor for as long as it goes on, and QUIET_M
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-import msgspec
-
-from ingest import words
+from ingest.telling import over
 from telemetry.anomaly import Anomaly, AnomalyKind, Severity, anomaly_id
 
 QUIET_MS = 900_000
@@ -72,8 +70,8 @@ class Claims:
             if told != known:
                 self._open[sensor] = told
                 changes.append(told)
-        over = self._open.keys() - found.keys() - self._resumed.keys()
-        changes += [_over(self._open.pop(sensor), now_ms) for sensor in sorted(over)]
+        ended = self._open.keys() - found.keys() - self._resumed.keys()
+        changes += [over(self._open.pop(sensor), now_ms) for sensor in sorted(ended)]
         self._gateways = {name for claim in found.values() for name in (claim.owner, *claim.claimants)}
         return changes
 
@@ -111,14 +109,4 @@ def _anomaly(sensor: str, claim: Claim, start_ms: int) -> Anomaly:
         text=f"{sensor} belongs to {claim.owner}, and {others} {verb} it too: what they send of it is set aside.",
         text_vi=f"{sensor} thuộc {claim.owner}, nhưng {' và '.join(claim.claimants)} cũng khai báo:"
         " số liệu từ đó được để riêng.",
-    )
-
-
-def _over(anomaly: Anomaly, at_ms: int) -> Anomaly:
-    lasted = max(0, at_ms - anomaly.start_ms)
-    return msgspec.structs.replace(
-        anomaly,
-        end_ms=anomaly.start_ms + lasted,
-        text=f"{anomaly.text.rstrip('.')}; over after {words.duration(lasted)}.",
-        text_vi=f"{anomaly.text_vi.rstrip('.')}; đã hết sau {words.duration_vi(lasted)}.",
     )

@@ -5,10 +5,8 @@ While the hub may be wrong itself nothing is refused for its time (`ingest.hubcl
 
 from collections.abc import Iterable, Mapping
 
-import msgspec
-
 from ingest import words
-from ingest.telling import Known
+from ingest.telling import Known, over
 from telemetry.anomaly import Anomaly, AnomalyKind, Severity, anomaly_id
 
 TWICE = 2  # batches in which it was refused, before it is told
@@ -41,7 +39,7 @@ class SensorClocks:
         for sensor in (self._refused.keys() | self._open.keys()) & set(right) - ahead_ms.keys():
             self._refused.pop(sensor, None)
             if (opened := self._open.pop(sensor, None)) is not None:
-                changes.append(_closed(opened, now_ms))
+                changes.append(over(opened, now_ms))
         for sensor, ahead in ahead_ms.items():
             self._refused[sensor] = self._refused.get(sensor, 0) + 1
             if self._refused[sensor] >= TWICE and sensor not in self._open and sensor in known:
@@ -70,14 +68,4 @@ def _opened(sensor: str, known: Known, ahead_ms: int, now_ms: int) -> Anomaly:
         text=f"{known.name}: its times are {far} {side} the hub's; its readings are set aside until its clock is right.",
         text_vi=f"{known.name}: thời gian của cảm biến {side_vi} trung tâm {far_vi};"
         " số liệu được để riêng cho đến khi đồng hồ đúng.",
-    )
-
-
-def _closed(anomaly: Anomaly, now_ms: int) -> Anomaly:
-    lasted = now_ms - anomaly.start_ms
-    return msgspec.structs.replace(
-        anomaly,
-        end_ms=now_ms,
-        text=f"{anomaly.text.rstrip('.')}; over after {words.duration(lasted)}.",
-        text_vi=f"{anomaly.text_vi.rstrip('.')}; đã hết sau {words.duration_vi(lasted)}.",
     )

@@ -15,7 +15,7 @@ from ingest.absence import Leave
 from ingest.arrivals import Arrivals, Counted, Heard
 from ingest.detectors.lanes import I64
 from ingest.listening import Listening, Span
-from ingest.telling import Known
+from ingest.telling import Known, over
 from telemetry.anomaly import Anomaly, AnomalyKind
 
 PERIODS = 3  # without a word and a sensor is silent ...
@@ -252,4 +252,4 @@ class Silence:
 
     def _close(self, anomaly: Anomaly, at_ms: int) -> Anomaly:
         del self._open[anomaly.kind, anomaly.sensor]
-        return absence.over(anomaly, at_ms)
+        return over(anomaly, at_ms)

@@ -1,6 +1,8 @@
-"""An episode of a series as the anomaly that people are told. Pure."""
+"""An episode of a series as the anomaly that people are told, and any anomaly that is over. Pure."""
 
 from typing import NamedTuple
+
+import msgspec
 
 from ingest import comparison, words
 from ingest.detectors import DETECTORS, Finding, phrases
@@ -58,6 +60,18 @@ def tell(
         high=_short(finding.high),
         text=f"{text}.",
         text_vi=f"{text_vi}.",
+    )
+
+
+def over(anomaly: Anomaly, at_ms: int) -> Anomaly:
+    """The same, over since then, or at its beginning when a clock was set back before that."""
+    end_ms = max(at_ms, anomaly.start_ms)
+    lasted = end_ms - anomaly.start_ms
+    return msgspec.structs.replace(
+        anomaly,
+        end_ms=end_ms,
+        text=f"{anomaly.text.rstrip('.')}; over after {words.duration(lasted)}.",
+        text_vi=f"{anomaly.text_vi.rstrip('.')}; đã hết sau {words.duration_vi(lasted)}.",
     )
 
 

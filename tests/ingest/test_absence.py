@@ -42,11 +42,3 @@ def test_how_a_gateway_went_makes_it_grave_or_not(
     assert told.text == f"Gateway gw-1 at Hà Tu {words}; its sensors cannot be heard."
     assert (told.kind, told.sensor, told.severity) == (AnomalyKind.GATEWAY, "gw-1", severity)
     assert absence.gateway_gone("gw-1", "", "", T, leave).text.startswith(f"Gateway gw-1 {words}")
-
-
-def test_what_is_over_says_how_long_it_was_and_keeps_its_id() -> None:
-    told = absence.silent("pm-1", KNOWN, T, T + 50_000)
-    ended = absence.over(told, T + 60_000)
-    assert (ended.id, ended.end_ms) == (told.id, T + 60_000)
-    assert ended.text == told.text.removesuffix(".") + "; over after 60 s."
-    assert ended.text_vi == told.text_vi.removesuffix(".") + "; đã hết sau 60 giây."

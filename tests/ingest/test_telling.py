@@ -1,8 +1,9 @@
 """An episode in words and figures that people can read."""
 
+from ingest import absence
 from ingest.detectors.finding import Finding, Rule
 from ingest.episodes import Episode
-from ingest.telling import Known, tell
+from ingest.telling import Known, over, tell
 from telemetry.anomaly import AnomalyKind, Severity
 
 T = 1_795_395_600_000
@@ -36,3 +37,13 @@ def test_a_counter_is_told_by_how_fast_it_rises() -> None:
     )
     assert anomaly.text_vi.startswith("Trạm khí tượng: lượng mưa là 3756,3 mm mỗi phút")
     assert (anomaly.expected, anomaly.end_ms) == (None, T + 45_000)
+
+
+def test_what_is_over_says_how_long_it_was_and_never_ends_before_it_began() -> None:
+    told = absence.silent("pm-1", Known("Bụi", "s", "gw", 2.5), 1_767_225_600_000, 1_767_225_650_000)
+    ended = over(told, told.start_ms + 60_000)
+    assert (ended.id, ended.end_ms) == (told.id, told.start_ms + 60_000)
+    assert ended.text == told.text.removesuffix(".") + "; over after 60 s."
+    assert ended.text_vi == told.text_vi.removesuffix(".") + "; đã hết sau 60 giây."
+    back = over(told, told.start_ms - 5000)
+    assert (back.end_ms, back.text) == (told.start_ms, told.text.removesuffix(".") + "; over after 0 s.")
