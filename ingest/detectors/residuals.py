@@ -297,8 +297,11 @@ def _profile(frame: Frame, lanes: Lanes, name: str, bins: I64, width: int) -> tu
     counts = lanes.tables[f"{name}_n"].reshape(-1)[cells]
     seen = counts > 0
     difference = frame.v - usual
-    most = np.where(frame.old["n"] > OUTLIER_FROM, MOST * frame.floor / np.float32(FLOOR), HUGE)
-    learned = np.where(seen, np.clip(difference, -most, most), difference)
+    learned, most = difference, MOST / np.float32(FLOOR) * frame.floor
+    far = np.flatnonzero((np.abs(difference) > most) & seen & (frame.old["n"] > OUTLIER_FROM))  # seldom any
+    if far.size:
+        learned = difference.copy()
+        learned[far] = np.clip(difference[far], -most[far], most[far])
     times = np.minimum(counts, np.uint8(100)) + np.uint8(1)
     frame.cells[name] = (
         cells,

@@ -111,8 +111,9 @@ class Unusual:
     def _name(self, frame: Frame, lanes: Lanes, at: I64, age: F32, unit: Bools) -> F32:
         had = np.where(age > 1, frame.old["kind"][at], 0)
         kind = had.copy()
-        (ask,) = np.nonzero(np.isin(age, ASKED) & (had != UNIT) & (had != NOISE))
-        kind[ask] = self._shape(frame, lanes, at[ask], age[ask])
+        (ask,) = np.nonzero(((age == ASKED[0]) | (age == ASKED[1])) & (had != UNIT) & (had != NOISE))
+        if ask.size:
+            kind[ask] = self._shape(frame, lanes, at[ask], age[ask])
         kind = np.where(frame.new["swings"][at] >= SWINGS, NOISE, kind)
         kind = np.where(unit | (had == UNIT), UNIT, kind)
         kind = np.where(age <= SETTLED, kind, had)
