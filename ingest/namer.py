@@ -16,6 +16,7 @@ from ingest.detectors.bank import Bank, band
 from ingest.detectors.finding import Finding
 from ingest.detectors.lanes import F64, I64, Block, Bools, Lanes
 from ingest.detectors.residuals import Frame
+from ingest.detectors.units import FAHRENHEIT
 from ingest.detectors.unusual import NAMED, SWINGS
 from ingest.lean import Lean
 from ingest.peers import Peers
@@ -35,7 +36,6 @@ SLOWLY_S = 1800.0  # on its way for so long before it opened: a drift
 RENAMED = 12  # looks in which an instrument's own kind may still replace another
 NORMAL_S = 86_400.0  # told for so long: it is the new normal
 STRANGE = 0.6  # of the threshold: what is as strange to most of the city is the weather, or the hour
-FAHRENHEIT = ("temperature",)  # what instruments also tell in °F
 # How the names of quantities begin that people can change at once.
 PEOPLE = ("pm", "noise", "co", "no2", "so2", "vehicle", "occupancy")
 TOLD = (

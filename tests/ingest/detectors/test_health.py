@@ -22,3 +22,21 @@ def test_slow_weather_that_turns_has_seldom_stopped() -> None:
         told |= frame.kinds[AnomalyKind.STUCK] >= 1
         bank.learn(frame)
     assert told.sum() <= 2
+
+
+def test_a_barometer_that_stands_still_but_for_its_last_digit_is_told() -> None:
+    rows, rng = 5 * A_DAY, np.random.default_rng(3)
+    values = np.round(1012 + 4 * np.sin(np.arange(rows) / 90) + rng.normal(0, 0.3, rows), 1)
+    stopped = 4 * A_DAY
+    values[stopped : stopped + 60] = values[stopped] + 0.1 * rng.integers(0, 2, 60)
+    bank, lane = Bank(frozenset(), accept=150), np.array([0])
+    bank.lanes.add(1)
+    told = []
+    for row in range(rows):
+        at_ms = np.array([row * STEP_MS + 1_767_200_400_000])
+        frame = bank.score(lane, at_ms, values[row : row + 1])
+        if frame.kinds[AnomalyKind.STUCK][0] >= 1:
+            told.append(row)
+        bank.learn(frame)
+    assert told
+    assert told[0] in range(stopped, stopped + 60)
